@@ -1,0 +1,1 @@
+//! Makes identities from workloads, claims their names, issues and renews their certificates.

@@ -1,0 +1,83 @@
+//! `CertificateAuthority`: who signs.
+
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::Condition;
+
+/// Who signs certificates. Which kind it is, and the ARN, never change: another CA is another object.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "sallyport.dev",
+    version = "v1alpha1",
+    kind = "CertificateAuthority",
+    plural = "certificateauthorities",
+    shortname = "ca",
+    category = "sallyport",
+    status = "CertificateAuthorityStatus",
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
+    printcolumn = r#"{"name":"Key","type":"string","jsonPath":".status.keyAlgorithm"}"#,
+    printcolumn = r#"{"name":"Expires","type":"date","jsonPath":".status.notAfter"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.awsPrivateCA) != has(self.embedded)")
+        .message("exactly one of awsPrivateCA and embedded must be set"),
+    validation = Rule::new("has(self.awsPrivateCA) == has(oldSelf.awsPrivateCA)")
+        .message("the kind of a CertificateAuthority never changes: make another object"),
+)]
+pub struct CertificateAuthoritySpec {
+    /// A CA of AWS Private CA.
+    #[serde(default, rename = "awsPrivateCA", skip_serializing_if = "Option::is_none")]
+    pub aws_private_ca: Option<AwsPrivateCa>,
+    /// A CA made and kept by cert-agent itself: for a first try, not for production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<EmbeddedCa>,
+}
+
+/// A CA of AWS Private CA. Region, account and partition are read from the ARN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsPrivateCa {
+    /// The CA's ARN.
+    #[schemars(
+        length(max = 200),
+        regex(
+            pattern = r"^arn:aws(-[a-z]+)*:acm-pca:[a-z0-9-]+:[0-9]{12}:certificate-authority/[0-9a-f-]{36}$"
+        )
+    )]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("the ARN never changes: make another object"))]
+    pub arn: String,
+    /// The AWS templates that may be used (`EndEntityServerAuthCertificate/V1`); all that Sallyport
+    /// knows if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    pub templates: Option<Vec<String>>,
+}
+
+/// A CA made and kept by cert-agent itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct EmbeddedCa {}
+
+/// What cert-agent found about a CA.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateAuthorityStatus {
+    /// The CA's key algorithm as AWS writes it: `EC_prime256v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_algorithm: Option<String>,
+    /// The CA's usage mode as AWS writes it: `GENERAL_PURPOSE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_mode: Option<String>,
+    /// When the CA's own certificate ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub not_after: Option<Timestamp>,
+    /// `Ready`.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

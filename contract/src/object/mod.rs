@@ -1,0 +1,53 @@
+//! The objects of the group `sallyport.dev`. A schema holds only fields that are obeyed.
+//!
+//! People write [`IdentityPolicy`], [`CertificateAuthority`] and [`Firewall`]; the programs write
+//! [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else.
+
+#![allow(
+    unreachable_pub,
+    reason = "KubeSchema repeats each struct in a scope of its own, where nothing is reachable"
+)]
+
+mod certificate_authority;
+mod condition;
+mod firewall;
+mod identity_policy;
+mod name_claim;
+mod namespace_binding;
+mod workload_identity;
+
+pub use certificate_authority::{
+    AwsPrivateCa, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus, EmbeddedCa,
+};
+pub use condition::{Condition, ConditionStatus, set_condition};
+pub use firewall::{
+    Bounds, Commit, Credentials, Firewall, FirewallJob, FirewallSpec, FirewallStatus, FirewallTls,
+    LastCommit, Position, Removal, Rules, Standalone,
+};
+pub use identity_policy::{
+    Action, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec,
+    IdentityPolicyStatus, LabelSelector, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic, Usage,
+    Wildcards,
+};
+pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
+pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec};
+pub use workload_identity::{
+    CertificateStatus, EnforcedApp, FirewallEnforcement, PodCounts, WorkloadIdentity, WorkloadIdentitySpec,
+    WorkloadIdentityStatus,
+};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+/// The definitions of all objects, as `manifests/crds` holds them.
+#[must_use]
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![
+        IdentityPolicy::crd(),
+        CertificateAuthority::crd(),
+        Firewall::crd(),
+        WorkloadIdentity::crd(),
+        NameClaim::crd(),
+        NamespaceBinding::crd(),
+    ]
+}

@@ -1,0 +1,35 @@
+//! `NamespaceBinding`: which policy holds an enabled namespace.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::OptOut;
+
+/// Which policy holds this namespace. Always called `sallyport`; written by cert-agent alone, so that
+/// people can look it up and admission policies can take it as their parameter.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "sallyport.dev",
+    version = "v1alpha1",
+    kind = "NamespaceBinding",
+    plural = "namespacebindings",
+    namespaced,
+    shortname = "nsb",
+    category = "sallyport",
+    printcolumn = r#"{"name":"Policy","type":"string","jsonPath":".spec.policy"}"#,
+    printcolumn = r#"{"name":"Opt-out","type":"string","jsonPath":".spec.optOut"}"#,
+    printcolumn = r#"{"name":"Problem","type":"string","jsonPath":".spec.problem"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceBindingSpec {
+    /// The `IdentityPolicy` that holds the namespace; absent if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Whether pods may be left out.
+    #[serde(default)]
+    pub opt_out: OptOut,
+    /// Why nothing can be admitted here, or what else selects this namespace; absent if all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}

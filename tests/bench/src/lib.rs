@@ -1,0 +1,1 @@
+//! make bench: measures admission and the journey, writes target/bench/report.json.

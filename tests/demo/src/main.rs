@@ -1,0 +1,3 @@
+//! make demo: the journey, told to a person who has never seen it.
+
+fn main() {}

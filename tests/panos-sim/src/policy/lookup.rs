@@ -1,0 +1,146 @@
+//! The rulebase in force: top-down, the first rule that matches decides, then the two default rules.
+//!
+//! <https://docs.paloaltonetworks.com/ngfw/help/12-1/policies/policies-security/building-blocks-in-a-security-policy-rule>
+
+use super::{
+    address::AddressSet,
+    rule::{Action, Rule, RuleType},
+    service::Service,
+};
+use crate::{
+    quirks::Quirks,
+    scope::Scope,
+    tree::{Element, find},
+};
+use std::net::IpAddr;
+
+/// A session as the policy sees it, once its application is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) port: u16,
+    /// `None` asks without an application: the application column is not looked at.
+    pub(crate) app: Option<&'a str>,
+}
+
+/// The rules of one vsys, resolved from a running configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    config: Element,
+    scope: Scope,
+    quirks: Quirks,
+    rules: Vec<Rule>,
+    intrazone: Rule,
+    interzone: Rule,
+}
+
+impl Policy {
+    pub(crate) fn new(config: &Element, scope: &Scope, quirks: &Quirks) -> Self {
+        let rulebase = find(config, &scope.base()).and_then(|vsys| vsys.child("rulebase"));
+        let entries = rulebase.and_then(|r| r.descend(&["security", "rules"])).into_iter();
+        let rules: Vec<_> = entries
+            .flat_map(Element::entries)
+            .enumerate()
+            .map(|(i, (_, entry))| Rule::resolve(config, scope, i + 1, entry))
+            .collect();
+        let overrides = rulebase.and_then(|r| r.descend(&["default-security-rules", "rules"]));
+        let default = |name: &str, action, offset| {
+            let entry = overrides.into_iter().flat_map(Element::entries).find(|(n, _)| *n == name);
+            default_rule(name, entry.map(|(_, entry)| entry), action, rules.len() + offset)
+        };
+        Self {
+            intrazone: default("intrazone-default", Action::Allow, 1),
+            interzone: default("interzone-default", Action::Deny, 2),
+            config: config.clone(),
+            scope: scope.clone(),
+            quirks: quirks.clone(),
+            rules,
+        }
+    }
+
+    /// The rule that decides a session of a known application.
+    pub(crate) fn lookup(&self, query: Query<'_>) -> &Rule {
+        let found = self.rules.iter().find(|rule| self.tuple_matches(rule, query) && self.app_matches(rule, query));
+        found.unwrap_or_else(|| self.default_for(query))
+    }
+
+    /// The rule that decides a TLS session before its application is known: it is `ssl` for now, and a rule that
+    /// allows an application riding on TLS lets the handshake pass.
+    pub(crate) fn lookup_handshake(&self, query: Query<'_>) -> &Rule {
+        let as_ssl = Query { app: Some("ssl"), ..query };
+        let found = self.rules.iter().find(|rule| {
+            let implied = rule.action == Action::Allow
+                && rule.implies_ssl
+                && self.tuple_matches(rule, query)
+                && rule.applications.iter().any(|app| self.service_matches(rule, query.port, app));
+            implied || (self.tuple_matches(rule, as_ssl) && self.app_matches(rule, as_ssl))
+        });
+        found.unwrap_or_else(|| self.default_for(query))
+    }
+
+    pub(crate) fn is_default(&self, rule: &Rule) -> bool {
+        rule.index > self.rules.len()
+    }
+
+    fn default_for(&self, query: Query<'_>) -> &Rule {
+        if query.from == query.to { &self.intrazone } else { &self.interzone }
+    }
+
+    fn tuple_matches(&self, rule: &Rule, query: Query<'_>) -> bool {
+        let zone = |zones: &[String], zone: &str| zones.iter().any(|z| z == "any" || z == zone);
+        let intrazone = query.from == query.to;
+        !rule.disabled
+            && match rule.rule_type {
+                RuleType::Universal => zone(&rule.from, query.from) && zone(&rule.to, query.to),
+                RuleType::Intrazone => intrazone && zone(&rule.from, query.from),
+                RuleType::Interzone => !intrazone && zone(&rule.from, query.from) && zone(&rule.to, query.to),
+            }
+            && rule.source.contains(query.source) != rule.negate_source
+            && rule.destination.contains(query.destination) != rule.negate_destination
+    }
+
+    fn app_matches(&self, rule: &Rule, query: Query<'_>) -> bool {
+        match query.app {
+            Some(app) => {
+                rule.applications.iter().any(|a| a == "any" || a == app)
+                    && self.service_matches(rule, query.port, app)
+            }
+            None => rule.applications.iter().any(|app| self.service_matches(rule, query.port, app)),
+        }
+    }
+
+    fn service_matches(&self, rule: &Rule, port: u16, app: &str) -> bool {
+        rule.services.iter().any(|s| s.contains(&self.config, &self.scope, app, port, &self.quirks))
+    }
+}
+
+fn default_rule(name: &str, over: Option<&Element>, action: Action, index: usize) -> Rule {
+    let any = vec!["any".to_owned()];
+    Rule {
+        name: name.to_owned(),
+        uuid: String::new(),
+        index,
+        from: any.clone(),
+        to: any.clone(),
+        source: AddressSet::Any,
+        destination: AddressSet::Any,
+        negate_source: false,
+        negate_destination: false,
+        applications: any,
+        implies_ssl: false,
+        services: vec![Service::Any],
+        action: over.and_then(|o| o.text_of("action")).and_then(Action::parse).unwrap_or(action),
+        rule_type: RuleType::Universal,
+        disabled: false,
+        entry: default_entry(name),
+    }
+}
+
+fn default_entry(name: &str) -> Element {
+    let lists = ["from", "to", "source", "destination", "source-user", "category", "application", "service"];
+    Element::entry(name)
+        .with_all(lists.map(|list| Element::new(list).with(Element::leaf("member", "any"))))
+}

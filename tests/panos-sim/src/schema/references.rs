@@ -1,0 +1,136 @@
+//! Who names whom: references are checked when they are written, and what is named cannot be deleted.
+//!
+//! Device texts: public issue reports of `RULE -> source 'X' is not a valid reference`, and of
+//! `NAME cannot be deleted because of references from:` followed by the chain, e.g.
+//! `vsys -> vsys1 -> rulebase -> security -> rules -> RULE -> source`.
+
+use super::{
+    kind::{Kind, Refers},
+    root::locate,
+};
+use crate::{
+    policy::{is_address_literal, is_predefined_app, is_predefined_service},
+    scope::Scope,
+    tree::{Element, NodePath, Segment, find},
+};
+
+/// One place that names an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) refers: Refers,
+    pub(crate) value: String,
+    /// The member or text node that holds the name.
+    pub(crate) path: NodePath,
+    pub(crate) scope: Scope,
+}
+
+impl Reference {
+    /// `vsys -> vsys1 -> rulebase -> security -> rules -> r -> application`
+    pub(crate) fn chain(&self) -> String {
+        let skip = match self.scope {
+            Scope::Shared => 1,
+            Scope::Vsys(_) => 3,
+        };
+        let steps = self.path.0.iter().skip(skip).filter(|s| s.name != "member");
+        steps.map(|s| s.key.as_deref().unwrap_or(&s.name)).collect::<Vec<_>>().join(" -> ")
+    }
+}
+
+/// The object lists in which a name of this kind is looked for.
+fn lists(refers: Refers) -> &'static [&'static [&'static str]] {
+    match refers {
+        Refers::Nothing => &[],
+        Refers::Application | Refers::ApplicationOfGroup => {
+            &[&["application"], &["application-group"], &["application-filter"]]
+        }
+        Refers::ParentApp => &[&["application"]],
+        Refers::Service => &[&["service"], &["service-group"]],
+        Refers::Address | Refers::AddressOfGroup => &[&["address"], &["address-group"], &["external-list"]],
+        Refers::Zone => &[&["zone"]],
+        Refers::Tag => &[&["tag"]],
+        Refers::LogSetting => &[&["log-settings", "profiles"]],
+        Refers::ProfileGroup => &[&["profile-group"]],
+    }
+}
+
+/// Does the name stand for something?
+pub(crate) fn resolves(config: &Element, scope: &Scope, refers: Refers, name: &str) -> bool {
+    let builtin = match refers {
+        Refers::Nothing => true,
+        Refers::Application => name == "any" || is_predefined_app(name),
+        Refers::ApplicationOfGroup | Refers::ParentApp => is_predefined_app(name),
+        Refers::Service => matches!(name, "any" | "application-default") || is_predefined_service(name),
+        Refers::Address => name == "any" || is_address_literal(name),
+        Refers::Zone => matches!(name, "any" | "multicast"),
+        Refers::AddressOfGroup | Refers::Tag | Refers::LogSetting | Refers::ProfileGroup => false,
+    };
+    builtin
+        || scope.visible().iter().filter_map(|scope| find(config, &scope.base())).any(|base| {
+            let mut found = lists(refers).iter().filter_map(|list| base.descend(list));
+            found.any(|list| list.entries().any(|(n, _)| n == name))
+        })
+}
+
+/// Calls `visit` for everything at and below `path` that names something.
+pub(crate) fn each_reference(config: &Element, path: &NodePath, visit: &mut dyn FnMut(Reference)) {
+    if let (Some(node), Some(place)) = (find(config, path), locate(path)) {
+        walk(node, path, place.kind, visit);
+    }
+}
+
+fn walk(node: &Element, path: &NodePath, kind: Kind, visit: &mut dyn FnMut(Reference)) {
+    let mut found = |refers: Refers, value: &str, path: NodePath| {
+        if refers != Refers::Nothing && !value.is_empty() {
+            let scope = Scope::of(&path).unwrap_or(Scope::Shared);
+            visit(Reference { refers, value: value.to_owned(), path, scope });
+        }
+    };
+    match kind {
+        Kind::Text(text) => found(text.refers, &node.text, path.clone()),
+        Kind::Members(members) => {
+            for member in &node.children {
+                found(members.refers, &member.text, path.join(Segment::of(member)));
+            }
+        }
+        Kind::Container(_) | Kind::Entries(_) => {
+            for child in &node.children {
+                // Signatures name nothing; they are the bulk of an application.
+                if let Some(below) = kind.below(&child.name).filter(|_| child.name != "signature") {
+                    walk(child, &path.join(Segment::of(child)), below, visit);
+                }
+            }
+        }
+        Kind::Empty | Kind::Open | Kind::ReadOnly => {}
+    }
+}
+
+/// An object that a deletion takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RemovedObject {
+    pub(crate) name: String,
+    list: Vec<String>,
+}
+
+impl RemovedObject {
+    pub(crate) fn is_named_by(&self, reference: &Reference) -> bool {
+        reference.value == self.name
+            && lists(reference.refers).iter().any(|list| list.iter().copied().eq(self.list.iter().map(String::as_str)))
+    }
+}
+
+/// The objects at and below a node that others could name.
+pub(crate) fn removed_objects(node: &Element, path: &NodePath) -> Vec<RemovedObject> {
+    let Some(scope) = Scope::of(path) else { return Vec::new() };
+    let base = scope.base().0.len();
+    let list: Vec<String> =
+        path.0.iter().skip(base).filter(|s| s.name != "entry").map(|s| s.name.clone()).collect();
+    let is_object = path.last().is_some_and(|s| s.name == "entry") && path.0.len() == base + list.len() + 1;
+    if is_object {
+        return path.last().and_then(|s| s.key.clone()).map(|name| RemovedObject { name, list }).into_iter().collect();
+    }
+    let inside_object = path.0.iter().skip(base).any(|s| s.name == "entry");
+    if inside_object || list.first().is_some_and(|l| l == "rulebase") {
+        return Vec::new();
+    }
+    node.children.iter().flat_map(|child| removed_objects(child, &path.join(Segment::of(child)))).collect()
+}

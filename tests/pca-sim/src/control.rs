@@ -1,0 +1,95 @@
+//! The control endpoint for tests: plain HTTP and JSON, on a loopback port, nothing that AWS has.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    authority::Status,
+    counters::Counters,
+    error::AwsError,
+    fault::Fault,
+    ledger::Issued,
+    rules::arn::CaArn,
+    service::{IssueDelay, Service},
+};
+
+type Shared = State<Arc<Service>>;
+type Refusal = (StatusCode, Json<Value>);
+
+/// The routes.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/faults", get(pending).post(plant).delete(clear))
+        .route("/counters", get(counters).delete(reset))
+        .route("/ca/state", post(change_state))
+        .route("/issued", get(issued))
+        .route("/issue-delay", post(change_delay))
+        .with_state(service)
+}
+
+async fn plant(State(service): Shared, Json(fault): Json<Fault>) -> Result<StatusCode, Refusal> {
+    service.memory().faults.plant(fault).map(|()| StatusCode::NO_CONTENT).map_err(|text| refuse(&text))
+}
+
+async fn pending(State(service): Shared) -> Json<Vec<Fault>> {
+    Json(service.memory().faults.pending().cloned().collect())
+}
+
+async fn clear(State(service): Shared) -> StatusCode {
+    service.memory().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn counters(State(service): Shared) -> Json<Counters> {
+    Json(service.memory().counters.clone())
+}
+
+async fn reset(State(service): Shared) -> StatusCode {
+    service.memory().counters = Counters::default();
+    StatusCode::NO_CONTENT
+}
+
+async fn issued(State(service): Shared) -> Json<Vec<Issued>> {
+    Json(service.memory().ledger.list())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewState {
+    arn: String,
+    status: Status,
+}
+
+async fn change_state(State(service): Shared, Json(new): Json<NewState>) -> Result<StatusCode, Refusal> {
+    let arn = CaArn::parse(&new.arn).map_err(|error: AwsError| refuse(error.message()))?;
+    service
+        .set_status(&arn, new.status)
+        .map(|()| StatusCode::NO_CONTENT)
+        .map_err(|error| refuse(error.message()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDelay {
+    ms: u64,
+    #[serde(default)]
+    jitter_ms: u64,
+}
+
+async fn change_delay(State(service): Shared, Json(new): Json<NewDelay>) -> StatusCode {
+    service.memory().issue_delay =
+        IssueDelay { base: Duration::from_millis(new.ms), jitter: Duration::from_millis(new.jitter_ms) };
+    StatusCode::NO_CONTENT
+}
+
+fn refuse(text: &str) -> Refusal {
+    (StatusCode::BAD_REQUEST, Json(json!({"error": text})))
+}

@@ -1,0 +1,258 @@
+//! Faults that a test plants: which operation is to go wrong, how, and how often.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::AwsError, wrong_leaf::WrongLeaf};
+
+/// The operations that the stand-in has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's own names")]
+pub enum Operation {
+    IssueCertificate,
+    GetCertificate,
+    DescribeCertificateAuthority,
+    GetCertificateAuthorityCertificate,
+    RevokeCertificate,
+}
+
+impl Operation {
+    /// AWS's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IssueCertificate => "IssueCertificate",
+            Self::GetCertificate => "GetCertificate",
+            Self::DescribeCertificateAuthority => "DescribeCertificateAuthority",
+            Self::GetCertificateAuthorityCertificate => "GetCertificateAuthorityCertificate",
+            Self::RevokeCertificate => "RevokeCertificate",
+        }
+    }
+
+    /// Reads `X-Amz-Target: ACMPrivateCA.<Operation>`.
+    pub fn from_target(target: &str) -> Option<Self> {
+        let name = target.strip_prefix("ACMPrivateCA.")?;
+        [
+            Self::IssueCertificate,
+            Self::GetCertificate,
+            Self::DescribeCertificateAuthority,
+            Self::GetCertificateAuthorityCertificate,
+            Self::RevokeCertificate,
+        ]
+        .into_iter()
+        .find(|operation| operation.as_str() == name)
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// The call is refused with this error before anything happens.
+    Error {
+        /// Such as `ThrottlingException`.
+        r#type: String,
+        /// The text.
+        #[serde(default)]
+        message: String,
+        /// The HTTP status, 400 at AWS for most.
+        #[serde(default = "bad_request")]
+        status: u16,
+    },
+    /// The call waits for so many milliseconds, then goes on.
+    DelayMs(u64),
+    /// The connection is cut before anything happens.
+    DropBefore,
+    /// The call is carried out, and the connection is cut instead of an answer.
+    DropAfter,
+    /// The call is carried out, and the answer is `{}` with status 200.
+    EmptyReply,
+    /// On IssueCertificate: the certificate comes to nothing, and every GetCertificate says `RequestFailedException`.
+    /// On GetCertificate: this answer says so.
+    LateFailure,
+    /// On IssueCertificate: this is what the CA issues, for good. On GetCertificate: this is what the answer shows.
+    WrongLeaf {
+        /// What is wrong with it.
+        kind: WrongLeaf,
+    },
+}
+
+/// How often a fault strikes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Times {
+    /// So many calls.
+    Number(u32),
+    /// Until it is removed.
+    Word(Forever),
+}
+
+/// The word `forever`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "one word")]
+pub enum Forever {
+    Forever,
+}
+
+/// One planted fault.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The operation that goes wrong.
+    pub operation: Operation,
+    /// How.
+    pub action: Action,
+    /// How often; once unless said.
+    #[serde(default = "once")]
+    pub times: Times,
+}
+
+impl Fault {
+    /// A fault that strikes `times` calls.
+    pub fn new(operation: Operation, action: Action, times: u32) -> Self {
+        Self { operation, action, times: Times::Number(times) }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let about_leaves = matches!(self.operation, Operation::IssueCertificate | Operation::GetCertificate);
+        match &self.action {
+            Action::LateFailure | Action::WrongLeaf { .. } if !about_leaves => {
+                Err("late_failure and wrong_leaf apply to IssueCertificate and GetCertificate only"
+                    .to_owned())
+            }
+            Action::Error { status, .. } if StatusCode::from_u16(*status).is_err() => {
+                Err(format!("{status} is not an HTTP status"))
+            }
+            Action::Error { .. }
+            | Action::DelayMs(_)
+            | Action::DropBefore
+            | Action::DropAfter
+            | Action::EmptyReply
+            | Action::LateFailure
+            | Action::WrongLeaf { .. } => Ok(()),
+        }
+    }
+}
+
+/// The faults still to strike, in the order in which they were planted.
+#[derive(Default, Debug)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Plants a fault behind those already there.
+    ///
+    /// # Errors
+    /// When the action does not fit the operation, with what would.
+    pub fn plant(&mut self, fault: Fault) -> Result<(), String> {
+        fault.check()?;
+        self.0.push(fault);
+        Ok(())
+    }
+
+    /// The action for this call; each call meets one fault at most.
+    pub fn strike(&mut self, operation: Operation) -> Option<Action> {
+        self.0.retain(|fault| fault.times != Times::Number(0));
+        let fault = self.0.iter_mut().find(|fault| fault.operation == operation)?;
+        if let Times::Number(left) = &mut fault.times {
+            *left -= 1;
+        }
+        Some(fault.action.clone())
+    }
+
+    /// Removes all.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Those still to strike.
+    pub fn pending(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter().filter(|fault| fault.times != Times::Number(0))
+    }
+}
+
+/// The refusal that an error action stands for.
+pub fn refusal(kind: &str, message: &str, status: u16) -> AwsError {
+    AwsError::injected(kind, message, StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST))
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+fn once() -> Times {
+    Times::Number(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn faults_are_written_in_json() {
+        for (text, action, times) in [
+            (json!("drop_before"), Action::DropBefore, Times::Number(1)),
+            (json!({"delay_ms": 500}), Action::DelayMs(500), Times::Number(3)),
+            (
+                json!({"wrong_leaf": {"kind": "other_key"}}),
+                Action::WrongLeaf { kind: WrongLeaf::OtherKey },
+                Times::Word(Forever::Forever),
+            ),
+            (
+                json!({"error": {"type": "ThrottlingException", "message": "Rate exceeded"}}),
+                Action::Error {
+                    r#type: "ThrottlingException".into(),
+                    message: "Rate exceeded".into(),
+                    status: 400,
+                },
+                Times::Number(2),
+            ),
+        ] {
+            let mut document = json!({"operation": "IssueCertificate", "action": text, "times": times});
+            if times == once() {
+                document.as_object_mut().unwrap().remove("times");
+            }
+            let fault: Fault = serde_json::from_value(document).unwrap();
+            assert_eq!(fault, Fault { operation: Operation::IssueCertificate, action, times });
+        }
+    }
+
+    #[test]
+    fn they_strike_in_order_and_as_often_as_asked() {
+        use Operation::{GetCertificate, IssueCertificate};
+        let mut faults = Faults::default();
+        faults.plant(Fault::new(IssueCertificate, Action::DropBefore, 2)).unwrap();
+        faults.plant(Fault::new(IssueCertificate, Action::DropAfter, 1)).unwrap();
+        faults
+            .plant(Fault {
+                times: Times::Word(Forever::Forever),
+                ..Fault::new(GetCertificate, Action::DelayMs(1), 1)
+            })
+            .unwrap();
+        let issue: Vec<_> = (0..4).map(|_| faults.strike(IssueCertificate)).collect();
+        assert_eq!(
+            issue,
+            [Some(Action::DropBefore), Some(Action::DropBefore), Some(Action::DropAfter), None]
+        );
+        assert!((0..9).all(|_| faults.strike(GetCertificate) == Some(Action::DelayMs(1))));
+        assert_eq!(faults.pending().count(), 1);
+        faults.clear();
+        assert_eq!(faults.strike(GetCertificate), None);
+    }
+
+    #[test]
+    fn a_fault_that_cannot_strike_is_refused() {
+        let mut faults = Faults::default();
+        for fault in [
+            Fault::new(Operation::RevokeCertificate, Action::LateFailure, 1),
+            Fault::new(
+                Operation::GetCertificate,
+                Action::Error { r#type: String::new(), message: String::new(), status: 9 },
+                1,
+            ),
+        ] {
+            assert!(faults.plant(fault).is_err());
+        }
+    }
+}

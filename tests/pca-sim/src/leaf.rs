@@ -1,0 +1,75 @@
+//! An end-entity certificate with exactly the extensions of its template.
+//!
+//! <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>: basic constraints `CA:FALSE`
+//! (not critical: there are other templates for that), authority and subject key identifier, key usage (critical),
+//! extended key usage, and the CSR's subject and SANs. No CRL distribution point: the stand-in's CAs have no CRL.
+
+use rcgen::{
+    CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, PublicKeyData, SerialNumber,
+    SignatureAlgorithm,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    authority::{Authority, hex},
+    rules::{csr::Csr, template::Template, validity::Window},
+};
+
+const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
+const SUBJECT_KEY_IDENTIFIER: [u64; 4] = [2, 5, 29, 14];
+
+/// Everything that makes a leaf, before it is signed.
+#[derive(Clone, Debug)]
+pub struct Leaf {
+    /// Key, subject and names.
+    pub csr: Csr,
+    /// Where the key usages come from.
+    pub template: Template,
+    /// The extended key usages.
+    pub extended_key_usages: Vec<ExtendedKeyUsagePurpose>,
+    /// From when until when.
+    pub window: Window,
+    /// The serial number.
+    pub serial: [u8; 16],
+    /// What the CA signs with.
+    pub algorithm: &'static SignatureAlgorithm,
+}
+
+impl Leaf {
+    /// The serial number in lower-case hex.
+    pub fn serial_hex(&self) -> String {
+        hex(&self.serial)
+    }
+
+    /// The names for people, or the empty list.
+    pub fn names(&self) -> Vec<String> {
+        self.csr.san.as_ref().map(super::rules::san::San::texts).unwrap_or_default()
+    }
+
+    /// The certificate, PEM without a newline at the end.
+    ///
+    /// # Errors
+    /// When the CA cannot sign.
+    pub fn sign(&self, ca: &Authority) -> Result<String, rcgen::Error> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = self.csr.subject.clone();
+        params.serial_number = Some(SerialNumber::from_slice(&self.serial));
+        params.not_before = self.window.not_before;
+        params.not_after = self.window.not_after;
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = self.template.key_usages();
+        params.extended_key_usages.clone_from(&self.extended_key_usages);
+        params.custom_extensions = vec![
+            CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, vec![0x30, 0]),
+            CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier(&self.csr.public_key)),
+        ];
+        params.custom_extensions.extend(self.csr.san.as_ref().map(super::rules::san::San::extension));
+        ca.sign(&params, &self.csr.public_key, self.algorithm)
+    }
+}
+
+/// The leftmost 160 bits of the key's SHA-256 (<https://datatracker.ietf.org/doc/html/rfc7093#section-2>), in DER.
+fn key_identifier(key: &impl PublicKeyData) -> Vec<u8> {
+    let digest = Sha256::digest(key.der_bytes());
+    [0x04, 20].into_iter().chain(digest.into_iter().take(20)).collect()
+}

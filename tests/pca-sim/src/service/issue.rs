@@ -1,0 +1,107 @@
+//! IssueCertificate: <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::{IssueDelay, Memory, Service, Tampering, signer_failed};
+use crate::{
+    authority::{Authority, Status, random_serial},
+    error::{AwsError, Code},
+    leaf::Leaf,
+    ledger::Record,
+    rules::{
+        arn::CaArn,
+        csr,
+        template::Template,
+        token,
+        validity::{self, Bounds, Validity},
+    },
+    wrong_leaf::Answer,
+};
+
+/// The parameters. `ApiPassthrough` is ignored, as AWS does without a passthrough template.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Request {
+    certificate_authority_arn: String,
+    csr: String,
+    signing_algorithm: String,
+    template_arn: Option<String>,
+    validity: Validity,
+    validity_not_before: Option<Validity>,
+    idempotency_token: Option<String>,
+}
+
+/// Issues a certificate, or finds the one that this token stands for.
+pub(super) fn issue(
+    service: &Service,
+    memory: &mut Memory,
+    request: &Request,
+    now: OffsetDateTime,
+    tampering: Option<Tampering>,
+) -> Result<Value, AwsError> {
+    let token = request.idempotency_token.as_deref();
+    token.map_or(Ok(()), token::check)?;
+    let ca_arn = service.ca_arn(&request.certificate_authority_arn)?;
+    let ca = memory.authority(&ca_arn)?;
+    check_active(ca)?;
+    if let Some(known) = token.and_then(|token| memory.tokens.find(&ca_arn, token, now)) {
+        return Ok(json!({"CertificateArn": known}));
+    }
+    let leaf = judge(request, ca, &ca_arn, now)?;
+    let answer = match tampering {
+        Some(Tampering::Wrong(kind)) => kind.answer(&leaf, ca, now),
+        Some(Tampering::LateFailure) | None => Answer::right(&leaf, ca),
+    }
+    .map_err(|error| signer_failed(&error))?;
+    let arn = ca_arn.certificate(&leaf.serial_hex());
+    let record = Record {
+        ca: ca_arn.clone(),
+        leaf,
+        answer,
+        ready_at: now + drawn(memory.issue_delay),
+        failed: tampering == Some(Tampering::LateFailure),
+        revoked: false,
+        token: token.map(str::to_owned),
+    };
+    memory.ledger.add(&arn, record);
+    memory.counters.issued(token);
+    if let Some(token) = token {
+        memory.tokens.remember(&ca_arn, token, &arn, now);
+    }
+    Ok(json!({"CertificateArn": arn}))
+}
+
+/// Everything that AWS checks before it signs.
+fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime) -> Result<Leaf, AwsError> {
+    let template = Template::parse(request.template_arn.as_deref(), ca_arn)?;
+    let algorithm = ca.key_algorithm.signer(&request.signing_algorithm)?;
+    let bounds = Bounds { now, ca_not_after: ca.not_after, usage_mode: ca.usage_mode };
+    let window = validity::window(&request.validity, request.validity_not_before.as_ref(), &bounds)?;
+    let pem = STANDARD
+        .decode(&request.csr)
+        .map_err(|_| AwsError::new(Code::Serialization, "Csr is not base64."))?;
+    Ok(Leaf {
+        csr: csr::read(&pem)?,
+        template,
+        extended_key_usages: template.extended_key_usages(),
+        window,
+        serial: random_serial(),
+        algorithm,
+    })
+}
+
+/// The text is AWS's: <https://github.com/hashicorp/terraform-provider-aws/issues/37592>.
+fn check_active(ca: &Authority) -> Result<(), AwsError> {
+    if ca.status == Status::Active {
+        return Ok(());
+    }
+    let text = "The certificate authority is not in a valid state for issuing certificates";
+    Err(AwsError::new(Code::InvalidState, text))
+}
+
+fn drawn(delay: IssueDelay) -> std::time::Duration {
+    delay.base + delay.jitter.mul_f64(rand::random::<f64>())
+}

@@ -1,0 +1,93 @@
+//! Answers that a CA must never give, so that a client's checks can be tested.
+
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair, PublicKeyData, SubjectPublicKeyInfo};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    authority::{Authority, AuthorityOptions},
+    leaf::Leaf,
+};
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrongLeaf {
+    /// The certificate is for a key that nobody has.
+    OtherKey,
+    /// The first subject alternative name is missing.
+    MissingSan,
+    /// A name nobody asked for is added: `not-asked-for.invalid`.
+    ExtraSan,
+    /// The extended key usage is code signing.
+    WrongEku,
+    /// The certificate ended an hour ago.
+    Expired,
+    /// The chain belongs to another CA of the same name.
+    WrongChain,
+    /// The chain is the other way round: root first.
+    ReversedChain,
+    /// There is no chain.
+    NoChain,
+    /// There is neither certificate nor chain.
+    Empty,
+}
+
+/// A certificate and its chain, as GetCertificate answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The leaf, PEM.
+    pub certificate: Option<String>,
+    /// The chain, PEM, issuer first.
+    pub chain: Option<String>,
+}
+
+impl Answer {
+    /// What the CA should answer for `leaf`.
+    ///
+    /// # Errors
+    /// When the CA cannot sign.
+    pub fn right(leaf: &Leaf, ca: &Authority) -> Result<Self, rcgen::Error> {
+        Ok(Self { certificate: Some(leaf.sign(ca)?), chain: Some(ca.chain()) })
+    }
+}
+
+impl WrongLeaf {
+    /// What the CA answers for `leaf` instead.
+    ///
+    /// # Errors
+    /// When a key cannot be made, or the CA cannot sign.
+    pub fn answer(self, leaf: &Leaf, ca: &Authority, now: OffsetDateTime) -> Result<Answer, rcgen::Error> {
+        let mut wrong = leaf.clone();
+        let san = &mut wrong.csr.san;
+        let mut chain = Some(ca.chain());
+        match self {
+            Self::OtherKey => {
+                let spki = KeyPair::generate()?.subject_public_key_info();
+                wrong.csr.public_key = SubjectPublicKeyInfo::from_der(&spki)?;
+            }
+            Self::MissingSan => *san = san.as_ref().and_then(crate::rules::san::San::without_first),
+            Self::ExtraSan => *san = san.as_ref().map(|san| san.with_dns("not-asked-for.invalid")),
+            Self::WrongEku => wrong.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning],
+            Self::Expired => {
+                wrong.window.not_before = now - Duration::days(2);
+                wrong.window.not_after = now - Duration::hours(1);
+            }
+            Self::WrongChain => {
+                let options = AuthorityOptions {
+                    key_algorithm: ca.key_algorithm,
+                    intermediate: ca.parent.is_some(),
+                    ..AuthorityOptions::default()
+                };
+                chain = Some(Authority::create(ca.arn.clone(), &options, now)?.chain());
+            }
+            Self::ReversedChain => {
+                let parts = ca.parent.as_deref().into_iter().chain([ca.certificate.as_str()]);
+                chain = Some(parts.collect::<Vec<_>>().join("\n"));
+            }
+            Self::NoChain => chain = None,
+            Self::Empty => return Ok(Answer { certificate: None, chain: None }),
+        }
+        Ok(Answer { certificate: Some(wrong.sign(ca)?), chain })
+    }
+}

@@ -1,0 +1,1 @@
+//! The laws of layout, held by tests that read the source tree.
