@@ -1,3 +1,63 @@
-//! The one binary: the programs that run in the cluster and the commands for people and CI.
+//! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
-fn main() {}
+mod crds;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sallyport_process::{args::ProcessArgs, logs, report};
+
+/// Certificates and firewall rules for the same name, proven before a pod is Ready.
+#[derive(Parser)]
+#[command(name = "sallyport", version, disable_help_subcommand = true)]
+struct Sallyport {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the admission server: derives names and injects them. Reads only.
+    Webhook(sallyport_webhook::args::Args),
+    /// Run the certificate agent: makes identities, claims names, issues and renews certificates.
+    CertAgent(sallyport_cert_agent::args::Args),
+    /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
+    PolicySync(sallyport_policy_sync::args::Args),
+    /// Print the custom resource definitions, as manifests/crds holds them.
+    Crds(crds::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Sallyport::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("sallyport: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Webhook(args) => program(&args.process.clone(), sallyport_webhook::run(args)),
+        Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
+        Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
+        Command::Crds(args) => crds::run(&args),
+    }
+}
+
+/// Runs one of the programs until it ends.
+fn program<E: std::error::Error>(
+    args: &ProcessArgs,
+    work: impl Future<Output = Result<(), E>>,
+) -> Result<(), String> {
+    logs::init(&args.log, args.log_format).map_err(|error| report::chain(&error))?;
+    // Two worker threads: each program waits far more than it computes, and stacks cost memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| report::chain(&error))?;
+    runtime.block_on(work).map_err(|error| {
+        let text = report::chain(&error);
+        tracing::error!(error = text, "stopped");
+        text
+    })
+}

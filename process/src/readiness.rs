@@ -5,10 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+/// What is waited for, and whether it has happened.
+type Wait = (&'static str, Arc<AtomicBool>);
+
 /// Collects what must have happened before the program is ready.
 #[derive(Clone, Default)]
 pub struct Readiness {
-    waits: Arc<Mutex<Vec<(&'static str, Arc<AtomicBool>)>>>,
+    waits: Arc<Mutex<Vec<Wait>>>,
 }
 
 /// One thing that must happen. Dropping it without [`Handle::done`] leaves the program not ready.

@@ -12,6 +12,7 @@ use super::Condition;
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "CertificateAuthority",
+    doc = "Who signs certificates. Written by the platform team.",
     plural = "certificateauthorities",
     shortname = "ca",
     category = "sallyport",

@@ -14,6 +14,7 @@ use crate::duration::Duration;
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "Firewall",
+    doc = "A firewall, how to reach it, where our rules stand, and what they may be. Written by the network security team.",
     plural = "firewalls",
     shortname = "fw",
     category = "sallyport",

@@ -15,6 +15,7 @@ use crate::duration::Duration;
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "IdentityPolicy",
+    doc = "Which namespaces may be called what, with which certificate, and what the firewall does with it. Written by the platform team.",
     plural = "identitypolicies",
     shortname = "idpol",
     category = "sallyport",

@@ -15,6 +15,7 @@ use super::Action;
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "NameClaim",
+    doc = "Who holds a DNS name of the cluster, and what stands on the firewalls for it. Written by Sallyport.",
     plural = "nameclaims",
     shortname = "nclaim",
     category = "sallyport",

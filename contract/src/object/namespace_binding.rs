@@ -12,6 +12,7 @@ use super::OptOut;
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "NamespaceBinding",
+    doc = "Which policy holds this namespace. Written by Sallyport.",
     plural = "namespacebindings",
     namespaced,
     shortname = "nsb",

@@ -16,6 +16,7 @@ use super::{Action, CertificateTerms, Condition, Delivery};
     group = "sallyport.dev",
     version = "v1alpha1",
     kind = "WorkloadIdentity",
+    doc = "One identity of a namespace: names, certificate, firewall and what is proven. Written by Sallyport.",
     plural = "workloadidentities",
     namespaced,
     shortname = "wid",
