@@ -1,3 +1,5 @@
+// The processes of a cluster: start them, notice their end, stop them in order.
+
 package main
 
 import (

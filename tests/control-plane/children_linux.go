@@ -1,3 +1,5 @@
+// How a child is tied to its parent on Linux.
+
 package main
 
 import "syscall"

@@ -1,3 +1,5 @@
+// How a child is tied to its parent elsewhere.
+
 //go:build unix && !linux
 
 package main

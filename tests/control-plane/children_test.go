@@ -30,12 +30,12 @@ func startScript(t *testing.T, script string, names ...string) *children {
 	return started
 }
 
-func waitForFiles(t *testing.T, folder layout, names ...string) {
+func waitUntilStarted(t *testing.T, folder layout, names ...string) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for _, name := range names {
 		for {
-			if _, err := os.Stat(filepath.Join(string(folder), name)); err == nil {
+			if _, err := os.Stat(filepath.Join(string(folder), name+".started")); err == nil {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -48,13 +48,12 @@ func waitForFiles(t *testing.T, folder layout, names ...string) {
 
 func TestChildrenStopInOrder(t *testing.T) {
 	const script = `trap 'echo "$1" >> "$2/order"; exit 0' TERM
-: > "$2/$1"
+: > "$2/$1.started"
 while :; do sleep 0.02; done
 `
 	names := []string{etcdName, apiServerName, controllerManagerName, schedulerName, standInName}
 	all := startScript(t, script, names...)
-	waitForFiles(t, all.layout, names[1:]...)
-	waitForFiles(t, all.layout, etcdName)
+	waitUntilStarted(t, all.layout, names...)
 	if err := all.stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +69,11 @@ while :; do sleep 0.02; done
 
 func TestAStubbornChildIsKilledInAHurry(t *testing.T) {
 	const script = `trap '' TERM
-: > "$2/$1"
+: > "$2/$1.started"
 while :; do sleep 0.02; done
 `
 	all := startScript(t, script, schedulerName)
-	waitForFiles(t, all.layout, schedulerName)
+	waitUntilStarted(t, all.layout, schedulerName)
 	hurry, cancel := context.WithCancel(context.Background())
 	cancel()
 	began := time.Now()

@@ -1,3 +1,5 @@
+// The start of a cluster, step by step.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The flags each part of the cluster runs with.
+
 package main
 
 import "fmt"
@@ -43,6 +45,8 @@ func apiServerFlags(l layout, options upOptions, etcdAddress string, port int) [
 		"--allow-privileged=true",
 		// A loopback address may not stand in the endpoints of the Service `kubernetes`.
 		"--endpoint-reconciler-type=none",
+		// Without it, the end waits for every client that still watches.
+		"--shutdown-watch-termination-grace-period=1s",
 	}
 	if options.auditLog {
 		flags = append(flags, "--audit-policy-file="+l.auditPolicy(), "--audit-log-path="+l.log("audit"))

@@ -1,3 +1,5 @@
+// The programs of Kubernetes as subcommands.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// Who may talk to the API server: certificates and kubeconfigs on disk.
+
 package main
 
 import (

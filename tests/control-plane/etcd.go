@@ -1,3 +1,5 @@
+// The subcommand etcd: one member without a fixed port.
+
 package main
 
 import (

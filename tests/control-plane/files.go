@@ -1,3 +1,5 @@
+// Small helpers for files: whole writes, ends of logs.
+
 package main
 
 import (

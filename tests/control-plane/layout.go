@@ -1,3 +1,5 @@
+// Where everything of a cluster lies in its folder.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The addresses of pods and nodes.
+
 package main
 
 import (

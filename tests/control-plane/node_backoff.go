@@ -1,3 +1,5 @@
+// When a volume is tried again.
+
 package main
 
 import "time"

@@ -1,3 +1,5 @@
+// The stages of a pod on its node, and what moves it on.
+
 package main
 
 import (

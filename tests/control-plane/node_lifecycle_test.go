@@ -166,20 +166,31 @@ func TestADeletedPodGoesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		deleted.DeletionTimestamp = seconds(now)
+		if _, err := k.client.CoreV1().Pods("default").Update(t.Context(), deleted, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
 		if err := k.pods.GetStore().Update(deleted); err != nil {
 			t.Fatal(err)
 		}
-		// The fake API server does not keep a deletion timestamp from an update, so report writes
-		// the terminal phase and the pod must be looked at once more.
 		if _, err := k.sync(t.Context(), "default/web"); err != nil {
 			t.Fatal(err)
 		}
-		want := corev1.PodFailed
-		if started {
-			want = corev1.PodSucceeded
+		if _, err := k.client.CoreV1().Pods("default").Get(t.Context(), "web", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("started %v: the pod is still there (error %v)", started, err)
 		}
-		if got := phase(t, k); got != want {
-			t.Errorf("started %v: phase %s, want %s", started, got, want)
+	}
+}
+
+func TestAPodThatIsBeingDeletedEndsFirst(t *testing.T) {
+	cases := map[stage]corev1.PodPhase{
+		stageWaiting: corev1.PodFailed,
+		stageRunning: corev1.PodSucceeded,
+	}
+	for before, want := range cases {
+		view := testView(before)
+		view.stop(testNow)
+		if got := phaseOf(view); got != want {
+			t.Errorf("from stage %d: phase %s, want %s", before, got, want)
 		}
 	}
 }

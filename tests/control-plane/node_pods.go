@@ -1,3 +1,5 @@
+// The stand-in for one kubelet: its watch, its queue, and what it writes to pods.
+
 package main
 
 import (
@@ -164,7 +166,9 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod, state *podState) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, objectTimeout)
 	defer cancel()
-	live, err := k.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	live, err := whenAllowed(ctx, func(ctx context.Context) (*corev1.Pod, error) {
+		return k.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	})
 	if apierrors.IsNotFound(err) || err == nil && live.UID != pod.UID {
 		return nil, nil
 	}

@@ -1,3 +1,5 @@
+// The Node object, its lease and its status.
+
 package main
 
 import (

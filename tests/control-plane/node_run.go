@@ -1,3 +1,5 @@
+// The subcommand node: one kubelet stand-in for each node.
+
 package main
 
 import (

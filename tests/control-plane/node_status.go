@@ -1,3 +1,5 @@
+// From what happened to a pod on its node to the status it reports.
+
 package main
 
 import (
@@ -94,8 +96,7 @@ func podAddress(pod *corev1.Pod, view podView) string {
 	return ""
 }
 
-// kubeletConditions are the conditions that a kubelet owns, PodScheduled excepted:
-// the scheduler has written that one.
+// kubeletConditions are the conditions that a kubelet owns.
 func kubeletConditions(pod *corev1.Pod, status corev1.PodStatus, view podView) []corev1.PodCondition {
 	all := append(append([]corev1.ContainerStatus{}, status.InitContainerStatuses...), status.ContainerStatuses...)
 	// Without a sandbox a kubelet reports False and says so.
@@ -107,8 +108,15 @@ func kubeletConditions(pod *corev1.Pod, status corev1.PodStatus, view podView) [
 			Status:             corev1.ConditionTrue,
 		}
 	}
+	// A pod that came to a node is scheduled, whoever bound it.
+	scheduled := corev1.PodCondition{
+		Type:               corev1.PodScheduled,
+		ObservedGeneration: sandbox.ObservedGeneration,
+		Status:             corev1.ConditionTrue,
+	}
 	return []corev1.PodCondition{
 		sandbox,
+		scheduled,
 		kubeletstatus.GeneratePodInitializedCondition(pod, &pod.Status, all, status.Phase),
 		kubeletstatus.GeneratePodReadyCondition(pod, &pod.Status, status.Conditions, all, status.Phase),
 		kubeletstatus.GenerateContainersReadyCondition(pod, &pod.Status, all, status.Phase),

@@ -1,3 +1,5 @@
+// Whether a volume could be mounted now.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The certificates of a cluster: what they say, and the CA that signs them.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The subcommand up: a cluster in the foreground.
+
 package main
 
 import (

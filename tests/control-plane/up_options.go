@@ -1,3 +1,5 @@
+// The flags of the subcommand up.
+
 package main
 
 import (

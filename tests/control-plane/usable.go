@@ -1,3 +1,5 @@
+// When a cluster can be used, and how it says so.
+
 package main
 
 import (
