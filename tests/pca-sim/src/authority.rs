@@ -65,7 +65,7 @@ pub struct Authority {
     pub key_algorithm: KeyAlgorithm,
     /// What it may issue.
     pub usage_mode: UsageMode,
-    /// Its state now.
+    /// The state that it was given; see [`Authority::status_at`].
     pub status: Status,
     /// When it was made, and its certificate's first second.
     pub created_at: OffsetDateTime,
@@ -124,6 +124,11 @@ impl Authority {
             key,
             params,
         })
+    }
+
+    /// Its state at `now`: an active CA expires with its certificate.
+    pub fn status_at(&self, now: OffsetDateTime) -> Status {
+        if self.status == Status::Active && now > self.not_after { Status::Expired } else { self.status }
     }
 
     /// Signs a certificate; the answer is PEM without a newline at the end.

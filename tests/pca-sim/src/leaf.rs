@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     authority::{Authority, hex},
-    rules::{csr::Csr, template::Template, validity::Window},
+    rules::{csr::Csr, san::San, template::Template, validity::Window},
 };
 
 const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
@@ -43,7 +43,7 @@ impl Leaf {
 
     /// The names for people, or the empty list.
     pub fn names(&self) -> Vec<String> {
-        self.csr.san.as_ref().map(super::rules::san::San::texts).unwrap_or_default()
+        self.csr.san.as_ref().map(San::texts).unwrap_or_default()
     }
 
     /// The certificate, PEM without a newline at the end.
@@ -63,7 +63,7 @@ impl Leaf {
             CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, vec![0x30, 0]),
             CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier(&self.csr.public_key)),
         ];
-        params.custom_extensions.extend(self.csr.san.as_ref().map(super::rules::san::San::extension));
+        params.custom_extensions.extend(self.csr.san.as_ref().map(San::extension));
         ca.sign(&params, &self.csr.public_key, self.algorithm)
     }
 }

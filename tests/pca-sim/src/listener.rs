@@ -1,6 +1,6 @@
 //! Accepting connections, with or without TLS, until told to stop; and cutting one instead of answering.
 
-use std::{convert::Infallible, future::Future, io, time::Duration};
+use std::{convert::Infallible, io, time::Duration};
 
 use axum::{
     Router,
@@ -92,14 +92,9 @@ where
     }
 }
 
-fn answer(
-    router: Router,
-    request: hyper::Request<Incoming>,
-) -> impl Future<Output = Result<Response, Cut>> + Send {
-    async move {
-        let response = router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
-        if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
-    }
+async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, Cut> {
+    let response = router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+    if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
 }
 
 fn log(what: &str, error: &io::Error) {

@@ -104,11 +104,13 @@ impl Service {
         match operation {
             Operation::IssueCertificate => issue::issue(self, &mut memory, &read(body)?, now, tampering),
             Operation::GetCertificate => retrieve::retrieve(self, &memory, &read(body)?, now, tampering),
-            Operation::DescribeCertificateAuthority => authorities::describe(self, &memory, &read(body)?),
-            Operation::GetCertificateAuthorityCertificate => {
-                authorities::certificate(self, &memory, &read(body)?)
+            Operation::DescribeCertificateAuthority => {
+                authorities::describe(self, &memory, &read(body)?, now)
             }
-            Operation::RevokeCertificate => revoke::revoke(self, &mut memory, &read(body)?),
+            Operation::GetCertificateAuthorityCertificate => {
+                authorities::certificate(self, &memory, &read(body)?, now)
+            }
+            Operation::RevokeCertificate => revoke::revoke(self, &mut memory, &read(body)?, now),
         }
     }
 

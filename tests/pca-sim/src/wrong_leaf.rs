@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     authority::{Authority, AuthorityOptions},
     leaf::Leaf,
+    rules::san::San,
 };
 
 /// What is wrong with an answer.
@@ -53,41 +54,55 @@ impl Answer {
 }
 
 impl WrongLeaf {
-    /// What the CA answers for `leaf` instead.
+    /// What the CA answers instead of `right`, its answer for `leaf`.
     ///
     /// # Errors
     /// When a key cannot be made, or the CA cannot sign.
-    pub fn answer(self, leaf: &Leaf, ca: &Authority, now: OffsetDateTime) -> Result<Answer, rcgen::Error> {
+    pub fn answer(
+        self,
+        leaf: &Leaf,
+        right: &Answer,
+        ca: &Authority,
+        now: OffsetDateTime,
+    ) -> Result<Answer, rcgen::Error> {
         let mut wrong = leaf.clone();
         let san = &mut wrong.csr.san;
-        let mut chain = Some(ca.chain());
         match self {
             Self::OtherKey => {
                 let spki = KeyPair::generate()?.subject_public_key_info();
                 wrong.csr.public_key = SubjectPublicKeyInfo::from_der(&spki)?;
             }
-            Self::MissingSan => *san = san.as_ref().and_then(crate::rules::san::San::without_first),
+            Self::MissingSan => *san = san.as_ref().and_then(San::without_first),
             Self::ExtraSan => *san = san.as_ref().map(|san| san.with_dns("not-asked-for.invalid")),
             Self::WrongEku => wrong.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning],
             Self::Expired => {
                 wrong.window.not_before = now - Duration::days(2);
                 wrong.window.not_after = now - Duration::hours(1);
             }
-            Self::WrongChain => {
-                let options = AuthorityOptions {
-                    key_algorithm: ca.key_algorithm,
-                    intermediate: ca.parent.is_some(),
-                    ..AuthorityOptions::default()
-                };
-                chain = Some(Authority::create(ca.arn.clone(), &options, now)?.chain());
-            }
+            Self::WrongChain => return Ok(right.with_chain(Some(twin(ca, now)?.chain()))),
             Self::ReversedChain => {
                 let parts = ca.parent.as_deref().into_iter().chain([ca.certificate.as_str()]);
-                chain = Some(parts.collect::<Vec<_>>().join("\n"));
+                return Ok(right.with_chain(Some(parts.collect::<Vec<_>>().join("\n"))));
             }
-            Self::NoChain => chain = None,
+            Self::NoChain => return Ok(right.with_chain(None)),
             Self::Empty => return Ok(Answer { certificate: None, chain: None }),
         }
-        Ok(Answer { certificate: Some(wrong.sign(ca)?), chain })
+        Answer::right(&wrong, ca)
     }
+}
+
+impl Answer {
+    fn with_chain(&self, chain: Option<String>) -> Self {
+        Self { certificate: self.certificate.clone(), chain }
+    }
+}
+
+/// Another CA with the same names, whose keys nobody should trust.
+fn twin(ca: &Authority, now: OffsetDateTime) -> Result<Authority, rcgen::Error> {
+    let options = AuthorityOptions {
+        key_algorithm: ca.key_algorithm,
+        intermediate: ca.parent.is_some(),
+        ..AuthorityOptions::default()
+    };
+    Authority::create(ca.arn.clone(), &options, now)
 }

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Memory, Service};
 use crate::{
@@ -20,16 +21,26 @@ pub(super) struct Request {
 }
 
 /// DescribeCertificateAuthority: in every state.
-pub(super) fn describe(service: &Service, memory: &Memory, request: &Request) -> Result<Value, AwsError> {
+pub(super) fn describe(
+    service: &Service,
+    memory: &Memory,
+    request: &Request,
+    now: OffsetDateTime,
+) -> Result<Value, AwsError> {
     let arn = service.ca_arn(&request.certificate_authority_arn)?;
-    Ok(json!({"CertificateAuthority": description(memory.authority(&arn)?)}))
+    Ok(json!({"CertificateAuthority": description(memory.authority(&arn)?, now)}))
 }
 
 /// GetCertificateAuthorityCertificate: only in states in which the CA has a certificate.
-pub(super) fn certificate(service: &Service, memory: &Memory, request: &Request) -> Result<Value, AwsError> {
+pub(super) fn certificate(
+    service: &Service,
+    memory: &Memory,
+    request: &Request,
+    now: OffsetDateTime,
+) -> Result<Value, AwsError> {
     let arn = service.ca_arn(&request.certificate_authority_arn)?;
     let ca = memory.authority(&arn)?;
-    match ca.status {
+    match ca.status_at(now) {
         Status::Active | Status::Disabled | Status::Expired => Ok(match &ca.parent {
             Some(parent) => json!({"Certificate": ca.certificate, "CertificateChain": parent}),
             None => json!({"Certificate": ca.certificate}),
@@ -43,7 +54,7 @@ pub(super) fn certificate(service: &Service, memory: &Memory, request: &Request)
     }
 }
 
-fn description(ca: &Authority) -> Value {
+fn description(ca: &Authority, now: OffsetDateTime) -> Value {
     json!({
         "Arn": ca.arn.to_string(),
         "OwnerAccount": ca.arn.account(),
@@ -51,7 +62,7 @@ fn description(ca: &Authority) -> Value {
         "LastStateChangeAt": ca.status_changed_at.unix_timestamp(),
         "Type": if ca.parent.is_some() { "SUBORDINATE" } else { "ROOT" },
         "Serial": ca.serial,
-        "Status": ca.status,
+        "Status": ca.status_at(now),
         "NotBefore": ca.created_at.unix_timestamp(),
         "NotAfter": ca.not_after.unix_timestamp(),
         "CertificateAuthorityConfiguration": {

@@ -46,16 +46,17 @@ pub(super) fn issue(
     token.map_or(Ok(()), token::check)?;
     let ca_arn = service.ca_arn(&request.certificate_authority_arn)?;
     let ca = memory.authority(&ca_arn)?;
-    check_active(ca)?;
+    check_active(ca, now)?;
     if let Some(known) = token.and_then(|token| memory.tokens.find(&ca_arn, token, now)) {
         return Ok(json!({"CertificateArn": known}));
     }
     let leaf = judge(request, ca, &ca_arn, now)?;
-    let answer = match tampering {
-        Some(Tampering::Wrong(kind)) => kind.answer(&leaf, ca, now),
-        Some(Tampering::LateFailure) | None => Answer::right(&leaf, ca),
-    }
-    .map_err(|error| signer_failed(&error))?;
+    let answer = Answer::right(&leaf, ca)
+        .and_then(|right| match tampering {
+            Some(Tampering::Wrong(kind)) => kind.answer(&leaf, &right, ca, now),
+            Some(Tampering::LateFailure) | None => Ok(right),
+        })
+        .map_err(|error| signer_failed(&error))?;
     let arn = ca_arn.certificate(&leaf.serial_hex());
     let record = Record {
         ca: ca_arn.clone(),
@@ -94,8 +95,8 @@ fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime)
 }
 
 /// The text is AWS's: <https://github.com/hashicorp/terraform-provider-aws/issues/37592>.
-fn check_active(ca: &Authority) -> Result<(), AwsError> {
-    if ca.status == Status::Active {
+fn check_active(ca: &Authority, now: OffsetDateTime) -> Result<(), AwsError> {
+    if ca.status_at(now) == Status::Active {
         return Ok(());
     }
     let text = "The certificate authority is not in a valid state for issuing certificates";

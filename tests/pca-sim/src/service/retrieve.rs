@@ -1,7 +1,9 @@
 //! GetCertificate: <https://docs.aws.amazon.com/privateca/latest/APIReference/API_GetCertificate.html>.
 //!
 //! Issuance is asynchronous: until it is done the answer is `RequestInProgressException`. Revoked and expired
-//! certificates are still answered.
+//! certificates are still answered. That a *deleted* CA's are not is known
+//! (<https://github.com/hashicorp/terraform-provider-aws/issues/26968>); the stand-in takes the worst case and refuses
+//! in every state but `ACTIVE`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -35,8 +37,7 @@ pub(super) fn retrieve(
     let ca_arn = service.ca_arn(&request.certificate_authority_arn)?;
     arn::check_certificate_arn(&request.certificate_arn, &ca_arn)?;
     let ca = memory.authority(&ca_arn)?;
-    if ca.status != Status::Active {
-        // The text: https://github.com/hashicorp/terraform-provider-aws/issues/26968.
+    if ca.status_at(now) != Status::Active {
         let text = format!(
             "The certificate authority {ca_arn} is not in the correct state to have issued certificates."
         );
@@ -49,7 +50,8 @@ pub(super) fn retrieve(
     check_done(record, &request.certificate_arn, now, tampering)?;
     match tampering {
         Some(Tampering::Wrong(kind)) => {
-            kind.answer(&record.leaf, ca, now).map(answer).map_err(|error| signer_failed(&error))
+            let wrong = kind.answer(&record.leaf, &record.answer, ca, now);
+            wrong.map(answer).map_err(|error| signer_failed(&error))
         }
         Some(Tampering::LateFailure) | None => Ok(answer(record.answer.clone())),
     }

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{Memory, Service};
 use crate::{
@@ -32,14 +33,19 @@ pub(super) struct Request {
 }
 
 /// Revokes a certificate by its serial number.
-pub(super) fn revoke(service: &Service, memory: &mut Memory, request: &Request) -> Result<Value, AwsError> {
+pub(super) fn revoke(
+    service: &Service,
+    memory: &mut Memory,
+    request: &Request,
+    now: OffsetDateTime,
+) -> Result<Value, AwsError> {
     if !REASONS.contains(&request.revocation_reason.as_str()) {
         let rule = format!("Member must satisfy enum value set: [{}]", REASONS.join(", "));
         return Err(AwsError::constraint("revocationReason", &request.revocation_reason, &rule));
     }
     let arn = service.ca_arn(&request.certificate_authority_arn)?;
     let ca = memory.authority(&arn)?;
-    check_state(ca)?;
+    check_state(ca, now)?;
     let serial = normal(&request.certificate_serial)
         .ok_or_else(|| AwsError::new(Code::InvalidRequest, "The serial number is not hexadecimal."))?;
     if Some(&serial) == normal(&ca.serial).as_ref() {
@@ -56,8 +62,8 @@ pub(super) fn revoke(service: &Service, memory: &mut Memory, request: &Request) 
     Ok(json!({}))
 }
 
-fn check_state(ca: &Authority) -> Result<(), AwsError> {
-    match ca.status {
+fn check_state(ca: &Authority, now: OffsetDateTime) -> Result<(), AwsError> {
+    match ca.status_at(now) {
         Status::Active | Status::Disabled => Ok(()),
         Status::Creating
         | Status::PendingCertificate
