@@ -1,3 +1,71 @@
-//! make demo: the journey, told to a person who has never seen it.
+//! `make demo`: the journey from `kubectl apply` to Ready, told to a person who has never seen it.
+//!
+//! Each step says what it does, shows what came of it, and checks it. A step whose fact is false fails.
 
-fn main() {}
+mod journey;
+mod show;
+mod story;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Parser;
+use ground::{Ground, Options, Team, team};
+use serde_json::json;
+
+use crate::story::Story;
+
+/// The journey from kubectl apply to Ready.
+#[derive(Parser)]
+struct Args {
+    /// Leave everything running at the end, to look around.
+    #[arg(long, env = "KEEP")]
+    keep: Option<String>,
+    /// How long the simulated firewall's commits take, in seconds.
+    #[arg(long, default_value_t = 4)]
+    commit_seconds: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut story = Story::begin(journey::STEPS);
+    let result = tell(&mut story, &Args::parse()).await;
+    story.end(result)
+}
+
+async fn tell(story: &mut Story, args: &Args) -> anyhow::Result<()> {
+    story.say("Sallyport: one name, from kubectl apply to the certificate and the firewall rule.\n");
+    story.say("Starting, on this machine and without root:");
+    let mut options = Options::fresh("demo")?;
+    options.job_poll = Duration::from_millis(500);
+    let ground = Ground::start(options, |what| story::line(&format!("  · {what}"))).await?;
+    story::line(
+        "  · a PAN-OS firewall (simulated), and the objects that the platform and security teams write\n",
+    );
+    let set_up = team::TeamOptions {
+        authority: team::Authority::Aws,
+        commit_time: Duration::from_secs(args.commit_seconds),
+        firewall_spec: json!({}),
+        ..team::TeamOptions::default()
+    };
+    let shop = Team::start(&ground, "shop", set_up).await?;
+    journey::travel(story, &ground, &shop).await?;
+    if args.keep.as_deref().is_some_and(|value| !value.is_empty() && value != "0") {
+        keep(&ground, &shop).await?;
+    }
+    drop(shop);
+    ground.stop().await
+}
+
+async fn keep(ground: &Ground, shop: &Team<'_>) -> anyhow::Result<()> {
+    let kubectl = &ground.cluster.kubectl;
+    story::line(&format!(
+        "\nEverything is still running. In another terminal:\n\n  export KUBECONFIG={}\n  alias kubectl={}\n  \
+         kubectl get wid,fw,nclaim,nsb -A\n\nLogs are in {}. The firewall listens on https://{}.\nCtrl-C stops it all.",
+        kubectl.kubeconfig.display(),
+        kubectl.program.display(),
+        ground.folder.display(),
+        shop.firewall.api,
+    ));
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -1,1 +1,23 @@
-//! The test ground: a real control plane, the simulators and the three programs, started and stopped for a test or the demo.
+//! The test ground: a real control plane, the simulators and the three programs, for a test, a benchmark
+//! or the demo.
+//!
+//! [`Ground::start`] does what an operator does, in the same order: a cluster, the install, the programs
+//! under their own accounts. The demo and the system tests differ only in what they do on it.
+
+mod accounts;
+pub mod control_plane;
+pub mod firewall;
+mod ground;
+pub mod kubectl;
+pub mod leaf;
+pub mod manifests;
+pub mod network;
+mod paths;
+pub mod pca;
+pub mod program;
+pub mod team;
+pub mod wait;
+
+pub use ground::{Ground, Options};
+pub use paths::{repository, target};
+pub use team::Team;

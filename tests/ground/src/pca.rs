@@ -1,0 +1,138 @@
+//! The AWS Private CA stand-in as a process, and what a test can ask of it that AWS would not tell.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::program::Program;
+
+/// A simulated AWS Private CA that runs.
+pub struct PcaSim {
+    /// The process.
+    pub program: Program,
+    /// The endpoint for AWS clients.
+    pub endpoint: String,
+    /// The CA's ARN.
+    pub ca_arn: String,
+    /// The file with the certificate authority of the endpoint itself.
+    pub ca_file: PathBuf,
+    /// The root that signs workloads' certificates, in PEM.
+    pub root_pem: String,
+    control: String,
+    http: reqwest::Client,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    endpoint: String,
+    control: String,
+    ca_file: PathBuf,
+    ca_arn: String,
+    root_pem_file: PathBuf,
+}
+
+impl PcaSim {
+    /// Starts the stand-in in `folder`.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start(folder: &std::path::Path, issue_delay: Duration) -> Result<Self> {
+        let args = [
+            "--listen",
+            "127.0.0.1:0",
+            "--control",
+            "127.0.0.1:0",
+            "--ca-out",
+            &folder.join("pca.ca.pem").display().to_string(),
+            "--issue-delay",
+            &format!("{}ms", issue_delay.as_millis()),
+        ]
+        .map(str::to_owned);
+        let (program, ready): (Program, Ready) =
+            Program::start("pca-sim", "pca-sim", &args, &[], folder).await?;
+        let control = if ready.control.starts_with("http") {
+            ready.control
+        } else {
+            format!("http://{}", ready.control)
+        };
+        Ok(Self {
+            program,
+            endpoint: ready.endpoint,
+            ca_arn: ready.ca_arn,
+            ca_file: ready.ca_file,
+            root_pem: std::fs::read_to_string(ready.root_pem_file)?,
+            control,
+            http: reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?,
+        })
+    }
+
+    /// What cert-agent's environment must hold to reach it.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL_ACM_PCA", self.endpoint.clone()),
+            ("AWS_CA_BUNDLE", self.ca_file.display().to_string()),
+            ("AWS_ACCESS_KEY_ID", "AKIDGROUND".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "ground".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// Adds a fault.
+    ///
+    /// # Errors
+    /// The stand-in does not know it.
+    pub async fn fault(&self, fault: &Value) -> Result<()> {
+        self.post("/faults", fault).await
+    }
+
+    /// Sets the state of the CA: `ACTIVE`, `DISABLED`…
+    ///
+    /// # Errors
+    /// The stand-in does not know it.
+    pub async fn state(&self, status: &str) -> Result<()> {
+        self.post("/ca/state", &serde_json::json!({"arn": self.ca_arn, "status": status})).await
+    }
+
+    /// Ends all faults.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn heal(&self) -> Result<()> {
+        self.http.delete(format!("{}/faults", self.control)).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The stand-in's counters.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn counters(&self) -> Result<Value> {
+        self.get("/counters").await
+    }
+
+    /// Every certificate issued so far.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn issued(&self) -> Result<Value> {
+        self.get("/issued").await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let text =
+            self.http.get(format!("{}{path}", self.control)).send().await?.error_for_status()?.text().await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<()> {
+        let request =
+            self.http.post(format!("{}{path}", self.control)).header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "the stand-in refused {path} {body}: {text}");
+        Ok(())
+    }
+}

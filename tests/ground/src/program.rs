@@ -1,0 +1,112 @@
+//! One process: a program of Sallyport, or a simulator.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::de::DeserializeOwned;
+use tokio::process::{Child, Command};
+
+use crate::{paths, wait};
+
+/// A process that runs. Killed when dropped.
+pub struct Program {
+    /// What it is called in messages.
+    pub name: String,
+    /// What it logs.
+    pub log: PathBuf,
+    child: Child,
+}
+
+impl Program {
+    /// Starts `binary args`, its output in `folder/name.log`, and waits until it has written its ready
+    /// file, which is given by `--ready-file`.
+    ///
+    /// # Errors
+    /// It does not start, ends, or is not ready in a minute and a half.
+    pub async fn start<R: DeserializeOwned>(
+        name: &str,
+        binary: &str,
+        args: &[String],
+        env: &[(&str, String)],
+        folder: &Path,
+    ) -> Result<(Self, R)> {
+        let (log, ready) = (folder.join(format!("{name}.log")), folder.join(format!("{name}.ready")));
+        if ready.exists() {
+            std::fs::remove_file(&ready)?;
+        }
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
+        let child = Command::new(paths::built(binary)?)
+            .args(args)
+            .arg("--ready-file")
+            .arg(&ready)
+            .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {binary}"))?;
+        let mut program = Self { name: name.to_owned(), log, child };
+        let value = program.ready(&ready).await?;
+        Ok((program, value))
+    }
+
+    async fn ready<R: DeserializeOwned>(&mut self, file: &Path) -> Result<R> {
+        let what = format!("{} to be ready (log: {})", self.name, self.log.display());
+        let text = wait::until(&what, wait::GENEROUS, || {
+            let ended = self.child.try_wait();
+            async move {
+                match ended {
+                    Ok(Some(status)) => Ok(Err(status)),
+                    Ok(None) | Err(_) => Ok(Ok(tokio::fs::read_to_string(file).await?)),
+                }
+            }
+        })
+        .await?;
+        match text {
+            Ok(text) => serde_json::from_str(&text).context("the ready file is not what was agreed"),
+            Err(status) => bail!("{} ended ({status}):\n{}", self.name, self.tail()),
+        }
+    }
+
+    /// The end of its log.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(30)).copied().collect::<Vec<_>>().join("\n")
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends it at once, as `kill -9` does, and waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.with_context(|| format!("cannot kill {}", self.name))
+    }
+
+    /// Memory in MiB that it occupies now (resident set size).
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn rss_mib(&self) -> Result<f64> {
+        let id = self.id().with_context(|| format!("{} does not run", self.name))?;
+        let text = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+/// How long a program may take to answer on its health port.
+pub const HEALTH_DEADLINE: Duration = Duration::from_secs(5);
