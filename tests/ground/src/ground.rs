@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::{accounts, control_plane::ControlPlane, manifests, pca::PcaSim, program::Program, wait};
 
@@ -25,6 +26,8 @@ pub struct Options {
     pub log: String,
     /// How often policy-sync asks for a job's state.
     pub job_poll: Duration,
+    /// How long an identity that nobody wants is kept.
+    pub identity_grace: Duration,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             issue_delay: Duration::from_millis(200),
             log: "info".to_owned(),
             job_poll: Duration::from_secs(2),
+            identity_grace: Duration::from_secs(600),
         })
     }
 }
@@ -56,13 +60,15 @@ pub struct Ground {
     /// The AWS Private CA stand-in.
     pub pca: PcaSim,
     /// The admission server.
-    pub webhook: Program,
+    pub webhook: Mutex<Program>,
     /// The certificate agent.
-    pub cert_agent: Program,
+    pub cert_agent: Mutex<Program>,
     /// The policy syncer.
-    pub policy_sync: Program,
+    pub policy_sync: Mutex<Program>,
     /// Where the admission server listens.
     pub webhook_address: SocketAddr,
+    /// A pod as the API server stored it before Sallyport was installed.
+    pub before: Value,
     options: Options,
 }
 
@@ -88,6 +94,7 @@ impl Ground {
         let cluster = ControlPlane::start(&folder.join("cluster")).await?;
         tell("the AWS Private CA stand-in");
         let pca = PcaSim::start(&folder, options.issue_delay).await?;
+        let before = stored(&cluster, "before").await?;
         tell("the install: definitions, accounts, roles");
         cluster.kubectl.apply(&manifests::stream(&manifests::definitions()?)).await?;
         established(&cluster).await?;
@@ -105,8 +112,17 @@ impl Ground {
         let overlaid: Vec<Value> =
             webhook_configuration.into_iter().map(|object| manifests::overlay(object, &url)).collect();
         cluster.kubectl.apply(&manifests::stream(&overlaid)).await?;
-        let ground =
-            Self { folder, cluster, pca, webhook, cert_agent, policy_sync, webhook_address, options };
+        let ground = Self {
+            folder,
+            cluster,
+            pca,
+            webhook: Mutex::new(webhook),
+            cert_agent: Mutex::new(cert_agent),
+            policy_sync: Mutex::new(policy_sync),
+            webhook_address,
+            before,
+            options,
+        };
         ground.trusted().await?;
         Ok(ground)
     }
@@ -125,23 +141,25 @@ impl Ground {
         .await
     }
 
-    /// Starts cert-agent again after it was killed.
+    /// Kills cert-agent and starts it again.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn restart_cert_agent(&mut self) -> Result<()> {
-        self.cert_agent.kill().await?;
-        self.cert_agent = cert_agent(&self.cluster, &self.pca, &self.options).await?;
+    pub async fn restart_cert_agent(&self) -> Result<()> {
+        let mut program = self.cert_agent.lock().await;
+        program.kill().await?;
+        *program = cert_agent(&self.cluster, &self.pca, &self.options).await?;
         Ok(())
     }
 
-    /// Starts policy-sync again after it was killed.
+    /// Kills policy-sync and starts it again.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn restart_policy_sync(&mut self) -> Result<()> {
-        self.policy_sync.kill().await?;
-        self.policy_sync = policy_sync(&self.cluster, &self.options).await?;
+    pub async fn restart_policy_sync(&self) -> Result<()> {
+        let mut program = self.policy_sync.lock().await;
+        program.kill().await?;
+        *program = policy_sync(&self.cluster, &self.options).await?;
         Ok(())
     }
 
@@ -150,12 +168,42 @@ impl Ground {
     /// # Errors
     /// Something did not stop.
     pub async fn stop(mut self) -> Result<()> {
-        for program in [&mut self.webhook, &mut self.cert_agent, &mut self.policy_sync, &mut self.pca.program]
-        {
-            program.kill().await?;
+        for program in [self.webhook, self.cert_agent, self.policy_sync] {
+            program.into_inner().kill().await?;
         }
+        self.pca.program.kill().await?;
         self.cluster.stop().await
     }
+}
+
+/// A plain pod as it is stored in a new namespace of that name, without what differs from pod to pod.
+///
+/// # Errors
+/// It was refused.
+pub async fn stored(cluster: &ControlPlane, namespace: &str) -> Result<Value> {
+    let kubectl = &cluster.kubectl;
+    kubectl.run(&["create", "namespace", namespace]).await?;
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "plain", "namespace": namespace, "labels": {"app": "plain"}, "annotations": {"note": "mine"}},
+        "spec": {"automountServiceAccountToken": false, "containers": [{"name": "nginx", "image": "nginx"}]},
+    });
+    // The service account controller needs a moment in a new namespace.
+    wait::until("a pod to be accepted", wait::GENEROUS, || kubectl.create(&pod)).await?;
+    let mut stored = kubectl.get(&["pod", "plain", "-n", namespace]).await?;
+    kubectl.run(&["delete", "namespace", namespace, "--wait=false"]).await?;
+    if let Some(metadata) = stored["metadata"].as_object_mut() {
+        for key in ["uid", "resourceVersion", "creationTimestamp", "namespace", "generation"] {
+            metadata.remove(key);
+        }
+    }
+    if let Some(pod) = stored.as_object_mut() {
+        pod.remove("status");
+    }
+    if let Some(spec) = stored["spec"].as_object_mut() {
+        spec.remove("nodeName");
+    }
+    Ok(stored)
 }
 
 async fn established(cluster: &ControlPlane) -> Result<()> {
@@ -167,6 +215,7 @@ async fn established(cluster: &ControlPlane) -> Result<()> {
 async fn cert_agent(cluster: &ControlPlane, pca: &PcaSim, options: &Options) -> Result<Program> {
     let mut args = process_args("cert-agent", options);
     args.extend(["--webhook-name", "127.0.0.1", "--webhook-name", "localhost"].map(str::to_owned));
+    args.extend(["--identity-grace".to_owned(), format!("{}s", options.identity_grace.as_secs())]);
     let mut env = pca.environment();
     env.push(account(cluster, "sallyport-cert-agent", &options.folder).await?);
     let (program, _): (Program, Health) =

@@ -69,6 +69,14 @@ impl Kubectl {
         self.checked(&["apply", "-f", "-"], Some(manifest)).await
     }
 
+    /// `kubectl create`, which leaves no annotation of its own behind.
+    ///
+    /// # Errors
+    /// It was refused; the message holds what the API server said.
+    pub async fn create(&self, object: &Value) -> Result<String> {
+        self.checked(&["create", "-f", "-"], Some(&object.to_string())).await
+    }
+
     /// `kubectl apply --dry-run=server` of a manifest, which may be refused.
     ///
     /// # Errors

@@ -23,7 +23,8 @@ pub struct Leaf {
 /// It is not a certificate with a SAN.
 pub fn read(chain: &str) -> Result<Leaf> {
     let der = CertificateDer::pem_slice_iter(chain.as_bytes()).next().context("the chain is empty")??;
-    let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| anyhow::anyhow!("not a certificate: {error}"))?;
+    let (_, certificate) =
+        X509Certificate::from_der(&der).map_err(|error| anyhow::anyhow!("not a certificate: {error}"))?;
     let names = certificate.subject_alternative_name()?.context("the leaf has no SAN")?;
     let dns_names = names.value.general_names.iter().filter_map(|name| {
         if let GeneralName::DNSName(text) = name { Some((*text).to_owned()) } else { None }

@@ -18,6 +18,6 @@ pub mod program;
 pub mod team;
 pub mod wait;
 
-pub use ground::{Ground, Options};
+pub use ground::{Ground, Options, stored};
 pub use paths::{repository, target};
 pub use team::Team;

@@ -3,7 +3,6 @@
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -39,7 +38,10 @@ impl Program {
             std::fs::remove_file(&ready)?;
         }
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let child = Command::new(paths::built(binary)?)
+        // Should this process be killed, its programs must not linger.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(paths::built(binary)?)
             .args(args)
             .arg("--ready-file")
             .arg(&ready)
@@ -107,6 +109,3 @@ impl Program {
         Ok(kib / 1024.0)
     }
 }
-
-/// How long a program may take to answer on its health port.
-pub const HEALTH_DEADLINE: Duration = Duration::from_secs(5);

@@ -1,1 +1,1 @@
-//! System tests on a real Kubernetes API server.
+//! System tests on a real Kubernetes API server. Everything is in `tests/system`.

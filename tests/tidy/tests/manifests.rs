@@ -20,7 +20,9 @@ fn definitions_are_what_the_types_say() {
 /// Whole numbers in one form: `1.0` in a schema and `1` in YAML are the same bound.
 fn plain(value: &Value) -> Value {
     match value {
-        Value::Number(number) => number.as_f64().map_or(Value::Null, |number| Value::from(number.to_string())),
+        Value::Number(number) => {
+            number.as_f64().map_or(Value::Null, |number| Value::from(number.to_string()))
+        }
         Value::Array(items) => items.iter().map(plain).collect(),
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),

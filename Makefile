@@ -1,0 +1,42 @@
+# make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
+# make test   every test: unit, service, system                            (RING=fast for unit and service)
+# make lint   formatting, lints, layout, one TLS stack
+# make bench  measures admission and the journey into target/bench/report.json
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROGRAMS := -p sallyport -p panos-sim -p pca-sim
+
+.PHONY: help
+help:
+	@sed -n 's/^# //p' Makefile
+
+.PHONY: build
+build:
+	cargo build $(PROGRAMS) -p demo
+
+.PHONY: control-plane
+control-plane:
+	@tests/control-plane/build.sh >/dev/null
+
+.PHONY: demo
+demo: build control-plane
+	@target/debug/demo
+
+.PHONY: test
+test:
+	@tests/run.sh $(or $(RING),all)
+
+.PHONY: lint
+lint:
+	tests/lint.sh
+
+.PHONY: bench
+bench: control-plane
+	cargo build --release $(PROGRAMS) -p bench
+	@target/release/bench
+
+.PHONY: manifests
+manifests:
+	cargo run -q -p sallyport -- crds --out manifests/crds

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Formatting, lints, layout, and one TLS stack in the whole tree.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cargo fmt --all --check
+cargo clippy --workspace --all-targets -- -D warnings
+(cd tests/control-plane && test -z "$(gofmt -l .)" && go vet ./...)
+
+# One crypto provider, one rustls, one hyper, one http: a second one means that some crate came in with
+# its default features.
+for crate in ring openssl-sys native-tls; do
+	if [[ -n $(cargo tree --workspace --edges normal -i "$crate" 2>/dev/null) ]]; then
+		echo "lint: $crate is in the tree: $(cargo tree --workspace -i "$crate" | head -5)" >&2
+		exit 1
+	fi
+done
+for crate in rustls hyper http; do
+	versions=$(cargo tree --workspace --edges normal --prefix none | awk -v c="$crate" '$1 == c { print $2 }' | sort -u | wc -l)
+	if ((versions != 1)); then
+		echo "lint: $versions versions of $crate in the tree" >&2
+		exit 1
+	fi
+done
+
+# Licences and sources, where cargo-deny is installed; advisories need a network and are left to it.
+if command -v cargo-deny >/dev/null; then
+	cargo deny --offline check bans licenses sources
+fi
+echo "lint: clean"

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs the tests ring by ring and says at the end how many ran in each.
+#   tests/run.sh fast   unit and service tests
+#   tests/run.sh all    those and the system tests on a real API server
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ring=${1:-all}
+mkdir -p target/test
+declare -A passed failed seconds
+total_passed=0 total_failed=0
+
+# Runs one ring, shows its output, and counts what its runner says.
+run() {
+	local name=$1 log=target/test/$1.log start=$SECONDS ok=0
+	shift
+	echo "── $name: $*"
+	"$@" 2>&1 | tee "$log" || ok=1
+	read -r passed[$name] failed[$name] < <(count "$log")
+	seconds[$name]=$((SECONDS - start))
+	# A ring that broke off before its runner could count has failed all the same.
+	if ((ok != 0 && failed[$name] == 0)); then failed[$name]=1; fi
+	total_passed=$((total_passed + passed[$name]))
+	total_failed=$((total_failed + failed[$name]))
+}
+
+count() {
+	awk '/^test result:/ { p += $4; f += $6 }
+	     /^(=== RUN|--- PASS:|--- FAIL:)/ && /^--- PASS/ { p++ }
+	     /^--- FAIL/ { f++ }
+	     END { print p + 0, f + 0 }' "$1"
+}
+
+unit=(-p sallyport-contract -p sallyport-process -p tidy -p ground -p demo)
+service=(-p sallyport-webhook -p sallyport-cert-agent -p sallyport-policy-sync -p sallyport -p panos-sim -p pca-sim)
+
+run unit cargo test --no-fail-fast "${unit[@]}"
+run service cargo test --no-fail-fast "${service[@]}"
+if [[ $ring == all ]]; then
+	tests/control-plane/build.sh >/dev/null
+	run go env -C tests/control-plane go test -v ./...
+	cargo build -p sallyport -p panos-sim -p pca-sim
+	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
+fi
+
+echo
+for name in unit service go system; do
+	[[ -v passed[$name] ]] || continue
+	printf '%-8s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
+done
+echo "$total_passed passed, $total_failed failed"
+((total_failed == 0 && total_passed > 0))

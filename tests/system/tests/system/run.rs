@@ -1,0 +1,104 @@
+//! Runs the tests on one ground, and shows the state of the cluster when one fails.
+
+use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use ground::{Ground, Options};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::{
+    runtime::Runtime,
+    sync::{OnceCell, RwLock},
+};
+
+/// A test: its name, and what it does on the ground.
+pub(crate) struct Test {
+    name: &'static str,
+    alone: bool,
+    body: Body,
+}
+
+type Body = Box<dyn for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send>;
+
+/// A test that shares the ground with others.
+pub(crate) fn test<F>(name: &'static str, body: F) -> Test
+where
+    F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
+{
+    Test { name, alone: false, body: Box::new(body) }
+}
+
+/// A test that breaks what others use, and so runs alone.
+pub(crate) fn alone<F>(name: &'static str, body: F) -> Test
+where
+    F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
+{
+    Test { name, alone: true, body: Box::new(body) }
+}
+
+struct Shared {
+    runtime: Runtime,
+    ground: OnceCell<Ground>,
+    /// Readers share the ground; a writer has it alone.
+    turn: RwLock<()>,
+}
+
+/// Lays the ground when the first test needs it, runs all, clears away.
+pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let Ok(runtime) = Runtime::new() else { return ExitCode::FAILURE };
+    let shared = Arc::new(Shared { runtime, ground: OnceCell::new(), turn: RwLock::new(()) });
+    let trials = tests.into_iter().map(|test| {
+        let shared = Arc::clone(&shared);
+        Trial::test(test.name, move || shared.run(&test))
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if let Some(shared) = Arc::into_inner(shared)
+        && let Some(ground) = shared.ground.into_inner()
+    {
+        drop(shared.runtime.block_on(ground.stop()));
+    }
+    if conclusion.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+impl Shared {
+    fn run(&self, test: &Test) -> Result<(), Failed> {
+        self.runtime.block_on(async {
+            let ground =
+                self.ground.get_or_try_init(lay).await.map_err(|error| format!("no ground: {error:#}"))?;
+            let result = if test.alone {
+                let _turn = self.turn.write().await;
+                (test.body)(ground).await
+            } else {
+                let _turn = self.turn.read().await;
+                (test.body)(ground).await
+            };
+            match result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(Failed::from(format!("{error:#}\n{}", state(ground, test.name).await))),
+            }
+        })
+    }
+}
+
+async fn lay() -> Result<Ground> {
+    let mut options = Options::fresh("system")?;
+    options.job_poll = Duration::from_millis(300);
+    options.identity_grace = Duration::from_secs(2);
+    options.log = "info,sallyport=debug".to_owned();
+    Ground::start(options, |_| {}).await.context("the ground could not be laid")
+}
+
+/// What there is in the cluster, for the person who reads the failure.
+async fn state(ground: &Ground, name: &str) -> String {
+    let mut text = format!("── state after {name}; logs in {}\n", ground.folder.display());
+    for args in [
+        vec!["get", "fw,ca,idpol,nclaim", "-o", "wide"],
+        vec!["get", "wid,nsb,pods", "-A"],
+        vec!["get", "events.events.k8s.io", "-A", "--sort-by=.metadata.creationTimestamp"],
+    ] {
+        if let Ok(output) = ground.cluster.kubectl.attempt(&args, None).await {
+            text.push_str(&output.stdout);
+        }
+    }
+    text
+}
