@@ -71,7 +71,12 @@ fn law_1_every_case_derives_as_written() {
             let indented: String = expect.lines().map(|line| format!("  {line}\n")).collect();
             fs::write(&file, format!("{head}\nexpect:\n{indented}")).unwrap();
         } else if actual != case.expect {
-            wrong.push(format!("{} ({})\nis:\n{}", file.display(), case.about, serde_saphyr::to_string(&actual).unwrap()));
+            wrong.push(format!(
+                "{} ({})\nis:\n{}",
+                file.display(),
+                case.about,
+                serde_saphyr::to_string(&actual).unwrap()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -83,7 +88,11 @@ fn run(case: &Case) -> Expect {
         .iter()
         .map(|(name, spec)| {
             let spec: IdentityPolicySpec = serde_json::from_value(spec.clone()).unwrap();
-            IdentityPolicy { metadata: ObjectMeta { name: Some(name.clone()), ..Default::default() }, spec, status: None }
+            IdentityPolicy {
+                metadata: ObjectMeta { name: Some(name.clone()), ..Default::default() },
+                spec,
+                status: None,
+            }
         })
         .collect();
     match derive(&subject(case), &case.labels, &PolicyBook::new(&policies)) {

@@ -36,18 +36,34 @@ pub use workload_identity::{
     WorkloadIdentityStatus,
 };
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use kube::CustomResourceExt as _;
 
 /// The definitions of all objects, as `manifests/crds` holds them.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![
+    let mut definitions = vec![
         IdentityPolicy::crd(),
         CertificateAuthority::crd(),
         Firewall::crd(),
         WorkloadIdentity::crd(),
         NameClaim::crd(),
         NamespaceBinding::crd(),
-    ]
+    ];
+    for version in definitions.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        schema.into_iter().for_each(without_foreign_formats);
+    }
+    definitions
+}
+
+/// The API server warns of formats that it does not know; the bounds say all there is to say.
+fn without_foreign_formats(schema: &mut JSONSchemaProps) {
+    schema.format.take_if(|format| format.starts_with("uint"));
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| without_foreign_formats(property));
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        without_foreign_formats(items);
+    }
 }

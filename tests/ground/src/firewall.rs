@@ -122,13 +122,23 @@ impl FirewallSim {
     /// # Errors
     /// The simulator is away.
     pub async fn commit_time(&self, time: Duration) -> Result<()> {
-        let body = serde_json::json!({"ms": time.as_millis()}).to_string();
-        self.http
-            .post(format!("{}/commit-time", self.control))
-            .body(body)
-            .send()
-            .await?
-            .error_for_status()?;
+        self.post("/commit-time", &serde_json::json!({"ms": time.as_millis()})).await
+    }
+
+    /// Makes every API key invalid, as "expire all keys" on a device does.
+    ///
+    /// # Errors
+    /// The simulator is away.
+    pub async fn expire_keys(&self) -> Result<()> {
+        self.post("/expire-keys", &Value::Null).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<()> {
+        let request =
+            self.http.post(format!("{}{path}", self.control)).header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "the simulator refused {path} {body}: {text}");
         Ok(())
     }
 

@@ -95,11 +95,9 @@ async fn unreachable(ground: &Ground) -> Result<()> {
 async fn wrong_password(ground: &Ground) -> Result<()> {
     let team = start(ground, "fw-password").await?;
     team.apply_credentials("wrong").await?;
-    // A new key is asked for when the old one is refused.
-    team.firewall.fault(&json!({"where": "config", "action": {"refuse": {"code": "403", "text": "Invalid Credential"}}, "times": "forever"})).await?;
+    team.firewall.expire_keys().await?;
     apply(ground, &team).await?;
     told(ground, &team, "CredentialsRefused", "Invalid", "FirewallEnforced").await?;
-    team.firewall.heal().await?;
     let logins = team.firewall.log().await?.into_iter().filter(|call| call["type"] == "keygen").count();
     ensure!(logins <= 3, "{logins} key generations with a wrong password: the account would be locked");
     team.apply_credentials(ground::firewall::ADMINISTRATOR.1).await?;
@@ -145,7 +143,7 @@ async fn commit_never_ends(ground: &Ground) -> Result<()> {
 async fn not_compiled(ground: &Ground) -> Result<()> {
     let team = start(ground, "fw-compile").await?;
     team.firewall
-        .fault(&json!({"where": "job", "action": {"commit_not_compiled": "all"}, "times": "forever"}))
+        .fault(&json!({"where": "job", "action": {"commit_not_compiled": []}, "times": "forever"}))
         .await?;
     apply(ground, &team).await?;
     told(ground, &team, "SignatureNotCompiled", "sp-web-", "FirewallEnforced").await?;
