@@ -1,9 +1,11 @@
 //! The steps of the journey, in the order in which they happen.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use ground::{
     Ground, Team, leaf,
-    network::{Outcome, dial},
+    network::{Outcome, dial, dial_for},
     team::{Delivered, condition, gate},
     wait,
 };
@@ -239,7 +241,9 @@ async fn ready(ground: &Ground, shop: &Team<'_>) -> Result<((), String)> {
 async fn passes(shop: &Team<'_>, delivered: &Delivered) -> Result<((), String)> {
     let outcome = dial(shop.firewall.data_plane, NAME, &delivered.ca).await?;
     ensure!(outcome == Outcome::Verified(format!("hello from {NAME}")), "the client saw {outcome:?}");
-    let unknown = dial(shop.firewall.data_plane, "nobody.shop.corp.example", &delivered.ca).await?;
+    let unknown =
+        dial_for(Duration::from_secs(2), shop.firewall.data_plane, "nobody.shop.corp.example", &delivered.ca)
+            .await?;
     ensure!(!matches!(unknown, Outcome::Verified(_)), "an unknown name gets through as well: {unknown:?}");
     Ok(((), format!("{NAME}: verified, \"hello from {NAME}\"\nnobody.shop.corp.example: {unknown:?}")))
 }
@@ -269,14 +273,14 @@ async fn control(ground: &Ground, shop: &Team<'_>, delivered: &Delivered) -> Res
     shop.firewall.colleague(&[("type", "config"), ("action", "delete"), ("xpath", &xpath)]).await?;
     shop.firewall.colleague(&[("type", "commit"), ("cmd", "<commit></commit>")]).await?;
     let lost = wait::until("the rule to be gone", wait::GENEROUS, || async {
-        let outcome = dial(shop.firewall.data_plane, NAME, &delivered.ca).await?;
+        let outcome = dial_for(Duration::from_secs(2), shop.firewall.data_plane, NAME, &delivered.ca).await?;
         ensure!(!matches!(outcome, Outcome::Verified(_)), "it still gets through");
         Ok(outcome)
     })
     .await?;
     shop.patch("fw", &json!({"suspend": false})).await?;
     wait::until("the rule to be back", wait::GENEROUS, || async {
-        let outcome = dial(shop.firewall.data_plane, NAME, &delivered.ca).await?;
+        let outcome = dial_for(Duration::from_secs(2), shop.firewall.data_plane, NAME, &delivered.ca).await?;
         ensure!(matches!(outcome, Outcome::Verified(_)), "the client still sees {outcome:?}");
         Ok(())
     })

@@ -47,8 +47,10 @@ pub struct FirewallOptions {
 
 #[derive(Deserialize)]
 struct Ready {
-    api: SocketAddr,
-    control: SocketAddr,
+    /// `https://127.0.0.1:PORT`
+    api: String,
+    /// `http://127.0.0.1:PORT`
+    control: String,
     data_plane: Vec<SocketAddr>,
     ca_file: PathBuf,
 }
@@ -88,10 +90,10 @@ impl FirewallSim {
         let data_plane = ready.data_plane.first().copied().context("the simulator has no data plane")?;
         Ok(Self {
             program,
-            api: ready.api,
+            api: ready.api.trim_start_matches("https://").trim_end_matches("/api/").parse()?,
             ca_pem: std::fs::read_to_string(ready.ca_file)?,
             data_plane,
-            control: format!("http://{}", ready.control),
+            control: ready.control,
             http: reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?,
         })
     }

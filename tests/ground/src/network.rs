@@ -49,6 +49,19 @@ fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// The root is not PEM, the name is not one, or nobody listens.
 pub async fn dial(address: SocketAddr, server_name: &str, root: &str) -> Result<Outcome> {
+    dial_for(PATIENCE, address, server_name, root).await
+}
+
+/// [`dial`] for a name that is not expected to get through: [`Outcome::Silence`] after `patience`.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_for(
+    patience: Duration,
+    address: SocketAddr,
+    server_name: &str,
+    root: &str,
+) -> Result<Outcome> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(root.as_bytes()) {
         roots.add(certificate?)?;
@@ -65,7 +78,7 @@ pub async fn dial(address: SocketAddr, server_name: &str, root: &str) -> Result<
         tls.read_to_string(&mut text).await?;
         std::io::Result::Ok(text)
     };
-    Ok(match tokio::time::timeout(PATIENCE, talk).await {
+    Ok(match tokio::time::timeout(patience, talk).await {
         Err(_) => Outcome::Silence,
         Ok(Ok(text)) => Outcome::Verified(text),
         Ok(Err(error)) => outcome(&error),

@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) struct Moment(pub(crate) u64);
 
 /// The one place where this program asks for the time.
-#[allow(clippy::disallowed_methods, reason = "a stand-in for a device keeps its own clock, at this one place")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a stand-in for a device keeps its own clock, at this one place"
+)]
 pub(crate) fn now() -> Moment {
     Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs())
 }

@@ -1,1 +1,44 @@
 //! A PAN-OS firewall to test against: XML API, commit jobs, App-ID engine, data plane. Shares no code with policy-sync.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), panos_sim::StartError> {
+//! let firewall = panos_sim::Simulator::start(panos_sim::Options::default()).await?;
+//! // … https://{firewall.api_addr}/api/, trusting firewall.ca_pem …
+//! firewall.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accounts;
+mod api;
+mod clock;
+mod config;
+mod control;
+mod data_plane;
+mod device;
+mod engine;
+mod faults;
+mod jobs;
+mod locks;
+mod log;
+mod policy;
+mod quirks;
+mod refusal;
+mod schema;
+mod scope;
+mod sessions;
+mod simulator;
+mod tls;
+mod tree;
+
+pub use accounts::Accounts;
+pub use config::InitialError;
+pub use data_plane::{Flow, FlowError};
+pub use faults::{Action, Fault, Times, Where};
+pub use log::LogLine;
+pub use quirks::{
+    Anchors, BadPattern, OverlapWinner, PatternEngine, PolicyMatchLists, PortlessDefault, Quirks,
+};
+pub use sessions::SessionRecord;
+pub use simulator::{Options, Running, Simulator, StartError};
+pub use tls::{TlsError, TlsOptions};

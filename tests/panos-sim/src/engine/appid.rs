@@ -137,7 +137,7 @@ impl AppIds {
             self.apps.iter().filter(|app| app.matches(fields, quirks)).map(|app| app.name.as_str());
         match quirks.overlap_winner {
             OverlapWinner::First => matching.next(),
-            OverlapWinner::Last => matching.last(),
+            OverlapWinner::Last => matching.next_back(),
             OverlapWinner::Alphabetical => matching.min(),
         }
     }
@@ -195,10 +195,16 @@ mod tests {
 
     #[test]
     fn one_session_gets_one_app_and_the_quirk_says_which() {
-        let apps = [app("z-app", &[r"shop\.example"]), app("b-app", &[r"^pay\.shop\.example$", "other"]), app("c-app", &[r"pay\."])];
-        for (winner, expected) in
-            [(OverlapWinner::First, "z-app"), (OverlapWinner::Last, "c-app"), (OverlapWinner::Alphabetical, "b-app")]
-        {
+        let apps = [
+            app("z-app", &[r"shop\.example"]),
+            app("b-app", &[r"^pay\.shop\.example$", "other"]),
+            app("c-app", &[r"pay\."]),
+        ];
+        for (winner, expected) in [
+            (OverlapWinner::First, "z-app"),
+            (OverlapWinner::Last, "c-app"),
+            (OverlapWinner::Alphabetical, "b-app"),
+        ] {
             let quirks = Quirks { overlap_winner: winner, ..Quirks::default() };
             let (ids, bad) = compile(&apps, &quirks);
             assert_eq!(bad, []);

@@ -148,11 +148,13 @@ fn emit_alternatives(program: &mut Vec<Op>, nodes: &[Node]) -> Result<(), Patter
         emit(program, node)?;
         ends.push(program.len());
         program.push(Op::Jump(0));
-        patch(program, split, Op::Split(split + 1, program.len()));
+        let next = program.len();
+        patch(program, split, Op::Split(split + 1, next));
     }
     emit(program, last)?;
+    let after = program.len();
     for end in ends {
-        patch(program, end, Op::Jump(program.len()));
+        patch(program, end, Op::Jump(after));
     }
     Ok(())
 }
@@ -171,7 +173,8 @@ fn emit_repeat(program: &mut Vec<Op>, node: &Node, min: u32, max: Option<u32>) -
             program.push(Op::Jump(0));
             emit(program, node)?;
             program.push(Op::Jump(split));
-            patch(program, split, Op::Split(split + 1, program.len()));
+            let after = program.len();
+            patch(program, split, Op::Split(split + 1, after));
         }
         Some(max) => {
             let mut splits = Vec::new();
@@ -180,8 +183,9 @@ fn emit_repeat(program: &mut Vec<Op>, node: &Node, min: u32, max: Option<u32>) -
                 program.push(Op::Jump(0));
                 emit(program, node)?;
             }
+            let after = program.len();
             for split in splits {
-                patch(program, split, Op::Split(split + 1, program.len()));
+                patch(program, split, Op::Split(split + 1, after));
             }
         }
     }

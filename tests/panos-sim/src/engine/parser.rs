@@ -1,9 +1,7 @@
 //! Reads a signature pattern in PAN-OS's own grammar. It is similar to common regular expressions, not equal:
 //! `{min-max}` repeats, `\x … \x` holds hex bytes, and there is no escape outside of the vendor's tables.
 
-use super::grammar::{
-    Anchor, ByteSet, CLASSIC_LITERALS, ENHANCED_LITERALS, MAX_PATTERN, Node, PatternError,
-};
+use super::grammar::{Anchor, ByteSet, CLASSIC_LITERALS, ENHANCED_LITERALS, MAX_PATTERN, Node, PatternError};
 use crate::quirks::PatternEngine;
 
 /// Parses and checks a pattern as the given engine takes it.
@@ -337,7 +335,9 @@ impl Parser<'_> {
             Some(node) => {
                 nodes.push(Node::Repeat { node: Box::new(node), min, max });
                 match self.peek() {
-                    Some(byte @ (b'?' | b'*' | b'+' | b'{')) => Err(PatternError::Unexpected(char::from(byte))),
+                    Some(byte @ (b'?' | b'*' | b'+' | b'{')) => {
+                        Err(PatternError::Unexpected(char::from(byte)))
+                    }
                     Some(_) | None => Ok(()),
                 }
             }

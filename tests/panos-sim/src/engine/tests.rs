@@ -74,9 +74,34 @@ fn anchors_obey_the_quirk() {
 fn bad_patterns_are_refused_with_a_reason() {
     let long = "a".repeat(128);
     for pattern in [
-        "", "a", ".*", "[a-z]+", "a?b?", r"\.", "(ab", "ab)", "*ab", "ab**", "ab{", "ab{2", "ab{3,2}", "ab{-2}",
-        "ab[z-a]", "ab[", r"ab\q", r"ab\x6", r"ab\xzz\x", r"ab\x\x", "(?P<n>ab)", "(?:ab)", "(?=ab)", r"ab\", "^*ab", "ab}",
-        "ab(?)", long.as_str(),
+        "",
+        "a",
+        ".*",
+        "[a-z]+",
+        "a?b?",
+        r"\.",
+        "(ab",
+        "ab)",
+        "*ab",
+        "ab**",
+        "ab{",
+        "ab{2",
+        "ab{3,2}",
+        "ab{-2}",
+        "ab[z-a]",
+        "ab[",
+        r"ab\q",
+        r"ab\x6",
+        r"ab\xzz\x",
+        r"ab\x\x",
+        "(?P<n>ab)",
+        "(?:ab)",
+        "(?=ab)",
+        r"ab\",
+        "^*ab",
+        "ab}",
+        "ab(?)",
+        long.as_str(),
     ] {
         assert!(parse_pattern(pattern, PatternEngine::Enhanced).is_err(), "{pattern}");
     }

@@ -38,9 +38,9 @@ impl AddressSet {
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match self {
             AddressSet::Any => true,
-            AddressSet::Ranges(ranges) => ranges.iter().any(|(low, high)| {
-                low.is_ipv4() == address.is_ipv4() && (*low..=*high).contains(&address)
-            }),
+            AddressSet::Ranges(ranges) => ranges
+                .iter()
+                .any(|(low, high)| low.is_ipv4() == address.is_ipv4() && (*low..=*high).contains(&address)),
         }
     }
 }

@@ -63,7 +63,8 @@ impl Policy {
 
     /// The rule that decides a session of a known application.
     pub(crate) fn lookup(&self, query: Query<'_>) -> &Rule {
-        let found = self.rules.iter().find(|rule| self.tuple_matches(rule, query) && self.app_matches(rule, query));
+        let found =
+            self.rules.iter().find(|rule| self.tuple_matches(rule, query) && self.app_matches(rule, query));
         found.unwrap_or_else(|| self.default_for(query))
     }
 
@@ -121,7 +122,6 @@ fn default_rule(name: &str, over: Option<&Element>, action: Action, index: usize
     let any = vec!["any".to_owned()];
     Rule {
         name: name.to_owned(),
-        uuid: String::new(),
         index,
         from: any.clone(),
         to: any.clone(),
@@ -141,6 +141,5 @@ fn default_rule(name: &str, over: Option<&Element>, action: Action, index: usize
 
 fn default_entry(name: &str) -> Element {
     let lists = ["from", "to", "source", "destination", "source-user", "category", "application", "service"];
-    Element::entry(name)
-        .with_all(lists.map(|list| Element::new(list).with(Element::leaf("member", "any"))))
+    Element::entry(name).with_all(lists.map(|list| Element::new(list).with(Element::leaf("member", "any"))))
 }

@@ -29,7 +29,6 @@ pub(crate) enum RuleType {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) name: String,
-    pub(crate) uuid: String,
     /// 1-based place in the rulebase.
     pub(crate) index: usize,
     pub(crate) from: Vec<String>,
@@ -82,7 +81,6 @@ impl Rule {
         let applications = apps::unfold(config, scope, entry.members_of("application"));
         Self {
             name: entry.attr("name").unwrap_or_default().to_owned(),
-            uuid: entry.attr("uuid").unwrap_or_default().to_owned(),
             index,
             from: texts("from"),
             to: texts("to"),

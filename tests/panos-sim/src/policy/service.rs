@@ -31,7 +31,14 @@ impl Service {
         }
     }
 
-    pub(crate) fn contains(&self, config: &Element, scope: &Scope, app: &str, port: u16, quirks: &Quirks) -> bool {
+    pub(crate) fn contains(
+        &self,
+        config: &Element,
+        scope: &Scope,
+        app: &str,
+        port: u16,
+        quirks: &Quirks,
+    ) -> bool {
         let holds = |ports: &[Ports]| ports.iter().any(|range| range.contains(&port));
         match self {
             Service::Any => true,

@@ -87,16 +87,24 @@ mod tests {
         };
         change(&mut endpoints);
         let fields = Fields { sni: Some(sni.as_bytes()), client_hello: &[] };
-        let verdict = judge_handshake(&Policy::new(&config, &scope, &quirks), &apps, &quirks, &endpoints, fields);
+        let verdict =
+            judge_handshake(&Policy::new(&config, &scope, &quirks), &apps, &quirks, &endpoints, fields);
         (verdict.app, verdict.rule, verdict.action)
     }
 
     fn rule(name: &str, app: &str, action: &str, extra: &str) -> String {
         let list = |name: &str, value: &str| {
-            if extra.contains(&format!("<{name}>")) { String::new() } else { format!("<{name}><member>{value}</member></{name}>") }
+            if extra.contains(&format!("<{name}>")) {
+                String::new()
+            } else {
+                format!("<{name}><member>{value}</member></{name}>")
+            }
         };
-        let lists: String = ["from", "to", "source", "destination", "service"].map(|n| list(n, "any")).concat();
-        format!("<entry name='{name}'>{lists}<application><member>{app}</member></application><action>{action}</action>{extra}</entry>")
+        let lists: String =
+            ["from", "to", "source", "destination", "service"].map(|n| list(n, "any")).concat();
+        format!(
+            "<entry name='{name}'>{lists}<application><member>{app}</member></application><action>{action}</action>{extra}</entry>"
+        )
     }
 
     #[test]
@@ -105,10 +113,30 @@ mod tests {
         let deny_all = rule("deny-all", "any", "deny", "");
         let verdict = |app: &str, rule: &str, action| (app.to_owned(), rule.to_owned(), action);
         for (what, rules, sni, expected) in [
-            ("our name passes", [allow_pay.clone(), deny_all.clone()].concat(), "pay.example", verdict("pay", "allow-pay", Action::Allow)),
-            ("another name is ssl", [allow_pay.clone(), deny_all.clone()].concat(), "web.example", verdict("ssl", "deny-all", Action::Deny)),
-            ("no rule at all", String::new(), "pay.example", verdict("pay", "intrazone-default", Action::Allow)),
-            ("rule order", [deny_all.clone(), allow_pay.clone()].concat(), "pay.example", verdict("ssl", "deny-all", Action::Deny)),
+            (
+                "our name passes",
+                [allow_pay.clone(), deny_all.clone()].concat(),
+                "pay.example",
+                verdict("pay", "allow-pay", Action::Allow),
+            ),
+            (
+                "another name is ssl",
+                [allow_pay.clone(), deny_all.clone()].concat(),
+                "web.example",
+                verdict("ssl", "deny-all", Action::Deny),
+            ),
+            (
+                "no rule at all",
+                String::new(),
+                "pay.example",
+                verdict("pay", "intrazone-default", Action::Allow),
+            ),
+            (
+                "rule order",
+                [deny_all.clone(), allow_pay.clone()].concat(),
+                "pay.example",
+                verdict("ssl", "deny-all", Action::Deny),
+            ),
             (
                 "a deny of ssl above ends it before the shift",
                 [rule("no-ssl", "ssl", "drop", ""), allow_pay.clone()].concat(),
@@ -148,10 +176,17 @@ mod tests {
     fn zones_addresses_and_services_count() {
         let lists = "<from><member>trust</member></from><to><member>trust</member></to>\
                      <destination><member>10.20.0.0/16</member></destination>";
-        let https = rule("r", "pay", "allow", &format!("{lists}<service><member>service-https</member></service>"));
+        let https =
+            rule("r", "pay", "allow", &format!("{lists}<service><member>service-https</member></service>"));
         let own = rule("r", "pay", "allow", &format!("{lists}<service><member>t8443</member></service>"));
-        let default = rule("r", "pay", "allow", &format!("{lists}<service><member>application-default</member></service>"));
-        let negated = rule("r", "pay", "allow", &format!("{lists}<negate-destination>yes</negate-destination>"));
+        let default = rule(
+            "r",
+            "pay",
+            "allow",
+            &format!("{lists}<service><member>application-default</member></service>"),
+        );
+        let negated =
+            rule("r", "pay", "allow", &format!("{lists}<negate-destination>yes</negate-destination>"));
         let deny = rule("deny", "any", "deny", "");
         type Change = fn(&mut Endpoints);
         let cases: [(&str, &str, Change, &str); 10] = [

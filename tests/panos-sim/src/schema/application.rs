@@ -6,13 +6,18 @@
 
 use super::{
     kind::{
-        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required, text,
+        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required,
+        text,
     },
     names::NameRule,
 };
 
-pub(super) static APPLICATIONS: Entries =
-    Entries { max_name: 31, rule: NameRule::Application, object: true, kind: Kind::Container(&[FIELDS, FLAGS]) };
+pub(super) static APPLICATIONS: Entries = Entries {
+    max_name: 31,
+    rule: NameRule::Application,
+    object: true,
+    kind: Kind::Container(&[FIELDS, FLAGS]),
+};
 
 static FIELDS: &[Field] = &[
     required("category", Kind::Text(&CATEGORY)),

@@ -117,7 +117,10 @@ impl Checker<'_> {
         }
         Err(Refusal {
             code: Code::InvalidObject,
-            lines: vec![format!(" {label} '{name}' is not a valid reference"), format!(" {label} is invalid")],
+            lines: vec![
+                format!(" {label} '{name}' is not a valid reference"),
+                format!(" {label} is invalid"),
+            ],
         })
     }
 

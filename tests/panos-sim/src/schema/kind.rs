@@ -123,7 +123,12 @@ impl Kind {
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
         match self {
             Kind::Container(groups) => groups.iter().flat_map(|group| group.iter()).find(|f| f.name == name),
-            Kind::Entries(_) | Kind::Members(_) | Kind::Text(_) | Kind::Empty | Kind::Open | Kind::ReadOnly => None,
+            Kind::Entries(_)
+            | Kind::Members(_)
+            | Kind::Text(_)
+            | Kind::Empty
+            | Kind::Open
+            | Kind::ReadOnly => None,
         }
     }
 

@@ -12,7 +12,7 @@ mod references;
 mod root;
 mod rule;
 
-pub(crate) use check::{Checker, check_required};
-pub(crate) use kind::{Kind, Refers};
-pub(crate) use references::{Reference, each_reference, removed_objects, resolves};
+pub(crate) use check::{Checker, check_lonely};
+pub(crate) use kind::Kind;
+pub(crate) use references::{each_reference, has_application, removed_objects, resolves};
 pub(crate) use root::{Place, locate};

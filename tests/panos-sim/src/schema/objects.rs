@@ -5,7 +5,8 @@
 use super::{
     application::APPLICATIONS,
     kind::{
-        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required, text,
+        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required,
+        text,
     },
     names::NameRule,
 };
@@ -51,7 +52,10 @@ static TAGS: Entries = Entries {
     max_name: 127,
     rule: NameRule::Free,
     object: true,
-    kind: Kind::Container(&[&[field("color", Kind::Text(&COLOR)), field("comments", Kind::Text(&DESCRIPTION))]]),
+    kind: Kind::Container(&[&[
+        field("color", Kind::Text(&COLOR)),
+        field("comments", Kind::Text(&DESCRIPTION)),
+    ]]),
 };
 static COLOR: Text = formed(Form::Color);
 
@@ -94,10 +98,7 @@ static PORTS: &[Field] = &[
     field("override", Kind::Container(&[OVERRIDE])),
 ];
 static PORT: Text = Text { max: 1023, form: Form::Ports, refers: Refers::Nothing };
-static OVERRIDE: &[Field] = &[
-    choice(1, "no", Kind::Empty),
-    choice(1, "yes", Kind::Container(&[TIMEOUTS])),
-];
+static OVERRIDE: &[Field] = &[choice(1, "no", Kind::Empty), choice(1, "yes", Kind::Container(&[TIMEOUTS]))];
 static TIMEOUTS: &[Field] = &[
     field("timeout", Kind::Text(&SECONDS)),
     field("halfclose-timeout", Kind::Text(&SECONDS)),
@@ -111,6 +112,9 @@ static APPLICATION_GROUPS: Entries = Entries {
     max_name: 31,
     rule: NameRule::Object,
     object: true,
-    kind: Kind::Container(&[&[required("members", Kind::Members(&GROUP_APPS)), field("disable-override", FLAG)]]),
+    kind: Kind::Container(&[&[
+        required("members", Kind::Members(&GROUP_APPS)),
+        field("disable-override", FLAG),
+    ]]),
 };
 static GROUP_APPS: Members = members(63, Refers::ApplicationOfGroup, &[]);

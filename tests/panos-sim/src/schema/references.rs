@@ -1,6 +1,6 @@
 //! Who names whom: references are checked when they are written, and what is named cannot be deleted.
 //!
-//! Device texts: public issue reports of `RULE -> source 'X' is not a valid reference`, and of
+//! Device texts as public clients match them: `RULE -> source 'X' is not a valid reference`, and
 //! `NAME cannot be deleted because of references from:` followed by the chain, e.g.
 //! `vsys -> vsys1 -> rulebase -> security -> rules -> RULE -> source`.
 
@@ -71,36 +71,60 @@ pub(crate) fn resolves(config: &Element, scope: &Scope, refers: Refers, name: &s
         })
 }
 
-/// Calls `visit` for everything at and below `path` that names something.
-pub(crate) fn each_reference(config: &Element, path: &NodePath, visit: &mut dyn FnMut(Reference)) {
-    if let (Some(node), Some(place)) = (find(config, path), locate(path)) {
-        walk(node, path, place.kind, visit);
+/// Is there a custom application of that name?
+pub(crate) fn has_application(config: &Element, scope: &Scope, name: &str) -> bool {
+    resolves(config, scope, Refers::ParentApp, name)
+}
+
+/// A name that was met on the way through a configuration; [`Named::reference`] tells where.
+pub(crate) struct Named<'a> {
+    pub(crate) refers: Refers,
+    pub(crate) value: &'a str,
+    trail: &'a [&'a Element],
+}
+
+impl Named<'_> {
+    pub(crate) fn reference(&self) -> Reference {
+        let path = NodePath(self.trail.iter().map(|node| Segment::of(node)).collect());
+        let scope = Scope::of(&path).unwrap_or(Scope::Shared);
+        Reference { refers: self.refers, value: self.value.to_owned(), path, scope }
     }
 }
 
-fn walk(node: &Element, path: &NodePath, kind: Kind, visit: &mut dyn FnMut(Reference)) {
-    let mut found = |refers: Refers, value: &str, path: NodePath| {
-        if refers != Refers::Nothing && !value.is_empty() {
-            let scope = Scope::of(&path).unwrap_or(Scope::Shared);
-            visit(Reference { refers, value: value.to_owned(), path, scope });
-        }
-    };
+/// Calls `visit` for everything in a configuration that names something.
+pub(crate) fn each_reference(config: &Element, visit: &mut dyn FnMut(Named<'_>)) {
+    if let Some(place) = locate(&NodePath(vec![Segment::named("config")])) {
+        walk(&mut vec![config], config, place.kind, visit);
+    }
+}
+
+fn walk<'a>(trail: &mut Vec<&'a Element>, node: &'a Element, kind: Kind, visit: &mut dyn FnMut(Named<'_>)) {
     match kind {
-        Kind::Text(text) => found(text.refers, &node.text, path.clone()),
+        Kind::Text(text) => name(text.refers, &node.text, trail, visit),
         Kind::Members(members) => {
             for member in &node.children {
-                found(members.refers, &member.text, path.join(Segment::of(member)));
+                trail.push(member);
+                name(members.refers, &member.text, trail, visit);
+                trail.pop();
             }
         }
         Kind::Container(_) | Kind::Entries(_) => {
             for child in &node.children {
                 // Signatures name nothing; they are the bulk of an application.
                 if let Some(below) = kind.below(&child.name).filter(|_| child.name != "signature") {
-                    walk(child, &path.join(Segment::of(child)), below, visit);
+                    trail.push(child);
+                    walk(trail, child, below, visit);
+                    trail.pop();
                 }
             }
         }
         Kind::Empty | Kind::Open | Kind::ReadOnly => {}
+    }
+}
+
+fn name(refers: Refers, value: &str, trail: &[&Element], visit: &mut dyn FnMut(Named<'_>)) {
+    if refers != Refers::Nothing && !value.is_empty() {
+        visit(Named { refers, value, trail });
     }
 }
 
@@ -112,9 +136,11 @@ pub(crate) struct RemovedObject {
 }
 
 impl RemovedObject {
-    pub(crate) fn is_named_by(&self, reference: &Reference) -> bool {
-        reference.value == self.name
-            && lists(reference.refers).iter().any(|list| list.iter().copied().eq(self.list.iter().map(String::as_str)))
+    pub(crate) fn is_named_by(&self, named: &Named<'_>) -> bool {
+        named.value == self.name
+            && lists(named.refers)
+                .iter()
+                .any(|list| list.iter().copied().eq(self.list.iter().map(String::as_str)))
     }
 }
 
@@ -126,7 +152,12 @@ pub(crate) fn removed_objects(node: &Element, path: &NodePath) -> Vec<RemovedObj
         path.0.iter().skip(base).filter(|s| s.name != "entry").map(|s| s.name.clone()).collect();
     let is_object = path.last().is_some_and(|s| s.name == "entry") && path.0.len() == base + list.len() + 1;
     if is_object {
-        return path.last().and_then(|s| s.key.clone()).map(|name| RemovedObject { name, list }).into_iter().collect();
+        return path
+            .last()
+            .and_then(|s| s.key.clone())
+            .map(|name| RemovedObject { name, list })
+            .into_iter()
+            .collect();
     }
     let inside_object = path.0.iter().skip(base).any(|s| s.name == "entry");
     if inside_object || list.first().is_some_and(|l| l == "rulebase") {

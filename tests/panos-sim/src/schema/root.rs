@@ -16,6 +16,8 @@ static CONFIG: &[Field] = &[
     field("predefined", Kind::ReadOnly),
 ];
 
+const CONFIG_KIND: Kind = Kind::Container(&[CONFIG]);
+
 /// What only `shared` has.
 static SHARED: &[Field] = &[
     field("certificate", Kind::Open),
@@ -82,7 +84,7 @@ pub(crate) fn locate(path: &NodePath) -> Option<Place> {
     if names.next() != Some("config") {
         return None;
     }
-    let mut place = Place { kind: Kind::Container(&[CONFIG]), item_of: None, object_at: None };
+    let mut place = Place { kind: CONFIG_KIND, item_of: None, object_at: None };
     for (index, name) in names.enumerate() {
         let item_of = match place.kind {
             Kind::Entries(entries) => Some(entries),

@@ -5,7 +5,8 @@
 
 use super::{
     kind::{
-        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required, text,
+        Entries, FLAG, Field, Form, Kind, Members, Refers, Text, choice, field, formed, members, required,
+        text,
     },
     names::NameRule,
     objects::TAG_MEMBERS,

@@ -10,4 +10,4 @@ pub(crate) use element::Element;
 pub(crate) use parse::{ParseError, parse_fragment, parse_one};
 pub(crate) use path::{NodePath, Segment, find, find_mut};
 pub(crate) use print::{escape, print, print_all};
-pub(crate) use xpath::{Predicate, Step, Tail, XPath, XPathError, parse_xpath, select};
+pub(crate) use xpath::{Predicate, Tail, XPath, parse_xpath, select};

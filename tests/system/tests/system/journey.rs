@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use ground::{
     Ground, Team, leaf,
-    network::{Outcome, dial},
+    network::{Outcome, dial, dial_for},
     team::{Authority, TeamOptions, condition, gate},
     wait,
 };
@@ -149,7 +149,9 @@ async fn traffic(ground: &Ground) -> Result<()> {
     ensure!(matches!(upper, Outcome::Verified(_)), "upper case in the ClientHello: {upper:?}");
     let seen = through(denied).await?;
     ensure!(seen == Outcome::Reset, "{seen:?}");
-    let unknown = through("nobody.traffic.corp.example".to_owned()).await?;
+    let patience = Duration::from_secs(2);
+    let unknown =
+        dial_for(patience, team.firewall.data_plane, "nobody.traffic.corp.example", &delivered.ca).await?;
     ensure!(!matches!(unknown, Outcome::Verified(_)), "{unknown:?}");
     Ok(())
 }

@@ -1,0 +1,12 @@
+//! The XML API: HTTPS in front, then parameters, authentication, and one handler for each type of request.
+
+mod auth;
+mod commit;
+mod config;
+mod envelope;
+mod op;
+mod params;
+mod router;
+mod server;
+
+pub(crate) use server::serve;

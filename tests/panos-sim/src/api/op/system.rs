@@ -1,0 +1,68 @@
+//! The device about itself: `show system info`, high availability, audit comments, and `type=version`.
+
+use super::Command;
+use crate::{api::envelope::Answer, clock, device::Device, tree::Element};
+
+const MODEL: &str = "PA-VM";
+const SERIAL: &str = "007200000000001";
+
+pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
+    if command.at(&["show", "system", "info"]).is_some() {
+        return Some(Answer::result([&info(command.device)]));
+    }
+    if command.at(&["show", "high-availability", "state"]).is_some()
+        || command.at(&["show", "high-availability", "all"]).is_some()
+    {
+        return Some(Answer::result([&Element::leaf("enabled", "no")]));
+    }
+    if command.at(&["show", "plugins", "packages"]).is_some() {
+        // Asked by `PaloAltoNetworks/pango:client.go` when it connects.
+        return Some(Answer::result([&Element::new("plugins")]));
+    }
+    if let Some(comment) = command.at(&["set", "audit-comment"]) {
+        // At most 256 characters (`PaloAltoNetworks/pango:audit/audit.go`).
+        let fits = comment.text_of("comment").is_some_and(|text| text.chars().count() <= 256);
+        return Some(match (comment.text_of("xpath"), fits) {
+            (Some(_), true) => Answer::result_text("Audit comment set successfully"),
+            (Some(_), false) | (None, _) => super::refuse(" set -> audit-comment -> comment is invalid"),
+        });
+    }
+    None
+}
+
+/// `type=version`.
+pub(crate) fn version(device: &Device) -> Answer {
+    Answer::result(&[
+        Element::leaf("sw-version", device.sw_version.as_str()),
+        Element::leaf("multi-vsys", "off"),
+        Element::leaf("model", MODEL),
+        Element::leaf("serial", SERIAL),
+        Element::leaf("url-filtering-version", "0000.00.00.000"),
+    ])
+}
+
+/// Fields as `PaloAltoNetworks/pan-os-python:panos/firewall.py` and `PaloAltoNetworks/pango:client.go` read them.
+fn info(device: &Device) -> Element {
+    let facts = [
+        ("hostname", "fw-sim"),
+        ("ip-address", "127.0.0.1"),
+        ("netmask", "255.0.0.0"),
+        ("default-gateway", "127.0.0.1"),
+        ("is-dhcp", "no"),
+        ("ipv6-address", "unknown"),
+        ("mac-address", "00:00:5e:00:53:01"),
+        ("devicename", "fw-sim"),
+        ("family", "vm"),
+        ("model", MODEL),
+        ("serial", SERIAL),
+        ("vm-mode", "VMware ESXi"),
+        ("sw-version", device.sw_version.as_str()),
+        ("app-version", "8900-9000"),
+        ("threat-version", "8900-9000"),
+        ("multi-vsys", "off"),
+        ("operational-mode", "normal"),
+    ];
+    Element::new("system")
+        .with(Element::leaf("time", clock::now().date_time()))
+        .with_all(facts.map(|(name, value)| Element::leaf(name, value)))
+}

@@ -1,0 +1,140 @@
+//! From an HTTP request to an answer: faults, authentication, the handler of its type, the log line.
+
+use super::{auth::authenticate, commit, config, envelope::Answer, op, params::Params};
+use crate::{
+    device::Device,
+    faults::{Action, Where},
+    log::LogLine,
+    refusal::{Code, Refusal},
+};
+use hyper::HeaderMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// The paths at which the API answers; the last one is the oldest.
+const PATHS: &[&str] = &["/api/", "/api", "/esp/restapi.esp", "/esp/restapi.esp/"];
+
+/// What the server sends.
+pub(crate) enum Reply {
+    Answer(Answer),
+    /// The connection ends without a word.
+    Dropped,
+}
+
+pub(crate) async fn route(device: &Device, path: &str, headers: &HeaderMap, params: Params) -> Reply {
+    if !PATHS.contains(&path) {
+        return Reply::Answer(Answer::not_xml(404));
+    }
+    let started = Instant::now();
+    let mut line = log_line(&params);
+    let reply = answer(device, headers, &params, &mut line).await;
+    match &reply {
+        Reply::Answer(answer) => {
+            line.status.clone_from(&answer.status);
+            line.job = answer.job;
+        }
+        Reply::Dropped => "dropped".clone_into(&mut line.status),
+    }
+    line.time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    device.log.add(line);
+    reply
+}
+
+async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mut LogLine) -> Reply {
+    let place = match params.get("type") {
+        "keygen" => Some(Where::Keygen),
+        "config" => Some(Where::Config),
+        "commit" => Some(Where::Commit),
+        "op" => Some(Where::Op),
+        _ => None,
+    };
+    let subject = format!("{} {} {}", params.get("xpath"), params.get("element"), params.get("cmd"));
+    let struck = place.map(|place| device.faults.strike(place, &subject)).unwrap_or_default();
+    for action in &struck {
+        match action {
+            Action::DelayMs(ms) => sleep(Duration::from_millis(*ms)).await,
+            Action::DropBefore => return Reply::Dropped,
+            Action::HttpStatus(status) => return Reply::Answer(Answer::not_xml(*status)),
+            Action::Refuse { code, text } => {
+                let refusal = Refusal::new(Code::Other(*code), text.as_str());
+                let mut answer = Answer::refused(&refusal);
+                if *code == 403 {
+                    answer = Answer::forbidden();
+                }
+                return Reply::Answer(answer);
+            }
+            Action::DropAfter
+            | Action::Truncate
+            | Action::Garbage
+            | Action::FailJob(_)
+            | Action::NeverFinish
+            | Action::CommitNotCompiled(_) => {}
+        }
+    }
+    spoil(dispatch(device, headers, params, line), &struck)
+}
+
+/// Faults that strike after the request was done.
+fn spoil(mut answer: Answer, struck: &[Action]) -> Reply {
+    for action in struck {
+        match action {
+            Action::DropAfter => return Reply::Dropped,
+            Action::Truncate => {
+                let half = answer.body.len() / 2;
+                let cut = (0..=half).rev().find(|at| answer.body.is_char_boundary(*at)).unwrap_or(0);
+                answer.body.truncate(cut);
+            }
+            Action::Garbage => "\u{1}\u{2}<<not xml".clone_into(&mut answer.body),
+            Action::DelayMs(_)
+            | Action::DropBefore
+            | Action::HttpStatus(_)
+            | Action::Refuse { .. }
+            | Action::FailJob(_)
+            | Action::NeverFinish
+            | Action::CommitNotCompiled(_) => {}
+        }
+    }
+    Reply::Answer(answer)
+}
+
+fn dispatch(device: &Device, headers: &HeaderMap, params: &Params, line: &mut LogLine) -> Answer {
+    if params.get("type") == "keygen" {
+        return keygen(device, params, line);
+    }
+    let Some(user) = authenticate(&device.accounts, headers, params) else { return Answer::forbidden() };
+    line.user.clone_from(&user);
+    match params.get("type") {
+        "config" => config::handle(device, &user, params),
+        "commit" => commit::handle(device, &user, params),
+        "op" => op::handle(device, &user, params),
+        "version" => op::version(device),
+        other => Answer::bad_request(&format!("Unknown request type '{other}'")),
+    }
+}
+
+/// `type=keygen` with `user` and `password`
+/// (<https://docs.paloaltonetworks.com/ngfw/api/api-authentication-and-security/generate-api-key>).
+fn keygen(device: &Device, params: &Params, line: &mut LogLine) -> Answer {
+    let user = params.get("user");
+    if !device.accounts.password_is(user, params.get("password")) {
+        return Answer::forbidden();
+    }
+    user.clone_into(&mut line.user);
+    let key = crate::tree::Element::leaf("key", device.accounts.generate_key(user));
+    Answer::result([&key])
+}
+
+fn log_line(params: &Params) -> LogLine {
+    let get = |name: &str| params.get(name).to_owned();
+    LogLine {
+        kind: get("type"),
+        action: get("action"),
+        xpath: get("xpath"),
+        element: get("element"),
+        place: get("where"),
+        dst: get("dst"),
+        newname: get("newname"),
+        cmd: get("cmd"),
+        ..LogLine::default()
+    }
+}

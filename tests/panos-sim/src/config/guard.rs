@@ -1,0 +1,53 @@
+//! What a write must not break: exclusive words of a list, and names that others rely on.
+
+use super::{
+    store::{Store, Writer},
+    target::label_of,
+};
+use crate::{
+    refusal::{Code, Refusal},
+    schema::{self, Checker, Kind, each_reference, locate, removed_objects, resolves},
+    scope::Scope,
+    tree::{Element, NodePath, find},
+};
+
+pub(super) fn checker<'a>(store: &'a Store, target: &NodePath, writer: Writer<'a>) -> Checker<'a> {
+    let scope = Scope::of(target).unwrap_or(Scope::Shared);
+    Checker { config: &store.candidate, scope, quirks: writer.quirks, complete: false }
+}
+
+pub(super) fn check_lonely_lists(store: &Store, changed: &NodePath) -> Result<(), Refusal> {
+    let Some(list) = changed.parent().filter(|_| changed.last().is_some_and(|s| s.name == "member")) else {
+        return Ok(());
+    };
+    match (locate(&list).map(|place| place.kind), find(&store.candidate, &list)) {
+        (Some(Kind::Members(members)), Some(node)) => schema::check_lonely(members, node, &label_of(&list)),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Was something taken away that others name? Judged on the candidate as it is now.
+pub(super) fn check_still_referenced(
+    store: &Store,
+    before: Option<&Element>,
+    path: &NodePath,
+) -> Result<(), Refusal> {
+    let objects = before.map(|node| removed_objects(node, path)).unwrap_or_default();
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let mut named: Vec<(String, String)> = Vec::new();
+    each_reference(&store.candidate, &mut |found| {
+        if !objects.iter().any(|object| object.is_named_by(&found)) {
+            return;
+        }
+        let reference = found.reference();
+        if !resolves(&store.candidate, &reference.scope, reference.refers, &reference.value) {
+            named.push((reference.value.clone(), reference.chain()));
+        }
+    });
+    let Some((name, _)) = named.first().cloned() else { return Ok(()) };
+    let mut lines = vec![format!(" {name} cannot be deleted because of references from:")];
+    lines.extend(named.iter().filter(|(n, _)| *n == name).map(|(_, chain)| format!(" {chain}")));
+    Err(Refusal { code: Code::StillReferenced, lines })
+}

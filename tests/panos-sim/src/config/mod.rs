@@ -1,0 +1,25 @@
+//! Candidate and running configuration: writes, ownership of changes, and what a commit carries over.
+
+mod guard;
+mod initial;
+mod merge;
+mod multi;
+mod partial;
+mod read;
+mod store;
+mod target;
+mod units;
+mod validate;
+mod write;
+
+pub use initial::InitialError;
+pub(crate) use initial::load as load_initial;
+pub(crate) use multi::{MultiReply, run_multi};
+pub(crate) use partial::{Selection, plan_commit, revert};
+pub(crate) use read::{Readout, read_candidate, read_running};
+pub(crate) use store::{Store, Writer};
+pub(crate) use validate::validate;
+pub(crate) use write::{Outcome, Place, Write, apply_write};
+
+#[cfg(test)]
+mod tests;

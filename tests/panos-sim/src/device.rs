@@ -1,0 +1,126 @@
+//! The device: one state behind one lock, and the policy in force that the data plane reads without it.
+
+use crate::{
+    accounts::Accounts,
+    config::Store,
+    engine::{AppIds, BadSignature, compile_apps},
+    faults::Faults,
+    jobs::Jobs,
+    locks::Locks,
+    log::RequestLog,
+    policy::Policy,
+    quirks::Quirks,
+    scope::Scope,
+    sessions::Sessions,
+    tree::Element,
+};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+
+/// Everything that API, jobs, data plane and control endpoint share.
+#[derive(Debug)]
+pub(crate) struct Device {
+    state: Mutex<State>,
+    enforced: watch::Sender<Arc<Enforced>>,
+    commit_ms: AtomicU64,
+    pub(crate) job_queued: Notify,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+    pub(crate) sessions: Sessions,
+    pub(crate) accounts: Accounts,
+    pub(crate) quirks: Quirks,
+    pub(crate) vsys: Scope,
+    pub(crate) sw_version: String,
+}
+
+/// What changes while the device runs; held only for moments, never across an await.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) jobs: Jobs,
+    pub(crate) locks: Locks,
+}
+
+/// What a commit put into force.
+#[derive(Debug)]
+pub(crate) struct Enforced {
+    pub(crate) policy: Policy,
+    pub(crate) apps: AppIds,
+    pub(crate) bad: Vec<BadSignature>,
+}
+
+impl Enforced {
+    pub(crate) fn new(
+        running: &Element,
+        vsys: &Scope,
+        quirks: &Quirks,
+        refuse: &dyn Fn(&str) -> bool,
+    ) -> Self {
+        let (apps, bad) = compile_apps(running, vsys, quirks, refuse);
+        Self { policy: Policy::new(running, vsys, quirks), apps, bad }
+    }
+}
+
+/// What a device is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Element,
+    pub(crate) accounts: Accounts,
+    pub(crate) quirks: Quirks,
+    pub(crate) vsys: Scope,
+    pub(crate) sw_version: String,
+    pub(crate) commit_time: Duration,
+    pub(crate) log: RequestLog,
+}
+
+impl Device {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let store = Store::new(parts.config);
+        let enforced = Enforced::new(&store.running, &parts.vsys, &parts.quirks, &|_| false);
+        let device = Self {
+            state: Mutex::new(State { store, jobs: Jobs::default(), locks: Locks::default() }),
+            enforced: watch::Sender::new(Arc::new(enforced)),
+            commit_ms: AtomicU64::new(0),
+            job_queued: Notify::new(),
+            faults: Faults::new(),
+            log: parts.log,
+            sessions: Sessions::default(),
+            accounts: parts.accounts,
+            quirks: parts.quirks,
+            vsys: parts.vsys,
+            sw_version: parts.sw_version,
+        };
+        device.set_commit_time(parts.commit_time);
+        device
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn enforce(&self, enforced: Enforced) {
+        self.enforced.send_replace(Arc::new(enforced));
+    }
+
+    pub(crate) fn enforced(&self) -> Arc<Enforced> {
+        Arc::clone(&self.enforced.borrow())
+    }
+
+    /// Tells of every commit that comes into force.
+    pub(crate) fn watch_enforced(&self) -> watch::Receiver<Arc<Enforced>> {
+        self.enforced.subscribe()
+    }
+
+    pub(crate) fn commit_time(&self) -> Duration {
+        Duration::from_millis(self.commit_ms.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_commit_time(&self, lasts: Duration) {
+        self.commit_ms.store(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,168 @@
+//! Faults that a test plants: where they strike, what they do, how often.
+
+use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Which kind of request a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Where {
+    /// A new TCP connection, before TLS.
+    Connect,
+    /// `type=keygen`.
+    Keygen,
+    /// `type=config`.
+    Config,
+    /// `type=commit`.
+    Commit,
+    /// `type=op`.
+    Op,
+    /// A commit job when it starts.
+    Job,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The device answers with this code and text; nothing is done.
+    Refuse {
+        /// The `code` attribute.
+        code: u16,
+        /// The message line.
+        text: String,
+    },
+    /// An HTTP status with a body that is not XML, as a proxy sends it; nothing is done.
+    HttpStatus(u16),
+    /// The request waits this many milliseconds, then goes its way.
+    DelayMs(u64),
+    /// The connection ends without an answer; nothing is done.
+    DropBefore,
+    /// The request is done, the connection ends without an answer.
+    DropAfter,
+    /// The request is done, the answer is cut in half.
+    Truncate,
+    /// The request is done, the answer is not XML.
+    Garbage,
+    /// The job fails with this detail line.
+    FailJob(String),
+    /// The job stays active until the faults are cleared.
+    NeverFinish,
+    /// The commit succeeds, but signatures of these Apps (none named: of all) do not compile.
+    CommitNotCompiled(Vec<String>),
+}
+
+/// How often a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// Until the faults are cleared.
+    Forever,
+    /// So many times.
+    #[serde(untagged)]
+    Count(u32),
+}
+
+/// A planted fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Which requests.
+    #[serde(rename = "where")]
+    pub place: Where,
+    /// What happens.
+    pub action: Action,
+    /// How often; once if not said.
+    #[serde(default = "once")]
+    pub times: Times,
+    /// Only requests whose xpath, element or command contains this.
+    #[serde(rename = "match", default, skip_serializing_if = "Option::is_none")]
+    pub matching: Option<String>,
+}
+
+fn once() -> Times {
+    Times::Count(1)
+}
+
+/// All planted faults, oldest first.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    planted: Mutex<Vec<Fault>>,
+    cleared: watch::Sender<u64>,
+}
+
+impl Faults {
+    pub(crate) fn new() -> Self {
+        Self { planted: Mutex::default(), cleared: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn plant(&self, fault: Fault) {
+        self.lock().push(fault);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+        self.cleared.send_modify(|generation| *generation += 1);
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        self.lock().clone()
+    }
+
+    /// Waits until somebody clears the faults.
+    pub(crate) fn watch_cleared(&self) -> watch::Receiver<u64> {
+        self.cleared.subscribe()
+    }
+
+    /// The actions that strike this request, each used up by one.
+    pub(crate) fn strike(&self, place: Where, subject: &str) -> Vec<Action> {
+        let mut planted = self.lock();
+        let mut struck = Vec::new();
+        for fault in planted.iter_mut() {
+            let meant = fault.place == place && fault.matching.as_deref().is_none_or(|m| subject.contains(m));
+            if !meant {
+                continue;
+            }
+            struck.push(fault.action.clone());
+            if let Times::Count(count) = &mut fault.times {
+                *count = count.saturating_sub(1);
+            }
+        }
+        planted.retain(|fault| fault.times != Times::Count(0));
+        struck
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
+        self.planted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_read_from_json_strike_as_often_as_they_say() {
+        let faults = Faults::new();
+        for json in [
+            r#"{"where":"config","action":{"refuse":{"code":13,"text":"later"}},"times":2,"match":"tag"}"#,
+            r#"{"where":"op","action":"drop_after","times":"forever"}"#,
+            r#"{"where":"job","action":{"commit_not_compiled":["a"]}}"#,
+        ] {
+            faults.plant(serde_json::from_str(json).unwrap());
+        }
+        assert_eq!(faults.strike(Where::Config, "/config/address"), []);
+        let refuse = [Action::Refuse { code: 13, text: "later".to_owned() }];
+        assert_eq!(faults.strike(Where::Config, "/config/tag"), refuse);
+        assert_eq!(faults.strike(Where::Config, "/config/tag"), refuse);
+        assert_eq!(faults.strike(Where::Config, "/config/tag"), []);
+        for _ in 0..5 {
+            assert_eq!(faults.strike(Where::Op, ""), [Action::DropAfter]);
+        }
+        assert_eq!(faults.strike(Where::Job, "").len(), 1);
+        assert_eq!(faults.list().len(), 1);
+        faults.clear();
+        assert_eq!(faults.strike(Where::Op, ""), []);
+    }
+}

@@ -1,0 +1,156 @@
+//! The job table. Commits are done in the order in which they came
+//! (<https://docs.paloaltonetworks.com/pan-os/7-1/pan-os-new-features/management-features/commit-queues>);
+//! the shape of a job is as recorded in public client tests (`<tenq>`, `<tdeq>`, `<positionInQ>`…).
+
+use super::commit::CommitRequest;
+use crate::{clock::Moment, tree::Element};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    Commit(CommitRequest),
+    /// Checks the candidate and changes nothing.
+    Validate,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum JobResult {
+    Ok,
+    Fail,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Pending,
+    Active { since: Instant, lasts: Duration, dequeued: Moment },
+    Finished { result: JobResult, dequeued: Moment, finished: Moment },
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) id: u32,
+    pub(crate) user: String,
+    pub(crate) task: Task,
+    pub(crate) description: String,
+    pub(crate) enqueued: Moment,
+    pub(crate) stage: Stage,
+    pub(crate) details: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// All jobs since the start, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    list: Vec<Job>,
+}
+
+impl Jobs {
+    pub(crate) fn enqueue(&mut self, user: &str, task: Task, description: &str, now: Moment) -> u32 {
+        let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.list.push(Job {
+            id,
+            user: user.to_owned(),
+            task,
+            description: description.to_owned(),
+            enqueued: now,
+            stage: Stage::Pending,
+            details: Vec::new(),
+            warnings: Vec::new(),
+        });
+        id
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Job> {
+        self.list.iter()
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<&Job> {
+        self.list.iter().find(|job| job.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Job> {
+        self.list.iter_mut().find(|job| job.id == id)
+    }
+
+    pub(crate) fn next_pending(&self) -> Option<u32> {
+        self.list.iter().find(|job| job.stage == Stage::Pending).map(|job| job.id)
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.list.iter().filter(|job| job.stage == Stage::Pending).count()
+    }
+
+    /// Is any job waiting or running?
+    pub(crate) fn busy(&self) -> bool {
+        self.list.iter().any(|job| !matches!(job.stage, Stage::Finished { .. }))
+    }
+
+    /// Takes a job out of the queue before it starts; `false` when it is not waiting.
+    pub(crate) fn cancel(&mut self, id: u32, now: Moment) -> bool {
+        match self.get_mut(id).filter(|job| job.stage == Stage::Pending) {
+            Some(job) => {
+                job.stage = Stage::Finished { result: JobResult::Fail, dequeued: now, finished: now };
+                job.details.push("Job is cancelled".to_owned());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many jobs wait before this one.
+    fn position(&self, job: &Job) -> usize {
+        match job.stage {
+            Stage::Pending => {
+                self.list.iter().filter(|j| j.stage == Stage::Pending && j.id < job.id).count() + 1
+            }
+            Stage::Active { .. } | Stage::Finished { .. } => 0,
+        }
+    }
+
+    pub(crate) fn to_xml(&self, job: &Job) -> Element {
+        let (status, result, tdeq, tfin, progress) = match job.stage {
+            Stage::Pending => ("PEND", "PEND", String::new(), String::new(), "0".to_owned()),
+            Stage::Active { since, lasts, dequeued } => {
+                let percent = since.elapsed().as_millis() * 100 / lasts.as_millis().max(1);
+                ("ACT", "PEND", dequeued.time(), "Still Active".to_owned(), percent.min(99).to_string())
+            }
+            Stage::Finished { result, dequeued, finished } => {
+                let result = match result {
+                    JobResult::Ok => "OK",
+                    JobResult::Fail => "FAIL",
+                };
+                ("FIN", result, dequeued.time(), finished.date_time(), "100".to_owned())
+            }
+        };
+        let lines = |name: &str, lines: &[String]| {
+            Element::new(name).with_all(lines.iter().map(|line| Element::leaf("line", line.as_str())))
+        };
+        let kind = match job.task {
+            Task::Commit(_) => "Commit",
+            Task::Validate => "Validate",
+        };
+        Element::new("job")
+            .with(Element::leaf("tenq", job.enqueued.date_time()))
+            .with(Element::leaf("tdeq", tdeq))
+            .with(Element::leaf("id", job.id.to_string()))
+            .with(Element::leaf("user", job.user.as_str()))
+            .with(Element::leaf("type", kind))
+            .with(Element::leaf("status", status))
+            .with(Element::leaf("queued", if job.stage == Stage::Pending { "YES" } else { "NO" }))
+            .with(Element::leaf("stoppable", if job.stage == Stage::Pending { "yes" } else { "no" }))
+            .with(Element::leaf("result", result))
+            .with(Element::leaf("tfin", tfin))
+            .with(Element::leaf("description", job.description.as_str()))
+            .with(Element::leaf("positionInQ", self.position(job).to_string()))
+            .with(Element::leaf("progress", progress))
+            .with(lines("details", &job.details))
+            .with(lines("warnings", &job.warnings))
+    }
+}

@@ -1,0 +1,283 @@
+//! Sessions through the data plane: what is allowed arrives, what is not does not, and each for the right reason.
+
+use crate::support::{PAY, VSYS, batch, between, rule, start};
+use panos_sim::{Accounts, Flow, Options, Running, SessionRecord, Simulator, TlsOptions};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+/// What must come may take this long on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const RULES: &str = "/rulebase/security/rules";
+const ACTION: &str = "/rulebase/security/rules/entry[@name='sp-pay-rule']/action";
+const NAME: &str = "pay.shop.corp.example";
+
+/// An upstream that sends back what it gets.
+async fn echo(tasks: &mut JoinSet<()>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tasks.spawn(async move {
+        let mut sessions = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            sessions.spawn(async move {
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await.ok();
+            });
+        }
+    });
+    address
+}
+
+/// A real ClientHello for a name.
+fn client_hello(name: &str) -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let name = rustls_pki_types::ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Echoed,
+    Reset,
+    Silence,
+}
+
+/// Says hello and looks what comes back. What should come is waited for; silence is listened to for a moment.
+async fn say(running: &Running, listener: SocketAddr, bytes: &[u8]) -> End {
+    let before = running.sessions().len();
+    let mut stream = TcpStream::connect(listener).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    // In two segments, as large hellos come.
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    stream.write_all(first).await.unwrap();
+    stream.flush().await.unwrap();
+    stream.write_all(second).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while running.sessions().len() == before {
+        assert!(Instant::now() < deadline, "no session was seen");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let silent = matches!(last(running).2.as_str(), "deny" | "drop" | "reset-server");
+    let listen = if silent { Duration::from_millis(150) } else { PATIENCE };
+    let mut back = vec![0; bytes.len()];
+    match timeout(listen, stream.read_exact(&mut back)).await {
+        Ok(Ok(_)) => {
+            assert_eq!(back, bytes);
+            End::Echoed
+        }
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => End::Reset,
+        Ok(Err(error)) => panic!("unexpected end: {error}"),
+        Err(_) => End::Silence,
+    }
+}
+
+async fn flow(running: &Running, upstream: SocketAddr, more: &str) -> SocketAddr {
+    let flow: Flow = format!("upstream={upstream},{more}").parse().unwrap();
+    running.add_flow(flow).await.unwrap()
+}
+
+fn last(running: &Running) -> (String, String, String) {
+    let SessionRecord { app, rule, action, .. } = running.sessions().pop().unwrap();
+    (app, rule, action)
+}
+
+fn session(app: &str, rule: &str, action: &str) -> (String, String, String) {
+    (app.to_owned(), rule.to_owned(), action.to_owned())
+}
+
+#[tokio::test]
+async fn allow_reset_and_drop_look_as_they_should() {
+    let mut tasks = JoinSet::new();
+    let upstream = echo(&mut tasks).await;
+    let (running, us) = start().await;
+    let through = flow(&running, upstream, "").await;
+    let hello = client_hello(NAME);
+    assert_eq!(say(&running, through, &hello).await, End::Silence, "before there is a rule");
+    assert_eq!(last(&running), session("ssl", "deny-east-west", "deny"));
+
+    us.multi(&batch("sp-pay", PAY, "allow")).await.has(r#"code="20""#);
+    assert_eq!(say(&running, through, &hello).await, End::Silence, "the candidate is not in force");
+    us.commit_of(&["sallyport"]).await.has("<result>OK</result>");
+    assert_eq!(say(&running, through, &hello).await, End::Echoed);
+    assert_eq!(last(&running), session("sp-pay", "sp-pay-rule", "allow"));
+    assert_eq!(say(&running, through, &client_hello("PAY.shop.corp.example")).await, End::Echoed, "(?i)");
+    for other in ["web.shop.corp.example", "xpay.shop.corp.example", "pay.shop.corp.example.evil.test"] {
+        assert_eq!(say(&running, through, &client_hello(other)).await, End::Silence, "{other}");
+        assert_eq!(last(&running), session("ssl", "deny-east-west", "deny"));
+    }
+    let elsewhere = flow(&running, upstream, "destination=10.21.0.1").await;
+    assert_eq!(say(&running, elsewhere, &hello).await, End::Silence, "another destination");
+    let other_port = flow(&running, upstream, "port=8443").await;
+    assert_eq!(say(&running, other_port, &hello).await, End::Silence, "another port");
+    assert_eq!(
+        say(&running, through, b"GET / HTTP/1.1\r\nHost: pay.shop.corp.example\r\n\r\n").await,
+        End::Silence
+    );
+    assert_eq!(last(&running), session("unknown-tcp", "deny-east-west", "deny"));
+
+    // An action other than allow is reached only where the handshake may pass as ssl; else the anchor drops it first.
+    us.config("edit", ACTION, "<action>reset-both</action>").await.has(r#"code="20""#);
+    us.commit_of(&["sallyport"]).await.has("<result>OK</result>");
+    assert_eq!(say(&running, through, &hello).await, End::Silence);
+    assert_eq!(last(&running), session("ssl", "deny-east-west", "deny"));
+    let ssl = format!(
+        "<set xpath=\"{VSYS}{RULES}/entry[@name='allow-ssl']\">{}</set>\
+         <move xpath=\"{VSYS}{RULES}/entry[@name='allow-ssl']\" where=\"before\" dst=\"deny-east-west\"/>",
+        rule("ssl", "allow")
+    );
+    us.multi(&ssl).await.has(r#"code="20""#);
+    for (action, end) in [
+        ("reset-both", End::Reset),
+        ("reset-client", End::Reset),
+        ("reset-server", End::Silence),
+        ("drop", End::Silence),
+        ("deny", End::Silence),
+        ("allow", End::Echoed),
+    ] {
+        us.config("edit", ACTION, &format!("<action>{action}</action>")).await.has(r#"code="20""#);
+        us.commit_of(&["sallyport"]).await.has("<result>OK</result>");
+        assert_eq!(say(&running, through, &hello).await, end, "{action}");
+        assert_eq!(last(&running), session("sp-pay", "sp-pay-rule", action));
+    }
+}
+
+#[tokio::test]
+async fn a_deny_of_ssl_above_kills_before_the_shift() {
+    let mut tasks = JoinSet::new();
+    let upstream = echo(&mut tasks).await;
+    let (running, us) = start().await;
+    let through = flow(&running, upstream, "").await;
+    us.multi(&batch("sp-pay", PAY, "allow")).await;
+    let rule = rule("ssl", "reset-both");
+    us.config("set", "/rulebase/security/rules/entry[@name='no-ssl']", &rule).await.has(r#"code="20""#);
+    us.commit_of(&["sallyport"]).await;
+    assert_eq!(
+        say(&running, through, &client_hello(NAME)).await,
+        End::Echoed,
+        "below our rule it does not matter"
+    );
+    let xpath = format!("{}/rulebase/security/rules/entry[@name='no-ssl']", VSYS);
+    us.send(&[
+        ("type", "config"),
+        ("action", "move"),
+        ("xpath", &xpath),
+        ("where", "top"),
+        ("dst", "ignored"),
+    ])
+    .await;
+    us.commit_of(&["sallyport"]).await;
+    assert_eq!(say(&running, through, &client_hello(NAME)).await, End::Reset);
+    assert_eq!(last(&running), session("ssl", "no-ssl", "reset-both"));
+}
+
+#[tokio::test]
+async fn a_signature_that_did_not_compile_does_not_let_anything_through() {
+    let mut tasks = JoinSet::new();
+    let upstream = echo(&mut tasks).await;
+    let (running, us) = start().await;
+    let through = flow(&running, upstream, "").await;
+    us.control("POST", "/faults", r#"{"where":"job","action":{"commit_not_compiled":[]}}"#).await;
+    us.multi(&batch("sp-pay", PAY, "allow")).await;
+    us.commit_of(&["sallyport"]).await.has("<result>OK</result>");
+    assert_eq!(say(&running, through, &client_hello(NAME)).await, End::Silence);
+    assert_eq!(last(&running), session("ssl", "deny-east-west", "deny"));
+}
+
+#[tokio::test]
+async fn a_live_session_keeps_its_app_and_loses_its_rule() {
+    let mut tasks = JoinSet::new();
+    let upstream = echo(&mut tasks).await;
+    let (running, us) = start().await;
+    let through = flow(&running, upstream, "").await;
+    us.multi(&batch("sp-pay", PAY, "allow")).await;
+    us.commit_of(&["sallyport"]).await;
+    let mut stream = TcpStream::connect(through).await.unwrap();
+    let hello = client_hello(NAME);
+    stream.write_all(&hello).await.unwrap();
+    let mut back = vec![0; hello.len()];
+    stream.read_exact(&mut back).await.unwrap();
+
+    us.config("set", "/tag/entry[@name='unrelated']", "<color>color1</color>").await;
+    us.commit_of(&["sallyport"]).await;
+    stream.write_all(b"still here").await.unwrap();
+    stream.read_exact(&mut [0; 10]).await.unwrap();
+
+    us.config(
+        "edit",
+        "/rulebase/security/rules/entry[@name='sp-pay-rule']/action",
+        "<action>reset-both</action>",
+    )
+    .await;
+    us.commit_of(&["sallyport"]).await;
+    let error = timeout(Duration::from_secs(10), stream.read(&mut [0; 10])).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let ended = running.sessions().pop().unwrap();
+    assert_eq!((ended.app.as_str(), ended.end.as_deref()), ("sp-pay", Some("rematch")));
+}
+
+#[tokio::test]
+async fn real_tls_passes_end_to_end() {
+    let (_running, us) = start().await;
+    // Another device's management interface serves as the workload.
+    let workload = Simulator::start(Options {
+        accounts: Accounts::default(),
+        tls: TlsOptions {
+            sans: vec![NAME.to_owned(), "web.shop.corp.example".to_owned()],
+            self_signed: false,
+        },
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    us.multi(&batch("sp-pay", PAY, "allow")).await;
+    us.commit_of(&["sallyport"]).await;
+    let reply = us
+        .control(
+            "POST",
+            "/data-plane",
+            &format!(
+                r#"{{"listen":"127.0.0.1:0","upstream":"{}","from":"trust","to":"trust","source":"10.20.1.1","destination":"10.20.2.7","port":443}}"#,
+                workload.api_addr
+            ),
+        )
+        .await;
+    let through: SocketAddr = between(&reply.body, "\"listen\":\"", "\"").parse().unwrap();
+    let ca = reqwest::Certificate::from_pem(workload.ca_pem.as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([ca])
+        .resolve(NAME, through)
+        .resolve("web.shop.corp.example", through)
+        .timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let answered =
+        client.get(format!("https://{NAME}:{}/api/?type=version", through.port())).send().await.unwrap();
+    assert_eq!(answered.status().as_u16(), 403, "the workload asks for a key");
+    let denied = client
+        .get(format!("https://web.shop.corp.example:{}/api/", through.port()))
+        .timeout(Duration::from_millis(500))
+        .send()
+        .await;
+    assert!(denied.unwrap_err().is_timeout(), "a denied name hears nothing");
+    us.control("GET", "/sessions", "")
+        .await
+        .has(r#""sni":"web.shop.corp.example""#)
+        .has(r#""rule":"sp-pay-rule""#);
+}
