@@ -1,1 +1,27 @@
 //! Makes identities from workloads, claims their names, issues and renews their certificates.
+//!
+//! The files follow the flow: [`observe`] what there is and what is wanted · [`claim`] who holds a name ·
+//! [`step`] what to do next, from what [`state`] remembers · [`request`] what is asked, with a [`key`] of
+//! its own · [`issuer`] the port to authorities, and [`fate`] what becomes of their errors · [`chain`] is it
+//! what was asked for · [`deliver`] the Secret · [`report`] what people read. [`flow`] drives all this over
+//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
+
+pub mod args;
+pub mod chain;
+pub mod claim;
+pub mod cluster;
+pub mod deliver;
+pub mod fate;
+pub mod flow;
+pub mod house;
+pub mod issuer;
+pub mod key;
+pub mod metrics;
+pub mod observe;
+pub mod report;
+pub mod request;
+pub mod run;
+pub mod state;
+pub mod step;
+
+pub use run::{RunError, run};

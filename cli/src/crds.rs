@@ -16,13 +16,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), String> {
     for definition in object::definitions() {
         let name = definition.metadata.name.clone().unwrap_or_default();
-        let yaml = serde_saphyr::to_string(&definition).map_err(|error| format!("cannot write {name}: {error}"))?;
+        let yaml =
+            serde_saphyr::to_string(&definition).map_err(|error| format!("cannot write {name}: {error}"))?;
         let text = format!("# Generated from the types by `make manifests`. Do not edit.\n{yaml}");
         match &args.out {
-            None => write!(std::io::stdout(), "---\n{text}").map_err(|error| format!("cannot print: {error}"))?,
+            None => {
+                write!(std::io::stdout(), "---\n{text}").map_err(|error| format!("cannot print: {error}"))?
+            }
             Some(folder) => {
                 let file = folder.join(format!("{name}.yaml"));
-                std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+                std::fs::write(&file, text)
+                    .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
             }
         }
     }

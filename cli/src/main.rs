@@ -31,7 +31,8 @@ fn main() -> ExitCode {
     match run(Sallyport::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("sallyport: {error}\n").as_bytes());
+            let _ =
+                std::io::Write::write_all(&mut std::io::stderr(), format!("sallyport: {error}\n").as_bytes());
             ExitCode::FAILURE
         }
     }

@@ -1,1 +1,40 @@
 //! Makes the firewall agree with the identities, proves it, and opens the pods' gates.
+//!
+//! Read in the order of the flow: [`observe`] what is seen of the cluster · [`desired`] what a firewall is
+//! to hold ([`wish`] who wants it, [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
+//! it holds, and whose · [`overlap`] foreign signatures · [`diff`] the operations between the two · [`pace`]
+//! when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`] the whole flow of one
+//! firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand · [`gate`],
+//! [`status`] and [`gates`] what pods and identities are told · [`cluster`] where that is stored.
+
+pub mod actual;
+pub mod args;
+pub mod board;
+pub mod bounds;
+pub mod cluster;
+pub mod cycle;
+pub mod desired;
+pub mod diff;
+pub mod elements;
+pub mod evidence;
+pub mod firewall;
+pub mod gate;
+pub mod gates;
+pub mod kubernetes;
+pub mod ledger;
+pub mod metrics;
+pub mod network;
+pub mod observe;
+pub mod operation;
+pub mod overlap;
+pub mod pace;
+pub mod panos;
+mod run;
+pub mod standing;
+pub mod status;
+pub mod wish;
+pub mod worker;
+pub mod world;
+pub mod xml;
+
+pub use run::{RunError, run};

@@ -28,7 +28,7 @@ use super::{Action, CertificateTerms, Condition, Delivery};
     printcolumn = r#"{"name":"Firewall","type":"string","jsonPath":".status.conditions[?(@.type=='FirewallEnforced')].reason"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Pods","type":"string","jsonPath":".status.pods.summary"}"#,
-    printcolumn = r#"{"name":"Expires","type":"date","jsonPath":".status.certificate.notAfter"}"#,
+    printcolumn = r#"{"name":"Expires","type":"string","jsonPath":".status.certificate.notAfter"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]

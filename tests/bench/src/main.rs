@@ -1,3 +1,37 @@
-//! make bench: measures admission and the journey, writes target/bench/report.json.
+//! `make bench`: measures admission and the journey, prints the figures, and writes
+//! `target/bench/report.json`. These machines may be shared: compare medians, not single runs.
 
-fn main() {}
+mod admission;
+mod journey;
+mod report;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use ground::{Ground, Options};
+
+use crate::report::Report;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut report = Report::default();
+    let measured = measure(&mut report).await;
+    let written = report.write();
+    match measured.and(written) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::line(&format!("bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(report: &mut Report) -> Result<()> {
+    admission::in_process(report)?;
+    let mut options = Options::fresh("bench")?;
+    options.job_poll = Duration::from_secs(2);
+    let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;
+    admission::over_https(report, &ground).await?;
+    journey::cold_and_warm(report, &ground).await?;
+    ground.stop().await
+}

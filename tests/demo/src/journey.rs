@@ -262,7 +262,7 @@ async fn control(ground: &Ground, shop: &Team<'_>, delivered: &Delivered) -> Res
     wait::until("Sallyport to hold still", wait::GENEROUS, || async {
         let object = ground.cluster.kubectl.get(&["fw", "shop"]).await?;
         let synced = condition(&object, "InSync").context("no condition InSync")?;
-        ensure!(synced["reason"] == "Suspended", "{synced}");
+        ensure!(synced["observedGeneration"] == object["metadata"]["generation"], "{synced}");
         Ok(())
     })
     .await?;

@@ -1,0 +1,32 @@
+//! What the certificate agent is told when it starts.
+
+use std::path::PathBuf;
+
+use sallyport_contract::{duration::Duration, keys};
+use sallyport_process::args::ProcessArgs;
+
+/// Flags of `sallyport cert-agent`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// What every program is told.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+    /// The namespace of the agent's own Secrets.
+    #[arg(long, env = "SALLYPORT_NAMESPACE", default_value = keys::SYSTEM_NAMESPACE)]
+    pub namespace: String,
+    /// How long an identity that nobody wants stays before it is deleted.
+    #[arg(long, env = "SALLYPORT_IDENTITY_GRACE", default_value = "10m")]
+    pub identity_grace: Duration,
+    /// A further name or address under which the webhook is called; may be repeated.
+    #[arg(long = "webhook-name", value_name = "NAME")]
+    pub webhook_names: Vec<String>,
+    /// A PEM file with the only CAs that the AWS endpoint is trusted by, instead of the public ones.
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub aws_ca_bundle: Option<PathBuf>,
+    /// How often everything is looked at again without having changed; heals whatever was missed.
+    #[arg(long, env = "SALLYPORT_RESYNC", default_value = "60s")]
+    pub resync: Duration,
+    /// Where the addresses are written as JSON once they are bound: `{"health":"127.0.0.1:9402"}`.
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}

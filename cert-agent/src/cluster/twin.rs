@@ -1,0 +1,191 @@
+//! The API server in memory: versions, conflicts, server-side apply of top fields, and a journal of writes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+
+use super::{Cluster, ClusterError, Exactly, Kind, Notice};
+
+type Place = (String, String, String);
+
+/// What a test sees.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) objects: BTreeMap<Place, Value>,
+    pub(crate) journal: Vec<String>,
+    pub(crate) notices: Vec<Notice>,
+    /// `verb kind namespace` that fail, with how often.
+    pub(crate) faults: Vec<(String, u32, ClusterError)>,
+    pub(crate) carriers: Vec<String>,
+    version: u64,
+}
+
+/// The API server in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Twin(Arc<Mutex<Memory>>);
+
+impl Twin {
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap()
+    }
+
+    /// What is stored, as its type.
+    pub(crate) fn stored<K: Kind>(&self, namespace: &str, name: &str) -> Option<K> {
+        let place = (K::plural(&()).to_string(), namespace.to_owned(), name.to_owned());
+        self.memory().objects.get(&place).map(|value| serde_json::from_value(value.clone()).unwrap())
+    }
+
+    fn write<K: Kind>(
+        &self,
+        verb: &str,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(Option<&Value>) -> Result<Value, ClusterError>,
+    ) -> Result<K, ClusterError> {
+        let mut memory = self.memory();
+        memory.fault(&format!("{verb} {} {namespace}", K::plural(&())))?;
+        let place = (K::plural(&()).to_string(), namespace.to_owned(), name.to_owned());
+        let mut value = change(memory.objects.get(&place))?;
+        memory.version += 1;
+        let version = memory.version;
+        value["metadata"]["resourceVersion"] = json!(version.to_string());
+        if value["metadata"]["uid"].is_null() {
+            value["metadata"]["uid"] = json!(format!("uid-{version}"));
+            value["metadata"]["creationTimestamp"] = json!("2027-01-01T00:00:00Z");
+        }
+        memory.journal.push(format!("{verb} {} {name}", K::plural(&())));
+        memory.objects.insert(place, value.clone());
+        Ok(serde_json::from_value(value).unwrap())
+    }
+}
+
+impl Memory {
+    fn fault(&mut self, call: &str) -> Result<(), ClusterError> {
+        let Some(fault) = self.faults.iter_mut().find(|(at, times, _)| at == call && *times > 0) else {
+            return Ok(());
+        };
+        fault.1 -= 1;
+        Err(fault.2.clone())
+    }
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn exists<T>() -> Result<T, ClusterError> {
+    Err(ClusterError::Conflict("exists".to_owned()))
+}
+
+impl Cluster for Twin {
+    async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, ClusterError> {
+        self.memory().fault(&format!("get {} {namespace}", K::plural(&())))?;
+        Ok(self.stored(namespace, name))
+    }
+
+    async fn create<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
+        let meta = object.meta().clone();
+        let value = serde_json::to_value(object).unwrap();
+        self.write("create", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+            if found.is_some() { exists() } else { Ok(value) }
+        })
+    }
+
+    async fn replace<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
+        let meta = object.meta().clone();
+        let mut value = serde_json::to_value(object).unwrap();
+        self.write("replace", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+            let found = found.ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+            if json!(meta.resource_version) != found["metadata"]["resourceVersion"] {
+                return exists();
+            }
+            value["metadata"]["uid"] = found["metadata"]["uid"].clone();
+            Ok(value)
+        })
+    }
+
+    async fn apply<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
+        let meta = object.meta().clone();
+        let value = serde_json::to_value(object).unwrap();
+        self.write("apply", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+            let mut merged = found.cloned().unwrap_or(json!({}));
+            merge(&mut merged, &value);
+            Ok(merged)
+        })
+    }
+
+    async fn apply_status<K: Kind>(&self, object: &Value) -> Result<K, ClusterError> {
+        let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
+        self.write("status", &text("namespace"), &text("name"), |found| {
+            let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+            value["status"] = object["status"].clone();
+            Ok(value)
+        })
+    }
+
+    async fn patch<K: Kind>(
+        &self,
+        namespace: &str,
+        name: &str,
+        operations: &Value,
+    ) -> Result<(), ClusterError> {
+        let operations: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
+        self.write::<K>("patch", namespace, name, |found| {
+            let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+            json_patch::patch(&mut value, &operations).map_err(|e| ClusterError::Refused(e.to_string()))?;
+            Ok(value)
+        })
+        .map(drop)
+    }
+
+    async fn delete<K: Kind>(
+        &self,
+        namespace: &str,
+        name: &str,
+        exactly: &Exactly,
+    ) -> Result<(), ClusterError> {
+        let mut memory = self.memory();
+        let place = (K::plural(&()).to_string(), namespace.to_owned(), name.to_owned());
+        let Some(found) = memory.objects.get(&place) else { return Ok(()) };
+        if found["metadata"]["uid"] != json!(exactly.uid)
+            || found["metadata"]["resourceVersion"] != json!(exactly.resource_version)
+        {
+            return exists();
+        }
+        memory.objects.remove(&place);
+        memory.journal.push(format!("delete {} {name}", K::plural(&())));
+        Ok(())
+    }
+
+    async fn carriers(&self, _: &str, _: &str) -> Result<Vec<String>, ClusterError> {
+        Ok(self.memory().carriers.clone())
+    }
+
+    async fn states(&self, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
+        let memory = self.memory();
+        let secrets = memory.objects.iter().filter(|((kind, ns, _), _)| kind == "secrets" && ns == namespace);
+        let states = secrets.filter(|((_, _, name), _)| name.starts_with("state."));
+        Ok(states
+            .map(|(_, value)| Secret {
+                metadata: serde_json::from_value(value["metadata"].clone()).unwrap(),
+                ..Secret::default()
+            })
+            .collect())
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), ClusterError> {
+        self.memory().notices.push(notice.clone());
+        Ok(())
+    }
+}

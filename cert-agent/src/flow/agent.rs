@@ -1,0 +1,157 @@
+//! What all work shares: the port to Kubernetes, what was seen, what is wanted, what is remembered.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use sallyport_contract::object::CertificateAuthority;
+use sallyport_process::clock::Clock;
+use serde_json::Value;
+
+use super::{
+    authority::Desk,
+    memo::Memo,
+    queue::{Queue, Work},
+};
+use crate::{
+    cluster::{Cluster, ClusterError, Notice},
+    issuer::Issuers,
+    metrics::Metrics,
+    observe::{wanted::Plan, world::World},
+};
+
+/// How the agent was told to work.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace of the agent's own Secrets.
+    pub system: String,
+    /// How long an identity that nobody wants stays.
+    pub identity_grace: Duration,
+    /// How often everything is looked at again.
+    pub resync: Duration,
+    /// Further names under which the webhook is called.
+    pub webhook_names: Vec<String>,
+}
+
+/// When work runs again, and whether it then looks at everything again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// When; never unless something changes.
+    pub after: Option<Duration>,
+    /// Whether nothing remembered is to be trusted then.
+    pub anew: bool,
+}
+
+impl Next {
+    /// Only when something changes.
+    pub const NEVER: Self = Self { after: None, anew: false };
+
+    /// After a while, going on from where it is.
+    #[must_use]
+    pub const fn after(wait: Duration) -> Self {
+        Self { after: Some(wait), anew: false }
+    }
+
+    /// After a while, looking at everything again.
+    #[must_use]
+    pub const fn look_again(wait: Duration) -> Self {
+        Self { after: Some(wait), anew: true }
+    }
+}
+
+/// Namespace and name of an identity.
+pub type Key = (String, String);
+
+/// The agent.
+pub struct Agent<C> {
+    /// The port to Kubernetes.
+    pub cluster: C,
+    /// What the watches told.
+    pub world: World,
+    /// What is due.
+    pub queue: Arc<Queue>,
+    /// The time.
+    pub clock: Clock,
+    /// How it was told to work.
+    pub settings: Settings,
+    /// What it counts.
+    pub metrics: Metrics,
+    pub(super) issuers: Arc<dyn Issuers>,
+    pub(super) plans: Mutex<HashMap<String, Arc<Plan>>>,
+    pub(super) memos: Mutex<HashMap<Key, Memo>>,
+    pub(super) desks: Mutex<HashMap<String, Arc<Desk>>>,
+    pub(super) bound: Mutex<HashMap<String, bool>>,
+    pub(super) statuses: Mutex<HashMap<String, Value>>,
+}
+
+/// A lock that a panic elsewhere does not take from everybody.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<C: Cluster> Agent<C> {
+    /// An agent that knows nothing yet.
+    #[must_use]
+    pub fn new(
+        cluster: C,
+        issuers: Arc<dyn Issuers>,
+        clock: Clock,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            cluster,
+            world: World::default(),
+            queue: Arc::default(),
+            clock,
+            settings,
+            metrics,
+            issuers,
+            plans: Mutex::default(),
+            memos: Mutex::default(),
+            desks: Mutex::default(),
+            bound: Mutex::default(),
+            statuses: Mutex::default(),
+        }
+    }
+
+    /// Does one piece of work; `tries` tells how often it failed since it last succeeded.
+    ///
+    /// # Errors
+    /// The API server stood in the way; the work is put off.
+    pub async fn work(&self, work: &Work, anew: bool, tries: u32) -> Result<Next, ClusterError> {
+        let _timer = self.metrics.time(work.kind());
+        match work {
+            Work::Webhook => self.webhook().await,
+            Work::Namespace(namespace) => self.namespace(namespace, anew).await,
+            Work::Identity(namespace, name) => self.identity(namespace, name, anew, tries).await,
+            Work::Authority(name) => self.authority(name).await,
+            Work::Policies => self.policies().await,
+            Work::Sweep => self.sweep().await,
+        }
+    }
+
+    /// What is wanted in a namespace, once that was decided.
+    pub(super) fn plan(&self, namespace: &str) -> Option<Arc<Plan>> {
+        lock(&self.plans).get(namespace).cloned()
+    }
+
+    /// Makes work due at once, together with what comes in the next moments.
+    pub(super) fn due(&self, work: Work, anew: bool) {
+        self.queue.add(work, tokio::time::Instant::now() + Duration::from_millis(2), anew);
+    }
+
+    /// Tells people; an event that is lost loses nothing.
+    pub(super) async fn tell(&self, notice: &Notice) {
+        if let Err(error) = self.cluster.tell(notice).await {
+            tracing::warn!(error = %error, reason = notice.reason, "an event was lost");
+        }
+    }
+
+    /// The certificate authority of that name.
+    pub(super) fn authority_object(&self, name: &str) -> Option<Arc<CertificateAuthority>> {
+        self.world.authority(name)
+    }
+}

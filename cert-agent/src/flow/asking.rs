@@ -1,0 +1,240 @@
+//! The authority's side of a certificate's steps: prepare, ask, fetch, judge.
+
+use std::{sync::Arc, time::Duration};
+
+use sallyport_contract::Reason;
+
+use super::{
+    agent::{Agent, Next},
+    certificate::{Case, Turn},
+    memo::Memo,
+};
+use crate::{
+    chain::{self, Expected, VerifiedLeaf, Wrong},
+    cluster::{Cluster, ClusterError},
+    fate::{self, Fate},
+    issuer::{Described, Fetched, IssueError},
+    key::PrivateKey,
+    report::Report,
+    request::{Limits, Request, RequestError},
+    state::{Attempt, Current, Refused, State, StoredTerms},
+    step::Delivered,
+};
+
+impl<C: Cluster> Agent<C> {
+    async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
+        self.described(&case.terms.authority, &*case.issuer, anew).await
+    }
+
+    /// Makes a key and a request, and stores both.
+    pub(super) async fn prepare(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
+        let described = match self.ask_about(case, false).await {
+            Ok(described) => described,
+            Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
+        };
+        let limits = Limits { authority_ends: described.not_after, longest: described.longest };
+        let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
+        let (generation, now) = (state.generation.saturating_add(1), self.clock.now());
+        let made = PrivateKey::generate().map_err(RequestError::Key).and_then(|key| {
+            let request = Request::new(&key, &case.terms, limits, generation, now)?;
+            Ok((key, request))
+        });
+        let (key, request) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                memo.state = Some(state).filter(|state| state.generation > 0);
+                let report =
+                    Report::waiting(Reason::CertificateRefused, format!("nothing was asked: {error}"));
+                return Ok(Turn::Wait(Next::look_again(Duration::from_secs(60)), report));
+            }
+        };
+        state.generation = generation;
+        state.attempt =
+            Some(Attempt { key, request, terms: case.terms.clone(), requested_at: now, ticket: None });
+        memo.state = Some(state);
+        (memo.tries, memo.polls) = (0, 0);
+        self.store(memo, case).await?;
+        Ok(Turn::Go)
+    }
+
+    /// Asks the authority for what is stored.
+    pub(super) async fn issue(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
+        let described = match self.ask_about(case, false).await {
+            Ok(described) => described,
+            Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
+        };
+        if !memo.fresh {
+            // Says that it is this agent that asks now: of two only one can store it, and goes on.
+            let now = self.clock.now();
+            if let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) {
+                attempt.requested_at = now;
+            }
+            self.store(memo, case).await?;
+        }
+        memo.fresh = false;
+        let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) else {
+            return Ok(Turn::Go);
+        };
+        let answer = case.issuer.issue(&attempt.request, &described).await;
+        self.metrics.asked("issue", &answer.as_ref().map(drop));
+        match answer {
+            Ok(ticket) => {
+                attempt.ticket = Some(ticket);
+                (memo.tries, memo.polls) = (0, 0);
+                self.store(memo, case).await?;
+                let wait = case.issuer.first_wait();
+                if wait.is_zero() {
+                    Ok(Turn::Go)
+                } else {
+                    Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)))
+                }
+            }
+            Err(error) => match fate::of_issue(&error) {
+                fate @ Fate::Again { .. } => Ok(self.again(memo, case, fate, &error.to_string())),
+                Fate::Refuse { billed } => self.refuse(memo, case, billed, error.to_string()).await,
+            },
+        }
+    }
+
+    /// Asks what came of the ticket, and judges it.
+    pub(super) async fn fetch(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
+        let Some(attempt) = memo.state.as_ref().and_then(|state| state.attempt.as_ref()) else {
+            return Ok(Turn::Go);
+        };
+        let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
+        let age = self.clock.now().duration_since(attempt.requested_at);
+        let age = Duration::try_from(age).unwrap_or_default();
+        let answer = case.issuer.fetch(&attempt.request, ticket).await;
+        self.metrics.asked("fetch", &answer.as_ref().map(drop));
+        match answer {
+            Ok(Fetched::Pending) => {
+                let draw = case.draw(memo.polls);
+                let wait = fate::poll(case.issuer.first_wait(), memo.polls, age, draw);
+                memo.polls = memo.polls.saturating_add(1);
+                Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)))
+            }
+            Ok(Fetched::Ready { leaf, chain }) => {
+                match self.judge(case, attempt, &leaf, chain.as_deref()).await {
+                    Ok(Ok(verified)) => self.received(memo, case, verified).await,
+                    Ok(Err(wrong)) => {
+                        let text = format!("the answer is not what was asked for: {wrong}");
+                        self.refuse(memo, case, true, text).await
+                    }
+                    Err(error) => Ok(self.again(memo, case, fate::of_fetch(&error, age), &error.to_string())),
+                }
+            }
+            Err(error) => match fate::of_fetch(&error, age) {
+                fate @ Fate::Again { .. } => Ok(self.again(memo, case, fate, &error.to_string())),
+                Fate::Refuse { billed } => self.refuse(memo, case, billed, error.to_string()).await,
+            },
+        }
+    }
+
+    /// Judges an answer; where it does not fit the authority that we know, the authority is asked about
+    /// itself once more, for its certificate may have been renewed.
+    async fn judge(
+        &self,
+        case: &Case<'_>,
+        attempt: &Attempt,
+        leaf: &str,
+        chain: Option<&str>,
+    ) -> Result<Result<VerifiedLeaf, Wrong>, IssueError> {
+        let request = &attempt.request;
+        let expected = Expected {
+            public_key: &request.public_key,
+            dns_names: &request.dns_names,
+            usages: &request.usages,
+            not_after: request.not_after,
+        };
+        let now = self.clock.now();
+        let known = self.ask_about(case, false).await?;
+        match chain::verify(leaf, chain, &expected, &known.path, now) {
+            Err(Wrong::Chain(_) | Wrong::Signature(_) | Wrong::NotNow { .. }) => {
+                let renewed = self.ask_about(case, true).await?;
+                Ok(chain::verify(leaf, chain, &expected, &renewed.path, now))
+            }
+            judged => Ok(judged),
+        }
+    }
+
+    async fn received(
+        &self,
+        memo: &mut Memo,
+        case: &Case<'_>,
+        verified: VerifiedLeaf,
+    ) -> Result<Turn, ClusterError> {
+        let Some(state) = &mut memo.state else { return Ok(Turn::Go) };
+        let Some(attempt) = state.attempt.take() else { return Ok(Turn::Go) };
+        state.refusal = None;
+        state.current = Some(Current {
+            key: attempt.key,
+            leaf: verified.leaf().to_owned(),
+            intermediates: verified.intermediates().to_owned(),
+            root: verified.root().to_owned(),
+            terms: attempt.terms,
+            not_before: verified.not_before(),
+            not_after: verified.not_after(),
+            received_at: self.clock.now(),
+            ticket: attempt.ticket,
+        });
+        memo.verified = Some(verified);
+        memo.tries = 0;
+        // What lies in the Secret was right a moment ago; it is to be replaced by this one.
+        if memo.delivered == Some(Delivered::Current) {
+            memo.delivered = Some(Delivered::Stale);
+        }
+        self.store(memo, case).await?;
+        self.metrics.issued();
+        Ok(Turn::Go)
+    }
+
+    /// The same request again, later.
+    fn again(&self, memo: &mut Memo, case: &Case<'_>, fate: Fate, text: &str) -> Turn {
+        let (reason, first, longest) = match fate {
+            Fate::Again { reason, first, longest } => (reason, first, longest),
+            // Nothing was asked yet, so nothing can have been refused for good.
+            Fate::Refuse { .. } => {
+                (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
+            }
+        };
+        let wait = fate::wait(first, longest, memo.tries, case.draw(memo.tries));
+        memo.tries = memo.tries.saturating_add(1);
+        let report =
+            Report::waiting(reason, format!("CertificateAuthority {}: {text}", case.terms.authority));
+        Turn::Wait(Next::after(wait), report)
+    }
+
+    /// This request never again.
+    async fn refuse(
+        &self,
+        memo: &mut Memo,
+        case: &Case<'_>,
+        billed: bool,
+        text: String,
+    ) -> Result<Turn, ClusterError> {
+        let now = self.clock.now();
+        if let Some(state) = &mut memo.state {
+            let terms = StoredTerms::from(&case.terms);
+            let before = state.refusal.take().filter(|before| before.terms == terms);
+            let count = before.map_or(0, |before| before.count).saturating_add(1);
+            let message = format!(
+                "CertificateAuthority {} refused a certificate for {} of {} s: {text}",
+                case.terms.authority, case.terms.dns_names, case.terms.lifetime
+            );
+            state.attempt = None;
+            state.refusal = Some(Refused { at: now, count, billed, message, terms });
+        }
+        self.store(memo, case).await?;
+        Ok(Turn::Go)
+    }
+}
+
+fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {
+    let attempt = memo.state.as_ref().and_then(|state| state.attempt.as_ref());
+    let ticket = attempt.and_then(|attempt| attempt.ticket.as_deref()).unwrap_or("not yet accepted");
+    let authority = &case.terms.authority;
+    Report::waiting(
+        Reason::AwaitingCertificate,
+        format!("CertificateAuthority {authority} was asked and has not signed yet ({ticket})"),
+    )
+}

@@ -1,0 +1,273 @@
+//! One identity: made while somebody wants it, with its names claimed; ended when nobody has for a while.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::SignedDuration;
+use sallyport_contract::{
+    Reason, keys,
+    object::{WorkloadIdentity, WorkloadIdentitySpec},
+};
+use tokio::time::Instant;
+
+use super::{
+    agent::{Agent, Next},
+    claiming::HeldElsewhere,
+    memo::Memo,
+    namespace::{exactly, resync},
+    queue::Work,
+};
+use crate::{
+    cluster::{Cluster, ClusterError, Notice},
+    observe::wanted::{About, MADE_FOR, WantedIdentity},
+    report::{CERTIFICATE_ISSUED, Report},
+};
+
+/// So long the watch may be behind what we wrote.
+const BEHIND: Duration = Duration::from_secs(5);
+/// An identity in trouble with the API server says so after so many tries.
+const TRIES_BEFORE_SAYING: u32 = 4;
+
+impl<C: Cluster> Agent<C> {
+    /// Drives one identity as far as it goes now.
+    pub(super) async fn identity(
+        &self,
+        namespace: &str,
+        name: &str,
+        anew: bool,
+        tries: u32,
+    ) -> Result<Next, ClusterError> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let mut memo = super::agent::lock(&self.memos).remove(&key).unwrap_or_default();
+        let Some(plan) = self.plan(namespace) else { return Ok(Next::NEVER) };
+        let found = self.latest(&memo, namespace, name);
+        let result = match (plan.identities.get(name), found) {
+            (None, None) => return Ok(Next::NEVER),
+            (None, Some(found)) => self.unwanted(&mut memo, &found).await,
+            (Some(wanted), found) => self.wanted(&mut memo, wanted, found, anew).await,
+        };
+        if let (Err(error), Some((identity, _))) = (&result, &memo.identity)
+            && tries == TRIES_BEFORE_SAYING
+        {
+            let report = self
+                .with_what_stands(identity, Report::waiting(Reason::AwaitingCertificate, error.to_string()));
+            let identity = identity.clone();
+            self.report(&mut memo, &identity, &report).await?;
+        }
+        super::agent::lock(&self.memos).insert(key, memo);
+        result
+    }
+
+    /// The identity as it stands: by the watch, or as we have just written it.
+    fn latest(&self, memo: &Memo, namespace: &str, name: &str) -> Option<WorkloadIdentity> {
+        let seen = self.world.identity(namespace, name).map(|seen| (*seen).clone());
+        let version = |identity: &WorkloadIdentity| -> u64 {
+            identity.metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        match (&memo.identity, seen) {
+            (Some((ours, at)), Some(seen)) if at.elapsed() < BEHIND && version(ours) > version(&seen) => {
+                Some(ours.clone())
+            }
+            (Some((ours, at)), None) if at.elapsed() < BEHIND => Some(ours.clone()),
+            (_, seen) => seen,
+        }
+    }
+
+    async fn wanted(
+        &self,
+        memo: &mut Memo,
+        wanted: &WantedIdentity,
+        found: Option<WorkloadIdentity>,
+        anew: bool,
+    ) -> Result<Next, ClusterError> {
+        let identity = &wanted.identity;
+        let known = memo.identity.as_ref().and_then(|(known, _)| known.metadata.uid.clone());
+        let right = found.filter(|found| says(found, wanted));
+        let (made, held) = match right {
+            Some(found) => (found, self.claim(&identity.namespace, &identity.dns_names).await?),
+            None => {
+                let object = object(wanted);
+                let (made, held) = futures::future::join(
+                    self.cluster.apply(&object),
+                    self.claim(&identity.namespace, &identity.dns_names),
+                )
+                .await;
+                let made = made?;
+                memo.identity = Some((made.clone(), Instant::now()));
+                (made, held?)
+            }
+        };
+        if known != made.metadata.uid {
+            // Another object under the same name: nothing that we remember is about it.
+            *memo = Memo { identity: Some((made.clone(), Instant::now())), ..Memo::default() };
+        }
+        if let Some(held) = held {
+            self.report(memo, &made, &Report::waiting(Reason::NameHeldElsewhere, elsewhere(&held))).await?;
+            return Ok(Next::look_again(Duration::from_secs(15)));
+        }
+        if let Some(why) = &wanted.held {
+            let report = self.with_what_stands(&made, Report::waiting(Reason::NameRefused, why.clone()));
+            self.report(memo, &made, &report).await?;
+            return Ok(Next::look_again(resync(
+                self.settings.resync,
+                &identity.namespace,
+                identity.name.as_str(),
+            )));
+        }
+        let (report, next) = self.certificate(memo, identity, &made, anew).await?;
+        self.report(memo, &made, &report).await?;
+        Ok(next)
+    }
+
+    /// A trouble, told beside a certificate that still holds.
+    pub(super) fn with_what_stands(&self, identity: &WorkloadIdentity, trouble: Report) -> Report {
+        let status = identity.status.as_ref();
+        let standing = status.and_then(|status| status.certificate.clone());
+        let issued = status.iter().flat_map(|status| &status.conditions).any(|condition| {
+            condition.kind == CERTIFICATE_ISSUED && condition.reason == Reason::Issued.code()
+        });
+        match standing.filter(|certificate| issued && self.clock.now() < certificate.not_after) {
+            Some(certificate) => {
+                Report::issued(certificate, format!("delivered; {}: {}", trouble.reason, trouble.message))
+            }
+            None => trouble,
+        }
+    }
+
+    /// Writes what is to be said, if it is new.
+    pub(super) async fn report(
+        &self,
+        memo: &mut Memo,
+        identity: &WorkloadIdentity,
+        report: &Report,
+    ) -> Result<(), ClusterError> {
+        if report.stands_in(identity) {
+            return Ok(());
+        }
+        let object = report.to_apply(identity, self.clock.now());
+        let stored = match self.cluster.apply_status::<WorkloadIdentity>(&object).await {
+            Ok(stored) => stored,
+            // Deleted meanwhile: the next look at it makes it again or forgets it.
+            Err(ClusterError::Gone(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        memo.identity = Some((stored, Instant::now()));
+        self.metrics.told(report.reason);
+        if report.is_news_to(identity) {
+            let notice = Notice {
+                about: about(identity),
+                warning: report.is_trouble(),
+                reason: report.reason.code(),
+                action: "Issue",
+                note: report.message.clone(),
+            };
+            self.tell(&notice).await;
+        }
+        Ok(())
+    }
+
+    /// An identity that nobody wants: marked, left for a while, then ended.
+    async fn unwanted(&self, memo: &mut Memo, found: &WorkloadIdentity) -> Result<Next, ClusterError> {
+        let (namespace, name) = (&found.metadata.namespace, &found.metadata.name);
+        let (Some(namespace), Some(name)) = (namespace, name) else { return Ok(Next::NEVER) };
+        if found.metadata.deletion_timestamp.is_some() {
+            return Ok(Next::NEVER);
+        }
+        let now = self.clock.now();
+        let Some(since) = found.status.as_ref().and_then(|status| status.unwanted_since) else {
+            let report = Report { unwanted_since: Some(now), ..as_it_stands(found) };
+            self.report(memo, found, &report).await?;
+            return Ok(Next::after(self.settings.identity_grace));
+        };
+        let grace = SignedDuration::try_from(self.settings.identity_grace).unwrap_or(SignedDuration::MAX);
+        let left = since.saturating_add(grace).unwrap_or(since).duration_since(now);
+        if let Ok(left) = Duration::try_from(left)
+            && !left.is_zero()
+        {
+            return Ok(Next::after(left));
+        }
+        // The watches say that nobody is left; the API server itself has the last word.
+        let carriers = self.cluster.carriers(namespace, name).await?;
+        if let Some(carrier) = carriers.first() {
+            tracing::info!(
+                namespace,
+                name,
+                carrier,
+                "nobody wants this identity, but a living pod carries it"
+            );
+            return Ok(Next::after(Duration::from_secs(30)));
+        }
+        if let Some(exactly) = exactly(&found.metadata) {
+            self.cluster.delete::<WorkloadIdentity>(namespace, name, &exactly).await?;
+            tracing::info!(namespace, name, "nobody has wanted this identity for a while; deleted");
+            *memo = Memo::default();
+            self.due(Work::Sweep, false);
+        }
+        Ok(Next::NEVER)
+    }
+}
+
+/// Whether an object says what is wanted.
+fn says(found: &WorkloadIdentity, wanted: &WantedIdentity) -> bool {
+    let text = found.metadata.annotations.as_ref().and_then(|annotations| annotations.get(MADE_FOR));
+    found.metadata.deletion_timestamp.is_none()
+        && found.spec == spec(wanted)
+        && text == Some(&joined(&wanted.made_for))
+}
+
+fn joined(uids: &BTreeSet<String>) -> String {
+    uids.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+fn spec(wanted: &WantedIdentity) -> WorkloadIdentitySpec {
+    let identity = &wanted.identity;
+    WorkloadIdentitySpec {
+        dns_names: identity.dns_names.to_strings(),
+        delivery: identity.delivery,
+        action: identity.action,
+        policy: identity.policy.clone(),
+        certificate: identity.certificate.clone(),
+        firewall: identity.firewall.clone(),
+    }
+}
+
+fn object(wanted: &WantedIdentity) -> WorkloadIdentity {
+    let mut object = WorkloadIdentity::new(wanted.identity.name.as_str(), spec(wanted));
+    object.metadata.namespace = Some(wanted.identity.namespace.clone());
+    let labels = [(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_SALLYPORT.to_owned())];
+    object.metadata.labels = Some(labels.into());
+    object.metadata.annotations = Some([(MADE_FOR.to_owned(), joined(&wanted.made_for))].into());
+    object
+}
+
+fn about(identity: &WorkloadIdentity) -> About {
+    About {
+        api_version: "sallyport.dev/v1alpha1",
+        kind: "WorkloadIdentity",
+        namespace: identity.metadata.namespace.clone().unwrap_or_default(),
+        name: identity.metadata.name.clone().unwrap_or_default(),
+        uid: identity.metadata.uid.clone().unwrap_or_default(),
+    }
+}
+
+fn elsewhere(held: &HeldElsewhere) -> String {
+    let HeldElsewhere { asked, held, namespace } = held;
+    let overlap = if asked == held { String::new() } else { format!(" (by \"{held}\", which matches it)") };
+    format!(
+        "name \"{asked}\" is held by namespace {namespace}{overlap}. Whose rule: a name belongs to one \
+         namespace. Do: ask for another name, or have it given up there"
+    )
+}
+
+/// What the identity says now, to be said again.
+fn as_it_stands(found: &WorkloadIdentity) -> Report {
+    let status = found.status.clone().unwrap_or_default();
+    let condition = status.conditions.iter().find(|condition| condition.kind == CERTIFICATE_ISSUED);
+    let reason = condition.and_then(|condition| Reason::from_code(&condition.reason));
+    Report {
+        reason: reason.unwrap_or(Reason::AwaitingCertificate),
+        message: condition
+            .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
+        certificate: status.certificate,
+        unwanted_since: None,
+    }
+}

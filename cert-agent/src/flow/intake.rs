@@ -1,0 +1,131 @@
+//! What a change makes due: only what it can matter to, and moments later, so that changes come together.
+
+use std::{sync::Arc, time::Duration};
+
+use sallyport_contract::object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity};
+use tokio::{sync::Notify, time::Instant};
+
+use super::queue::{Queue, Work};
+use crate::{
+    claim::Claim,
+    observe::{
+        facts::{NamespaceFacts, PodFacts, Workload},
+        shelf::{Change, Place, Shelf},
+        world::{Shelves, World},
+    },
+};
+
+/// Changes within so long are looked at together.
+const TOGETHER: Duration = Duration::from_millis(5);
+
+/// Takes what the watches tell.
+#[derive(Clone)]
+pub struct Intake {
+    world: World,
+    queue: Arc<Queue>,
+    complete: Arc<Notify>,
+}
+
+impl Intake {
+    /// Into this world, making work due in this queue.
+    #[must_use]
+    pub fn new(world: World, queue: Arc<Queue>) -> Self {
+        Self { world, queue, complete: Arc::default() }
+    }
+
+    /// Waits until every watch has completed its first list.
+    pub async fn complete(&self) {
+        while !self.world.lock().complete() {
+            self.complete.notified().await;
+        }
+    }
+
+    fn due(&self, work: Work, anew: bool) {
+        self.queue.add(work, Instant::now() + TOGETHER, anew);
+    }
+
+    fn take(&self, take: impl FnOnce(&mut Shelves) -> Vec<Place>) -> Vec<Place> {
+        let mut shelves = self.world.lock();
+        let touched = take(&mut shelves);
+        if shelves.complete() {
+            self.complete.notify_one();
+        }
+        touched
+    }
+
+    /// Namespaces: what is wanted there, and who holds them.
+    pub fn namespace(&self, change: Change<NamespaceFacts>) {
+        for (_, name) in self.take(|shelves| shelves.namespaces.take(change)) {
+            self.due(Work::Namespace(name), false);
+            self.due(Work::Policies, false);
+        }
+    }
+
+    /// Workloads of one kind.
+    pub fn workload(&self, shelf: fn(&mut Shelves) -> &mut Shelf<Workload>, change: Change<Workload>) {
+        for (namespace, _) in self.take(|shelves| shelf(shelves).take(change)) {
+            self.due(Work::Namespace(namespace), false);
+        }
+    }
+
+    /// Pods. One that is new may wait for a Secret that somebody deleted.
+    pub fn pod(&self, change: Change<PodFacts>) {
+        let carried = if let Change::Put(_, pod) = &change { pod.identity.clone() } else { None };
+        for (namespace, _) in self.take(|shelves| shelves.pods.take(change)) {
+            if let Some(identity) = &carried {
+                self.due(Work::Identity(namespace.clone(), identity.clone()), true);
+            }
+            self.due(Work::Namespace(namespace), false);
+        }
+    }
+
+    /// Policies: every namespace may be held by another one now.
+    pub fn policy(&self, change: Change<IdentityPolicy>) {
+        let touched = self.take(|shelves| {
+            let touched = shelves.policies.take(change);
+            if !touched.is_empty() {
+                shelves.renew_book();
+            }
+            touched
+        });
+        if touched.is_empty() {
+            return;
+        }
+        let namespaces: Vec<String> =
+            self.world.lock().namespaces.all().map(|(_, name, _)| name.clone()).collect();
+        for namespace in namespaces {
+            self.due(Work::Namespace(namespace), false);
+        }
+        self.due(Work::Policies, false);
+    }
+
+    /// Certificate authorities.
+    pub fn authority(&self, change: Change<CertificateAuthority>) {
+        for (_, name) in self.take(|shelves| shelves.authorities.take(change)) {
+            self.due(Work::Authority(name), true);
+        }
+    }
+
+    /// Identities. One that is gone may be the last one in its namespace.
+    pub fn identity(&self, change: Change<WorkloadIdentity>) {
+        let gone = matches!(change, Change::Gone(_));
+        for (namespace, name) in self.take(|shelves| shelves.identities.take(change)) {
+            if gone {
+                self.due(Work::Namespace(namespace.clone()), false);
+            }
+            self.due(Work::Identity(namespace, name), gone);
+        }
+    }
+
+    /// Namespace bindings.
+    pub fn binding(&self, change: Change<NamespaceBinding>) {
+        for (namespace, _) in self.take(|shelves| shelves.bindings.take(change)) {
+            self.due(Work::Namespace(namespace), false);
+        }
+    }
+
+    /// Claims: one that ends may free a name that somebody waits for; he asks again by himself.
+    pub fn claim(&self, change: Change<Claim>) {
+        let _ = self.take(|shelves| shelves.claims.take(change));
+    }
+}

@@ -1,0 +1,26 @@
+//! The flow: one piece of work at a time for each key, many keys at once, nobody sleeps.
+//!
+//! [`queue`] what is due · [`intake`] what a change makes due · [`worker`] who does it · [`agent`] what all
+//! work shares · [`namespace`] what is wanted there · [`identity`] one identity · [`memo`] what is
+//! remembered of it · [`certificate`] its steps,
+//! [`asking`] the authority's side and [`stored`] the stored side · [`claiming`] its names · [`authority`] who signs ·
+//! [`policies`] what their writers read · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
+
+pub mod agent;
+pub mod asking;
+pub mod authority;
+pub mod certificate;
+pub mod claiming;
+pub mod identity;
+pub mod intake;
+pub mod memo;
+pub mod namespace;
+pub mod policies;
+pub mod queue;
+pub mod stored;
+pub mod sweep;
+pub mod webhook;
+pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! What is due: each key once, never twice at the same time, a change while it runs makes it due again.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+/// What there is to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Work {
+    /// The webhook's serving certificate and the caBundle.
+    Webhook,
+    /// Decide what is wanted in a namespace.
+    Namespace(String),
+    /// Drive one identity: namespace and name.
+    Identity(String, String),
+    /// Look at a certificate authority.
+    Authority(String),
+    /// Tell the policies' writers.
+    Policies,
+    /// End what is over.
+    Sweep,
+}
+
+impl Work {
+    /// The kind of work, for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Namespace(_) => "namespace",
+            Self::Identity(..) => "identity",
+            Self::Authority(_) => "authority",
+            Self::Policies => "policies",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// What is due, and what runs.
+#[derive(Debug, Default)]
+pub struct Queue {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    due: BTreeSet<(Instant, Work)>,
+    entries: HashMap<Work, Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    at: Option<Instant>,
+    running: bool,
+    anew: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes work due at `at`, or earlier if it already is. `anew` has it look at everything again instead
+    /// of trusting what it remembers.
+    pub fn add(&self, work: Work, at: Instant, anew: bool) {
+        self.lock().add(work, at, anew);
+        self.changed.notify_one();
+    }
+
+    /// The next work that is due, with whether it is to look at everything again; or when some will be.
+    ///
+    /// # Errors
+    /// Nothing is due: the time when something will be, if anything waits.
+    pub fn take(&self, now: Instant) -> Result<(Work, bool), Option<Instant>> {
+        let mut inner = self.lock();
+        let first = inner.due.first().map(|(at, _)| *at).ok_or(None)?;
+        if first > now {
+            return Err(Some(first));
+        }
+        let (_, work) = inner.due.pop_first().ok_or(None)?;
+        let entry = inner.entries.entry(work.clone()).or_default();
+        entry.at = None;
+        entry.running = true;
+        Ok((work, std::mem::take(&mut entry.anew)))
+    }
+
+    /// The work has run; `again` is when it wants to run next.
+    pub fn done(&self, work: &Work, again: Option<(Instant, bool)>) {
+        let mut inner = self.lock();
+        let entry = inner.entries.remove(work);
+        let changed = entry.and_then(|entry| entry.at.map(|at| (at, entry.anew)));
+        for (at, anew) in changed.into_iter().chain(again) {
+            inner.add(work.clone(), at, anew);
+        }
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Waits until something was added.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// How much waits or runs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Whether there is nothing at all to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Inner {
+    fn add(&mut self, work: Work, at: Instant, anew: bool) {
+        let entry = self.entries.entry(work.clone()).or_default();
+        let earlier = entry.at.is_none_or(|known| at < known);
+        // A later wish to look at everything again must not be lost in an earlier one that would not.
+        entry.anew |= anew;
+        if !earlier {
+            return;
+        }
+        if let Some(known) = entry.at.replace(at) {
+            self.due.remove(&(known, work.clone()));
+        }
+        if !entry.running {
+            self.due.insert((at, work));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_key_runs_once_at_a_time_and_again_after_a_change() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        let work = || Work::Namespace("shop".to_owned());
+        let later = now + Duration::from_secs(1);
+        queue.add(work(), later, true);
+        queue.add(work(), now, false);
+        assert_eq!(queue.take(now), Ok((work(), true)), "the earlier time, and the wish of both");
+        queue.add(work(), now, false);
+        assert_eq!(queue.take(now), Err(None), "it runs");
+        queue.done(&work(), Some((later, true)));
+        assert_eq!(queue.take(now), Ok((work(), true)));
+        queue.done(&work(), Some((later, false)));
+        assert_eq!(queue.take(now), Err(Some(later)));
+        assert_eq!(queue.take(later), Ok((work(), false)));
+        queue.done(&work(), None);
+        assert!(queue.is_empty());
+    }
+}

@@ -1,0 +1,155 @@
+//! The stored side of a certificate's steps: its state Secret and the delivered Secret, each written only in
+//! the version that was read, so that of two agents one goes on.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use sallyport_contract::Reason;
+
+use super::{
+    agent::{Agent, Next},
+    certificate::{Case, Turn},
+    memo::Memo,
+};
+use crate::{
+    chain::{self, Expected, VerifiedLeaf},
+    cluster::{Cluster, ClusterError},
+    deliver,
+    report::Report,
+    state::{self, Current, State},
+    step::Delivered,
+};
+
+impl<C: Cluster> Agent<C> {
+    /// Reads the state, once.
+    pub(super) async fn load(&self, memo: &mut Memo, case: &Case<'_>) -> Result<(), ClusterError> {
+        if memo.unsaved {
+            return self.store(memo, case).await;
+        }
+        if memo.loaded {
+            return Ok(());
+        }
+        let name = state::name_of(&case.owner.namespace, &case.owner.name);
+        let secret = self.cluster.get::<Secret>(&self.settings.system, &name).await?;
+        memo.state_version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
+        // Another namespace under the same name gets nothing of the former one's.
+        memo.state =
+            secret.as_ref().and_then(State::read).filter(|state| state.namespace_uid == case.namespace_uid);
+        memo.verified = self.verified(memo, case);
+        if let Some(state) = &mut memo.state
+            && memo.verified.is_none()
+        {
+            state.current = None;
+        }
+        memo.loaded = true;
+        memo.fresh = false;
+        Ok(())
+    }
+
+    /// The stored certificate, judged as strictly as when it came.
+    fn verified(&self, memo: &Memo, case: &Case<'_>) -> Option<VerifiedLeaf> {
+        let current: &Current = memo.state.as_ref()?.current.as_ref()?;
+        let public_key = current.key.public().ok()?;
+        let mut anchors = chain::read("the stored chain", &current.intermediates).unwrap_or_default();
+        anchors.extend(chain::read("the stored root", &current.root).ok()?);
+        let expected = Expected {
+            public_key: &public_key,
+            dns_names: &case.terms.dns_names,
+            usages: &current.terms.usages,
+            not_after: current.not_after,
+        };
+        match chain::verify(&current.leaf, None, &expected, &anchors, self.clock.now()) {
+            Ok(verified) => Some(verified),
+            Err(wrong) => {
+                tracing::info!(identity = case.owner.name, wrong = %wrong, "the stored certificate is not used");
+                None
+            }
+        }
+    }
+
+    /// Stores the state in the version that was read.
+    pub(super) async fn store(&self, memo: &mut Memo, case: &Case<'_>) -> Result<(), ClusterError> {
+        let Some(state) = &memo.state else { return Ok(()) };
+        memo.unsaved = true;
+        let version = memo.state_version.clone();
+        let secret = state.to_secret(&self.settings.system, &case.owner.namespace, &case.owner.name, version);
+        let result = if memo.state_version.is_some() {
+            self.cluster.replace(&secret).await
+        } else {
+            self.cluster.create(&secret).await
+        };
+        match result {
+            Ok(stored) => {
+                memo.state_version = stored.metadata.resource_version;
+                memo.unsaved = false;
+                memo.fresh = true;
+                Ok(())
+            }
+            // Another agent went on with this identity, or the Secret is gone: what it says now holds.
+            Err(error @ (ClusterError::Conflict(_) | ClusterError::Gone(_))) => {
+                memo.forget_state();
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at what lies in the place of the Secret, once.
+    pub(super) async fn look(&self, memo: &mut Memo, case: &Case<'_>) -> Result<(), ClusterError> {
+        if memo.delivered.is_some() {
+            return Ok(());
+        }
+        let secret = case.identity.name.secret();
+        let found = match self.cluster.get::<Secret>(&case.owner.namespace, &secret).await {
+            Ok(found) => found,
+            // Our right there may be moments old; meanwhile the certificate can be asked for.
+            Err(ClusterError::Forbidden(_)) if memo.verified.is_none() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let key = memo.state.as_ref().and_then(|state| state.current.as_ref()).map(|current| &current.key);
+        let current = memo.verified.as_ref().zip(key);
+        let mut delivered = deliver::judge(found.as_ref(), &case.owner, current);
+        if delivered == Delivered::Foreign
+            && let Some(found) = found.as_ref().filter(|found| deliver::is_a_predecessors(found, &case.owner))
+            && let Some(exactly) = super::namespace::exactly(&found.metadata)
+        {
+            // Its owner is gone, so the garbage collector would take it; this is only sooner.
+            self.cluster.delete::<Secret>(&case.owner.namespace, &secret, &exactly).await?;
+            delivered = Delivered::Nothing;
+            memo.secret_version = None;
+        } else {
+            memo.secret_version = found.and_then(|found| found.metadata.resource_version);
+        }
+        memo.delivered = Some(delivered);
+        Ok(())
+    }
+
+    /// Writes the Secret, whole, in one write.
+    pub(super) async fn deliver(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
+        let current = memo.state.as_ref().and_then(|state| state.current.as_ref());
+        let (Some(verified), Some(current)) = (&memo.verified, current) else {
+            memo.forget_state();
+            let report = Report::waiting(Reason::AwaitingCertificate, "the stored certificate is read again");
+            return Ok(Turn::Wait(Next::look_again(Duration::ZERO), report));
+        };
+        let secret = deliver::secret(&case.owner, verified, &current.key, memo.secret_version.clone());
+        let result = match memo.delivered {
+            Some(Delivered::Stale) => self.cluster.replace(&secret).await,
+            Some(Delivered::Nothing | Delivered::Current | Delivered::Foreign) | None => {
+                self.cluster.create(&secret).await
+            }
+        };
+        match result {
+            Ok(stored) => {
+                memo.delivered = Some(Delivered::Current);
+                memo.secret_version = stored.metadata.resource_version;
+                self.metrics.delivered();
+                Ok(Turn::Go)
+            }
+            Err(error) => {
+                memo.delivered = None;
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! AWS Private CA behind the port.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_acmpca::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    primitives::Blob,
+    types::{CertificateAuthorityStatus, SigningAlgorithm, Validity, ValidityPeriodType},
+};
+use futures::future::{BoxFuture, FutureExt as _};
+use jiff::Timestamp;
+use sallyport_contract::object::Usage;
+use tokio::sync::Semaphore;
+
+use super::{Described, Fetched, IssueError, Issuer, pace::Bucket};
+use crate::{chain, request::Request};
+
+/// How fast one account and Region is asked, by everybody who shares it. AWS gives 25 and 75 a second to
+/// the whole account: <https://docs.aws.amazon.com/general/latest/gr/pca.html>.
+pub struct Pace {
+    issue: Mutex<Bucket>,
+    get: Mutex<Bucket>,
+    at_once: Semaphore,
+}
+
+const ISSUE_PER_SECOND: u32 = 10;
+const GET_PER_SECOND: u32 = 30;
+const AT_ONCE: usize = 8;
+/// Who would wait longer is told to come back.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+impl Pace {
+    /// The default pace, well below AWS's quotas.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            issue: Mutex::new(Bucket::new(ISSUE_PER_SECOND, now)),
+            get: Mutex::new(Bucket::new(GET_PER_SECOND, now)),
+            at_once: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    async fn wait(&self, bucket: &Mutex<Bucket>) -> Result<tokio::sync::SemaphorePermit<'_>, IssueError> {
+        let taken = lock(bucket).take(Instant::now(), LONGEST_WAIT);
+        let wait = taken.ok_or_else(|| {
+            IssueError::Throttled("our own pace towards this AWS account is used up".to_owned())
+        })?;
+        tokio::time::sleep(wait).await;
+        self.at_once.acquire().await.map_err(|error| IssueError::Unavailable(error.to_string()))
+    }
+
+    fn heed<T>(&self, bucket: &Mutex<Bucket>, answer: Result<T, IssueError>) -> Result<T, IssueError> {
+        if matches!(answer, Err(IssueError::Throttled(_))) {
+            lock(bucket).empty();
+        }
+        answer
+    }
+}
+
+fn lock(bucket: &Mutex<Bucket>) -> std::sync::MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One CA of AWS Private CA.
+pub struct AwsPca {
+    client: Client,
+    arn: Arn,
+    allowed: Option<Vec<String>>,
+    pace: Arc<Pace>,
+}
+
+/// A CA's ARN, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arn {
+    /// All of it.
+    pub text: String,
+    /// `aws`, `aws-us-gov`, `aws-cn`.
+    pub partition: String,
+    /// The Region.
+    pub region: String,
+    /// The account.
+    pub account: String,
+}
+
+impl Arn {
+    /// Takes an ARN apart.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "acm-pca", region, account, resource]
+                if resource.starts_with("certificate-authority/") && !region.is_empty() =>
+            {
+                Some(Self {
+                    text: text.to_owned(),
+                    partition: (*partition).to_owned(),
+                    region: (*region).to_owned(),
+                    account: (*account).to_owned(),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl AwsPca {
+    /// A CA; `allowed` limits the templates.
+    #[must_use]
+    pub fn new(client: Client, arn: Arn, allowed: Option<Vec<String>>, pace: Arc<Pace>) -> Self {
+        Self { client, arn, allowed, pace }
+    }
+
+    /// The template that gives these usages, always named, so that an IAM policy can demand it:
+    /// <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>.
+    fn template(&self, usages: &[Usage]) -> Result<String, IssueError> {
+        let server = usages.contains(&Usage::ServerAuth);
+        let name = match (server, usages.contains(&Usage::ClientAuth)) {
+            (true, true) => "EndEntityCertificate/V1",
+            (false, true) => "EndEntityClientAuthCertificate/V1",
+            (true | false, false) => "EndEntityServerAuthCertificate/V1",
+        };
+        match &self.allowed {
+            Some(allowed) if !allowed.iter().any(|known| known == name) => Err(IssueError::Refused(format!(
+                "the policy's usages need the template {name}, and the CertificateAuthority allows {}",
+                allowed.join(", ")
+            ))),
+            Some(_) | None => Ok(format!("arn:{}:acm-pca:::template/{name}", self.arn.partition)),
+        }
+    }
+
+    async fn describe_now(&self) -> Result<Described, IssueError> {
+        let _permit = self.pace.wait(&self.pace.get).await?;
+        let answer =
+            self.client.describe_certificate_authority().certificate_authority_arn(&self.arn.text).send();
+        let ca = answer
+            .await
+            .map_err(|error| classed("DescribeCertificateAuthority", &error))?
+            .certificate_authority
+            .ok_or_else(|| empty("DescribeCertificateAuthority"))?;
+        match &ca.status {
+            Some(CertificateAuthorityStatus::Active) => {}
+            status => {
+                let status = status.as_ref().map_or("unknown", CertificateAuthorityStatus::as_str);
+                return Err(IssueError::NotActive(format!("the CA's state is {status}, not ACTIVE")));
+            }
+        }
+        let configuration = ca.certificate_authority_configuration.as_ref();
+        let key_algorithm = configuration.map(|c| c.key_algorithm.as_str().to_owned()).unwrap_or_default();
+        signing_algorithm(&key_algorithm)?;
+        let usage_mode = ca.usage_mode.as_ref().map_or("GENERAL_PURPOSE", |mode| mode.as_str()).to_owned();
+        let not_after = ca.not_after.and_then(|time| Timestamp::from_second(time.secs()).ok());
+        let not_after = not_after.ok_or_else(|| empty("DescribeCertificateAuthority"))?;
+        let path = self.path().await?;
+        // https://docs.aws.amazon.com/privateca/latest/userguide/short-lived-certificates.html
+        let longest = (usage_mode == "SHORT_LIVED_CERTIFICATE").then_some(7 * 24 * 3600);
+        Ok(Described { key_algorithm, usage_mode, not_after, longest, path })
+    }
+
+    async fn path(&self) -> Result<Vec<Vec<u8>>, IssueError> {
+        const CALL: &str = "GetCertificateAuthorityCertificate";
+        let call = self.client.get_certificate_authority_certificate();
+        let answer = call.certificate_authority_arn(&self.arn.text).send().await;
+        let answer = answer.map_err(|error| classed(CALL, &error))?;
+        let own = answer.certificate.ok_or_else(|| empty(CALL))?;
+        let unreadable = |error| IssueError::Unavailable(format!("{CALL}: {error}"));
+        let mut path = chain::read("the CA's certificate", &own).map_err(unreadable)?;
+        if let Some(parents) = answer.certificate_chain.filter(|chain| !chain.trim().is_empty()) {
+            path.extend(chain::read("the CA's chain", &parents).map_err(unreadable)?);
+        }
+        Ok(path)
+    }
+
+    async fn issue_now(&self, request: &Request, described: &Described) -> Result<String, IssueError> {
+        let template = self.template(&request.usages)?;
+        let algorithm = signing_algorithm(&described.key_algorithm)?;
+        let _permit = self.pace.wait(&self.pace.issue).await?;
+        let call = self
+            .client
+            .issue_certificate()
+            .certificate_authority_arn(&self.arn.text)
+            .csr(Blob::new(request.csr.as_bytes()))
+            .signing_algorithm(algorithm)
+            .template_arn(template)
+            .validity(absolute(request.not_after)?)
+            .validity_not_before(absolute(request.not_before)?)
+            .idempotency_token(&request.token);
+        let answer = call.send().await.map_err(|error| classed("IssueCertificate", &error))?;
+        answer.certificate_arn.filter(|arn| !arn.is_empty()).ok_or_else(|| empty("IssueCertificate"))
+    }
+
+    async fn fetch_now(&self, ticket: &str) -> Result<Fetched, IssueError> {
+        let _permit = self.pace.wait(&self.pace.get).await?;
+        let call = self.client.get_certificate().certificate_authority_arn(&self.arn.text);
+        match call.certificate_arn(ticket).send().await {
+            Ok(answer) => {
+                let leaf = answer.certificate.filter(|leaf| !leaf.is_empty());
+                Ok(Fetched::Ready {
+                    leaf: leaf.ok_or_else(|| empty("GetCertificate"))?,
+                    chain: answer.certificate_chain,
+                })
+            }
+            Err(error) if error.code() == Some("RequestInProgressException") => Ok(Fetched::Pending),
+            Err(error) => Err(classed("GetCertificate", &error)),
+        }
+    }
+}
+
+impl Issuer for AwsPca {
+    fn id(&self) -> &str {
+        &self.arn.text
+    }
+
+    fn first_wait(&self) -> Duration {
+        Duration::from_millis(200)
+    }
+
+    fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
+        async { self.pace.heed(&self.pace.get, self.describe_now().await) }.boxed()
+    }
+
+    fn issue<'a>(
+        &'a self,
+        request: &'a Request,
+        described: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        async { self.pace.heed(&self.pace.issue, self.issue_now(request, described).await) }.boxed()
+    }
+
+    fn fetch<'a>(&'a self, _: &'a Request, ticket: &'a str) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        async { self.pace.heed(&self.pace.get, self.fetch_now(ticket).await) }.boxed()
+    }
+}
+
+/// The family must be the CA key's:
+/// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>.
+fn signing_algorithm(key_algorithm: &str) -> Result<SigningAlgorithm, IssueError> {
+    match key_algorithm {
+        "RSA_2048" | "RSA_3072" | "RSA_4096" => Ok(SigningAlgorithm::Sha256Withrsa),
+        "EC_prime256v1" => Ok(SigningAlgorithm::Sha256Withecdsa),
+        "EC_secp384r1" => Ok(SigningAlgorithm::Sha384Withecdsa),
+        other => Err(IssueError::NotActive(format!(
+            "the CA's key algorithm {other} is none that Sallyport can verify; use RSA, P-256 or P-384"
+        ))),
+    }
+}
+
+/// Hours-long certificates exist only with an absolute end.
+fn absolute(time: Timestamp) -> Result<Validity, IssueError> {
+    Validity::builder()
+        .r#type(ValidityPeriodType::Absolute)
+        .value(time.as_second())
+        .build()
+        .map_err(|error| IssueError::Refused(error.to_string()))
+}
+
+fn empty(call: &str) -> IssueError {
+    IssueError::Unavailable(format!("{call}: AWS answered without what was asked for"))
+}
+
+fn classed<E>(call: &str, error: &SdkError<E>) -> IssueError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match error.code() {
+        Some(code) => {
+            by_code(code, status, format!("{call}: {code}: {}", error.message().unwrap_or("no text")))
+        }
+        None if status == Some(429) => IssueError::Throttled(format!("{call}: HTTP 429")),
+        None => IssueError::Unavailable(format!("{call}: {}", DisplayErrorContext(error))),
+    }
+}
+
+/// <https://docs.aws.amazon.com/privateca/latest/userguide/PCATsExceptions.html> and the common errors of
+/// every AWS service. What nobody knows is tried again: no error is final that the request did not cause.
+fn by_code(code: &str, status: Option<u16>, text: String) -> IssueError {
+    match code {
+        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException" => {
+            IssueError::Throttled(text)
+        }
+        "MalformedCSRException" | "InvalidArgsException" | "InvalidParameterException" | "ValidationException"
+        // The SDK takes this for a throttle; it is the CA's lifetime quota.
+        | "LimitExceededException" => IssueError::Refused(text),
+        "RequestFailedException" => IssueError::Failed(text),
+        "InvalidStateException" => IssueError::NotActive(text),
+        "ResourceNotFoundException" | "InvalidArnException" => IssueError::NotFound(text),
+        "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" | "ExpiredTokenException"
+        | "ExpiredToken" | "InvalidSignatureException" | "InvalidClientTokenId" | "NotAuthorized"
+        | "MissingAuthenticationToken" | "IncompleteSignature" | "OptInRequired" => IssueError::Denied(text),
+        _ if status == Some(429) => IssueError::Throttled(text),
+        _ => IssueError::Unavailable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_arn() {
+        let arn =
+            Arn::read("arn:aws-us-gov:acm-pca:us-gov-west-1:123456789012:certificate-authority/1").unwrap();
+        assert_eq!((arn.partition.as_str(), arn.region.as_str()), ("aws-us-gov", "us-gov-west-1"));
+        assert_eq!(arn.account, "123456789012");
+        for text in
+            ["", "arn:aws:acm:eu-central-1:1:certificate/1", "arn:aws:acm-pca::1:certificate-authority/1"]
+        {
+            assert_eq!(Arn::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_code_has_its_class() {
+        let text = || "t".to_owned();
+        for (code, status, class) in [
+            ("ThrottlingException", Some(400), IssueError::Throttled(text())),
+            ("Unheard", Some(429), IssueError::Throttled(text())),
+            ("LimitExceededException", Some(400), IssueError::Refused(text())),
+            ("MalformedCSRException", Some(400), IssueError::Refused(text())),
+            ("RequestFailedException", Some(400), IssueError::Failed(text())),
+            ("InvalidStateException", Some(400), IssueError::NotActive(text())),
+            ("ResourceNotFoundException", Some(400), IssueError::NotFound(text())),
+            ("AccessDeniedException", Some(400), IssueError::Denied(text())),
+            ("ServiceUnavailable", Some(400), IssueError::Unavailable(text())),
+            ("InternalFailure", Some(500), IssueError::Unavailable(text())),
+        ] {
+            assert_eq!(by_code(code, status, text()), class, "{code}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A CA of our own, for first tries: its root lies in a Secret beside the agent's state, and it signs what
+//! AWS's end-entity templates sign.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyPair, KeyUsagePurpose, SerialNumber,
+};
+use sallyport_contract::{keys, object::Usage};
+use sallyport_process::clock::Clock;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use tokio::sync::OnceCell;
+
+use super::{Described, Fetched, IssueError, Issuer};
+use crate::{
+    chain,
+    cluster::{Cluster, ClusterError},
+    key::PrivateKey,
+    request::Request,
+};
+
+/// How long a root lives.
+const ROOT_DAYS: i64 = 3650;
+
+/// An embedded CA.
+pub struct Embedded<C> {
+    cluster: C,
+    system: String,
+    name: String,
+    id: String,
+    clock: Clock,
+    root: OnceCell<Arc<Root>>,
+}
+
+struct Root {
+    certificate: String,
+    key: PrivateKey,
+}
+
+impl<C: Cluster> Embedded<C> {
+    /// The embedded CA of the `CertificateAuthority` called `name`; made when it is first needed.
+    #[must_use]
+    pub fn new(cluster: C, system: &str, name: &str, clock: Clock) -> Self {
+        let id = format!("embedded:{name}");
+        Self { cluster, system: system.to_owned(), name: name.to_owned(), id, clock, root: OnceCell::new() }
+    }
+
+    async fn root(&self) -> Result<Arc<Root>, IssueError> {
+        self.root.get_or_try_init(|| self.load()).await.cloned()
+    }
+
+    async fn load(&self) -> Result<Arc<Root>, IssueError> {
+        let name = format!("embedded-ca-{}", self.name);
+        if let Some(secret) = self.cluster.get::<Secret>(&self.system, &name).await.map_err(away)? {
+            return read(&name, &secret);
+        }
+        let secret = self.make(&name)?;
+        match self.cluster.create(&secret).await {
+            Ok(stored) => read(&name, &stored),
+            // Another agent made it at the same moment: that one holds.
+            Err(ClusterError::Conflict(_)) => {
+                let secret = self.cluster.get::<Secret>(&self.system, &name).await.map_err(away)?;
+                secret.map_or_else(|| Err(broken(&name)), |secret| read(&name, &secret))
+            }
+            Err(error) => Err(away(error)),
+        }
+    }
+
+    fn make(&self, name: &str) -> Result<Secret, IssueError> {
+        let cannot =
+            |error: &dyn std::error::Error| IssueError::Unavailable(format!("no root can be made: {error}"));
+        let key = PrivateKey::generate().map_err(|error| cannot(&error))?;
+        let now = time_of(self.clock.now())?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, format!("Sallyport embedded CA {}", self.name));
+        params.not_before = now - time::Duration::hours(1);
+        params.not_after = now + time::Duration::days(ROOT_DAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let pair = key.pair().map_err(|error| cannot(&error))?;
+        let certificate = params.self_signed(&pair).map_err(|error| cannot(&error))?;
+        let data = [("tls.crt", certificate.pem().as_str()), ("tls.key", key.pem())]
+            .map(|(name, text)| (name.to_owned(), ByteString(text.as_bytes().to_vec())));
+        let labels = [(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_SALLYPORT.to_owned())];
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(self.system.clone()),
+            labels: Some(labels.into()),
+            ..ObjectMeta::default()
+        };
+        let type_ = Some("kubernetes.io/tls".to_owned());
+        Ok(Secret { metadata, data: Some(data.into()), type_, ..Secret::default() })
+    }
+}
+
+fn read(name: &str, secret: &Secret) -> Result<Arc<Root>, IssueError> {
+    let text = |key: &str| String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok();
+    let (Some(certificate), Some(key)) = (text("tls.crt"), text("tls.key")) else { return Err(broken(name)) };
+    let key = PrivateKey::from_pem(key).map_err(|_| broken(name))?;
+    Ok(Arc::new(Root { certificate, key }))
+}
+
+fn broken(name: &str) -> IssueError {
+    IssueError::NotActive(format!(
+        "Secret {name} does not hold the root's tls.crt and tls.key; delete it and a new root is made"
+    ))
+}
+
+fn away(error: ClusterError) -> IssueError {
+    IssueError::Unavailable(error.to_string())
+}
+
+fn time_of(time: Timestamp) -> Result<OffsetDateTime, IssueError> {
+    OffsetDateTime::from_unix_timestamp(time.as_second())
+        .map_err(|error| IssueError::Refused(format!("a validity that no certificate can say: {error}")))
+}
+
+impl<C: Cluster> Issuer for Embedded<C> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn first_wait(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
+        async {
+            let root = self.root().await?;
+            let path = chain::read("the root", &root.certificate).map_err(|_| broken(&self.id))?;
+            let not_after = ends(&path).ok_or_else(|| broken(&self.id))?;
+            if not_after <= self.clock.now().saturating_add(SignedDuration::from_mins(1)).unwrap_or(not_after)
+            {
+                return Err(IssueError::NotActive(format!("the root ended at {not_after}")));
+            }
+            Ok(Described {
+                key_algorithm: "EC_prime256v1".to_owned(),
+                usage_mode: "GENERAL_PURPOSE".to_owned(),
+                not_after,
+                longest: None,
+                path,
+            })
+        }
+        .boxed()
+    }
+
+    /// The ticket is the request's own token: nothing has to be remembered.
+    fn issue<'a>(
+        &'a self,
+        request: &'a Request,
+        _: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        async move {
+            CertificateSigningRequestParams::from_pem(&request.csr)
+                .map_err(|error| IssueError::Refused(error.to_string()))?;
+            Ok(format!("{}:{}", self.id, request.token))
+        }
+        .boxed()
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        request: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        async move {
+            if ticket != format!("{}:{}", self.id, request.token) {
+                return Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")));
+            }
+            let root = self.root().await?;
+            let leaf = sign(&root, request)?;
+            Ok(Fetched::Ready { leaf, chain: Some(root.certificate.clone()) })
+        }
+        .boxed()
+    }
+}
+
+fn ends(path: &[Vec<u8>]) -> Option<Timestamp> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(path.first()?).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+}
+
+/// The extensions are those of AWS's templates:
+/// <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>.
+fn sign(root: &Root, request: &Request) -> Result<String, IssueError> {
+    let refused = |error: rcgen::Error| IssueError::Refused(error.to_string());
+    let mut asked = CertificateSigningRequestParams::from_pem(&request.csr).map_err(refused)?;
+    let params = &mut asked.params;
+    params.not_before = time_of(request.not_before)?;
+    params.not_after = time_of(request.not_after)?;
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+    params.extended_key_usages = request
+        .usages
+        .iter()
+        .map(|usage| match usage {
+            Usage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
+            Usage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
+        })
+        .collect();
+    params.serial_number = Some(serial(&request.token));
+    let pair: KeyPair =
+        root.key.pair().map_err(|error| IssueError::NotActive(format!("the root's key: {error}")))?;
+    let signer = Signer::from_ca_cert_pem(&root.certificate, pair).map_err(refused)?;
+    Ok(asked.signed_by(&signer).map_err(refused)?.pem())
+}
+
+/// The same request gets the same serial number, however often it is signed: 127 bits of a hash.
+fn serial(token: &str) -> SerialNumber {
+    let mut bytes: Vec<u8> = Sha256::digest(token).iter().take(16).copied().collect();
+    if let Some(first) = bytes.first_mut() {
+        *first &= 0x7f;
+    }
+    SerialNumber::from(bytes)
+}

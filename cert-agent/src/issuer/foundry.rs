@@ -1,0 +1,99 @@
+//! Which issuer serves a `CertificateAuthority`: made once, and shared as long as the object is the same.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use sallyport_contract::object::{AwsPrivateCa, CertificateAuthority};
+use sallyport_process::{clock::Clock, report};
+
+use super::{
+    IssueError, Issuer, Issuers,
+    aws_client::Clients,
+    aws_pca::{Arn, AwsPca, Pace},
+    embedded::Embedded,
+};
+use crate::cluster::Cluster;
+
+/// Makes issuers and keeps them.
+pub struct Foundry<C> {
+    cluster: C,
+    system: String,
+    clock: Clock,
+    clients: Clients,
+    paces: Mutex<HashMap<(String, String), Arc<Pace>>>,
+    made: Mutex<HashMap<String, Made>>,
+}
+
+struct Made {
+    authority: CertificateAuthority,
+    issuer: Arc<dyn Issuer>,
+}
+
+impl<C: Cluster> Foundry<C> {
+    /// Embedded CAs live in `cluster`, namespace `system`; AWS is reached by `clients`.
+    #[must_use]
+    pub fn new(cluster: C, system: &str, clock: Clock, clients: Clients) -> Self {
+        let (paces, made) = (Mutex::default(), Mutex::default());
+        Self { cluster, system: system.to_owned(), clock, clients, paces, made }
+    }
+
+    fn known(&self, authority: &CertificateAuthority) -> Option<Arc<dyn Issuer>> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = made.get(authority.metadata.name.as_deref()?)?;
+        let same =
+            known.authority.spec == authority.spec && known.authority.metadata.uid == authority.metadata.uid;
+        same.then(|| Arc::clone(&known.issuer))
+    }
+
+    async fn make(&self, authority: &CertificateAuthority) -> Result<Arc<dyn Issuer>, IssueError> {
+        let name = authority.metadata.name.as_deref().unwrap_or_default();
+        match (&authority.spec.aws_private_ca, &authority.spec.embedded) {
+            (Some(aws), None) => self.aws(name, aws).await,
+            (None, Some(_)) => {
+                Ok(Arc::new(Embedded::new(self.cluster.clone(), &self.system, name, self.clock.clone())))
+            }
+            (Some(_), Some(_)) | (None, None) => Err(IssueError::NotActive(format!(
+                "CertificateAuthority {name} must have exactly one of spec.awsPrivateCA and spec.embedded"
+            ))),
+        }
+    }
+
+    async fn aws(&self, name: &str, aws: &AwsPrivateCa) -> Result<Arc<dyn Issuer>, IssueError> {
+        let arn = Arn::read(&aws.arn).ok_or_else(|| {
+            IssueError::NotActive(format!(
+                "CertificateAuthority {name}: {:?} is not the ARN of a CA",
+                aws.arn
+            ))
+        })?;
+        let client = self.clients.get(&arn.region).await;
+        let client = client.map_err(|error| IssueError::Unavailable(report::chain(&error)))?;
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = paces
+            .entry((arn.account.clone(), arn.region.clone()))
+            .or_insert_with(|| Arc::new(Pace::new(Instant::now())));
+        Ok(Arc::new(AwsPca::new(client, arn, aws.templates.clone(), Arc::clone(pace))))
+    }
+}
+
+impl<C: Cluster> Issuers for Foundry<C> {
+    fn issuer<'a>(
+        &'a self,
+        authority: &'a CertificateAuthority,
+    ) -> BoxFuture<'a, Result<Arc<dyn Issuer>, IssueError>> {
+        async move {
+            if let Some(known) = self.known(authority) {
+                return Ok(known);
+            }
+            let issuer = self.make(authority).await?;
+            let made = Made { authority: authority.clone(), issuer: Arc::clone(&issuer) };
+            let name = authority.metadata.name.clone().unwrap_or_default();
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(name, made);
+            Ok(issuer)
+        }
+        .boxed()
+    }
+}

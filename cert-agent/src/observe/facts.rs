@@ -1,0 +1,255 @@
+//! What we keep of an object: only what a decision looks at, so that caches stay small and a change of
+//! anything else is no change.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
+        batch::v1::{CronJob, Job},
+        core::v1::{Namespace, Pod},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::core::PartialObjectMeta;
+use sallyport_contract::{
+    keys,
+    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    workload::{Subject, controller},
+};
+
+use super::shelf::Same;
+use crate::claim::Claim;
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceFacts {
+    /// Its UID: a namespace that is made again under the same name is another one.
+    pub uid: String,
+    /// Its labels, by which policies select it.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is being deleted.
+    pub ending: bool,
+}
+
+/// The controller of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its kind.
+    pub kind: String,
+    /// Its UID, which nobody can reuse.
+    pub uid: String,
+}
+
+/// The kinds of workloads, and those between a workload and its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words are Kubernetes' own")]
+pub enum WorkloadKind {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Job,
+    CronJob,
+}
+
+impl WorkloadKind {
+    /// The kind as Kubernetes writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+        }
+    }
+
+    /// The API version that serves it.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::ReplicaSet => "apps/v1",
+            Self::Job | Self::CronJob => "batch/v1",
+        }
+    }
+}
+
+/// A workload, or what stands between a workload and its pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Its controller.
+    pub owner: Option<Owner>,
+    /// Its template; none where another object's template decides (ReplicaSets, a CronJob's Jobs).
+    pub subject: Option<Subject>,
+}
+
+impl Workload {
+    fn new(kind: WorkloadKind, meta: &ObjectMeta, subject: impl FnOnce(&str) -> Option<Subject>) -> Self {
+        Self {
+            kind,
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+            created: created(meta),
+            owner: owner(meta),
+            subject: subject(meta.namespace.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Reads a Deployment.
+    #[must_use]
+    pub fn deployment(object: &Deployment) -> Self {
+        Self::new(WorkloadKind::Deployment, &object.metadata, |ns| Some(Subject::of_deployment(ns, object)))
+    }
+
+    /// Reads a StatefulSet.
+    #[must_use]
+    pub fn stateful_set(object: &StatefulSet) -> Self {
+        Self::new(WorkloadKind::StatefulSet, &object.metadata, |ns| {
+            Some(Subject::of_stateful_set(ns, object))
+        })
+    }
+
+    /// Reads a DaemonSet.
+    #[must_use]
+    pub fn daemon_set(object: &DaemonSet) -> Self {
+        Self::new(WorkloadKind::DaemonSet, &object.metadata, |ns| Some(Subject::of_daemon_set(ns, object)))
+    }
+
+    /// Reads the metadata of a ReplicaSet: it only leads from a pod to its Deployment.
+    #[must_use]
+    pub fn replica_set(object: &PartialObjectMeta<ReplicaSet>) -> Self {
+        Self::new(WorkloadKind::ReplicaSet, &object.metadata, |_| None)
+    }
+
+    /// Reads a Job; one that a CronJob owns only leads from a pod to it.
+    #[must_use]
+    pub fn job(object: &Job) -> Self {
+        let scheduled = controller(&object.metadata).is_some_and(|owner| owner.kind == "CronJob");
+        Self::new(WorkloadKind::Job, &object.metadata, |ns| (!scheduled).then(|| Subject::of_job(ns, object)))
+    }
+
+    /// Reads a CronJob.
+    #[must_use]
+    pub fn cron_job(object: &CronJob) -> Self {
+        Self::new(WorkloadKind::CronJob, &object.metadata, |ns| Some(Subject::of_cron_job(ns, object)))
+    }
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Its controller.
+    pub owner: Option<Owner>,
+    /// The pod as the derivation sees it, with a workload that its names tell.
+    pub subject: Subject,
+    /// `generateName` without its hyphen: what the webhook saw of a bare pod, which had no name yet.
+    pub generated: Option<String>,
+    /// The label `sallyport.dev/identity`: what it says it is.
+    pub identity: Option<String>,
+    /// The annotation `resolved.sallyport.dev/dns-names`.
+    pub dns_names: Option<String>,
+    /// Whether it runs or will run.
+    pub living: bool,
+}
+
+impl PodFacts {
+    /// Reads a pod.
+    #[must_use]
+    pub fn read(pod: &Pod) -> Self {
+        let meta = &pod.metadata;
+        let subject = Subject::of_pod(meta.namespace.as_deref().unwrap_or_default(), pod);
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let generated = meta
+            .generate_name
+            .as_deref()
+            .map(|name| name.trim_end_matches('-'))
+            .filter(|name| !name.is_empty());
+        Self {
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+            created: created(meta),
+            owner: owner(meta),
+            generated: generated.map(str::to_owned),
+            identity: subject.labels.get(keys::IDENTITY).cloned(),
+            dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).cloned(),
+            living: !matches!(phase, Some("Succeeded" | "Failed")),
+            subject,
+        }
+    }
+}
+
+impl NamespaceFacts {
+    /// Reads a namespace.
+    #[must_use]
+    pub fn read(namespace: &Namespace) -> Self {
+        Self {
+            uid: namespace.metadata.uid.clone().unwrap_or_default(),
+            labels: namespace.metadata.labels.clone().unwrap_or_default(),
+            ending: namespace.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+macro_rules! same_if_equal {
+    ($($fact:ty),+) => {
+        $(impl Same for $fact {
+            fn same(&self, other: &Self) -> bool {
+                self == other
+            }
+        })+
+    };
+}
+
+same_if_equal!(NamespaceFacts, Workload, PodFacts, Claim);
+
+/// Of what people write only the spec counts: its status is written by us.
+macro_rules! same_if_spec_is {
+    ($($object:ty),+) => {
+        $(impl Same for $object {
+            fn same(&self, other: &Self) -> bool {
+                self.metadata.uid == other.metadata.uid && self.spec == other.spec
+            }
+        })+
+    };
+}
+
+same_if_spec_is!(IdentityPolicy, CertificateAuthority);
+
+macro_rules! same_if_version_is {
+    ($($object:ty),+) => {
+        $(impl Same for $object {
+            fn same(&self, other: &Self) -> bool {
+                self.metadata.uid == other.metadata.uid
+                    && self.metadata.resource_version == other.metadata.resource_version
+            }
+        })+
+    };
+}
+
+same_if_version_is!(WorkloadIdentity, NamespaceBinding);
+
+fn owner(meta: &ObjectMeta) -> Option<Owner> {
+    controller(meta).map(|owner| Owner { kind: owner.kind.clone(), uid: owner.uid.clone() })
+}
+
+fn created(meta: &ObjectMeta) -> Option<Timestamp> {
+    meta.creation_timestamp.as_ref().map(|time| time.0)
+}

@@ -1,0 +1,14 @@
+//! What there is in the cluster, and what is wanted because of it.
+//!
+//! [`facts`] what we keep of an object · [`shelf`] where it is kept · [`world`] everything together ·
+//! [`owners`] whose pod it is · [`wanted`] the decision · [`conflict`] who may say what happens to a
+//! name ·
+//! [`watch`] how we hear of it.
+
+pub mod conflict;
+pub mod facts;
+pub mod owners;
+pub mod shelf;
+pub mod wanted;
+pub mod watch;
+pub mod world;

@@ -1,0 +1,124 @@
+//! Everything that the watches have told, behind one lock that is held for moments.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sallyport_contract::{
+    derive,
+    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    policy::PolicyBook,
+};
+
+use super::{
+    facts::{NamespaceFacts, PodFacts, Workload},
+    shelf::Shelf,
+    wanted::Scene,
+};
+use crate::claim::ClaimBook;
+
+/// The shelves, one for each watch.
+#[derive(Debug, Default)]
+pub struct Shelves {
+    /// Namespaces.
+    pub namespaces: Shelf<NamespaceFacts>,
+    /// Pods.
+    pub pods: Shelf<PodFacts>,
+    /// Deployments.
+    pub deployments: Shelf<Workload>,
+    /// StatefulSets.
+    pub stateful_sets: Shelf<Workload>,
+    /// DaemonSets.
+    pub daemon_sets: Shelf<Workload>,
+    /// ReplicaSets.
+    pub replica_sets: Shelf<Workload>,
+    /// Jobs.
+    pub jobs: Shelf<Workload>,
+    /// CronJobs.
+    pub cron_jobs: Shelf<Workload>,
+    /// Policies.
+    pub policies: Shelf<IdentityPolicy>,
+    /// Certificate authorities.
+    pub authorities: Shelf<CertificateAuthority>,
+    /// Identities.
+    pub identities: Shelf<WorkloadIdentity>,
+    /// Namespace bindings.
+    pub bindings: Shelf<NamespaceBinding>,
+    /// Who holds which name.
+    pub claims: ClaimBook,
+    /// The policies, read; renewed with the shelf.
+    pub book: Arc<PolicyBook>,
+}
+
+/// Shared by the watches and the flow.
+#[derive(Clone, Debug, Default)]
+pub struct World(Arc<Mutex<Shelves>>);
+
+impl World {
+    /// The shelves, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, Shelves> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One identity.
+    #[must_use]
+    pub fn identity(&self, namespace: &str, name: &str) -> Option<Arc<WorkloadIdentity>> {
+        self.lock().identities.get(namespace, name)
+    }
+
+    /// One certificate authority.
+    #[must_use]
+    pub fn authority(&self, name: &str) -> Option<Arc<CertificateAuthority>> {
+        self.lock().authorities.get("", name)
+    }
+
+    /// Everything that decides what is wanted in one namespace; none if there is no such namespace.
+    #[must_use]
+    pub fn scene(&self, namespace: &str) -> Option<(Scene, Arc<PolicyBook>)> {
+        let shelves = self.lock();
+        let facts = shelves.namespaces.get("", namespace)?;
+        let kinds = [
+            &shelves.deployments,
+            &shelves.stateful_sets,
+            &shelves.daemon_sets,
+            &shelves.replica_sets,
+            &shelves.jobs,
+            &shelves.cron_jobs,
+        ];
+        let scene = Scene {
+            namespace: namespace.to_owned(),
+            enabled: derive::enabled(&facts.labels) && !facts.ending,
+            labels: facts.labels.clone(),
+            workloads: kinds
+                .iter()
+                .flat_map(|shelf| shelf.of(namespace).map(|(_, w)| Arc::clone(w)))
+                .collect(),
+            pods: shelves.pods.of(namespace).map(|(_, pod)| Arc::clone(pod)).collect(),
+            made: shelves.identities.of(namespace).map(|(_, identity)| Arc::clone(identity)).collect(),
+        };
+        Some((scene, Arc::clone(&shelves.book)))
+    }
+}
+
+impl Shelves {
+    /// Reads the policies anew.
+    pub fn renew_book(&mut self) {
+        self.book = Arc::new(PolicyBook::new(self.policies.all().map(|(_, _, policy)| &**policy)));
+    }
+
+    /// Whether every watch has completed its first list.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.namespaces.complete()
+            && self.pods.complete()
+            && self.deployments.complete()
+            && self.stateful_sets.complete()
+            && self.daemon_sets.complete()
+            && self.replica_sets.complete()
+            && self.jobs.complete()
+            && self.cron_jobs.complete()
+            && self.policies.complete()
+            && self.authorities.complete()
+            && self.identities.complete()
+            && self.bindings.complete()
+            && self.claims.complete()
+    }
+}

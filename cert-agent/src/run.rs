@@ -1,0 +1,194 @@
+//! Puts the program together: watches, worker, health endpoint.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment, StatefulSet},
+    batch::v1::{CronJob, Job},
+    core::v1::{Namespace, Pod},
+};
+use kube::{Api, Client, runtime::watcher};
+use prometheus_client::registry::Registry;
+use sallyport_contract::object::NameClaim;
+use sallyport_process::{
+    clock::Clock,
+    endpoint::Endpoint,
+    kubernetes::{ConnectError, connect},
+    readiness::Readiness,
+    shutdown::{Signals, Stop},
+    tasks::{TaskError, TaskResult, Tasks},
+};
+use tokio::time::Instant;
+
+use crate::{
+    args::Args,
+    claim::Claim,
+    cluster::{Cluster, kube_api::KubeCluster},
+    flow::{
+        agent::{Agent, Settings},
+        intake::Intake,
+        queue::Work,
+        worker,
+    },
+    issuer::{
+        aws_client::{Clients, Way},
+        foundry::Foundry,
+    },
+    metrics::Metrics,
+    observe::{
+        facts::{NamespaceFacts, PodFacts, Workload},
+        watch,
+    },
+};
+
+/// Why the program ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no way to the API server.
+    #[error("cannot connect to Kubernetes")]
+    Connect(#[source] ConnectError),
+    /// The health address cannot be bound.
+    #[error("cannot serve health and metrics at {address}")]
+    Bind {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The ready file cannot be written.
+    #[error("cannot write the ready file {path}")]
+    ReadyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Signals cannot be taken over.
+    #[error("cannot take over the signals that end the program")]
+    Signals(#[source] std::io::Error),
+    /// A task ended.
+    #[error("the program cannot go on")]
+    Task(#[source] TaskError),
+}
+
+/// What runs is given so long to come to its end: longer than any call to the API server or to AWS.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Runs the certificate agent until a signal.
+///
+/// # Errors
+/// What it needs at the start is not there, or a task ended.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    let Args { process, namespace, identity_grace, webhook_names, aws_ca_bundle, resync, ready_file } = args;
+    let client = connect().await.map_err(RunError::Connect)?;
+    let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
+    let listed = readiness.wait_for("the first lists");
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let address = process.health_address;
+    let bound = Endpoint::bind(address, readiness, Arc::new(registry)).await;
+    let endpoint = bound.map_err(|source| RunError::Bind { address, source })?;
+    let bound_at = endpoint.address().map_err(|source| RunError::Bind { address, source })?;
+    let cluster = KubeCluster::new(client.clone());
+    let way = Way { ca_bundle: aws_ca_bundle, ..Way::default() };
+    let issuers = Foundry::new(cluster.clone(), &namespace, clock.clone(), Clients::new(way));
+    let settings = Settings {
+        system: namespace,
+        identity_grace: identity_grace.as_std(),
+        resync: resync.as_std(),
+        webhook_names,
+    };
+    let agent = Arc::new(Agent::new(cluster, Arc::new(issuers), clock, settings, metrics));
+    let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
+    let mut tasks = Tasks::new(stop.clone());
+    tasks.start("health", endpoint.serve(stop.clone()));
+    watch_inputs(&mut tasks, &client, &intake, &stop);
+    watch_workloads(&mut tasks, &client, &intake, &stop);
+    watch_outputs(&mut tasks, &client, &intake, &stop);
+    let signals = Signals::install().map_err(RunError::Signals)?;
+    tasks.start("work", work(agent, intake, listed, stop));
+    if let Some(path) = ready_file {
+        let text = serde_json::json!({"health": bound_at}).to_string();
+        tokio::fs::write(&path, text).await.map_err(|source| RunError::ReadyFile { path, source })?;
+    }
+    tasks.run(signals, GRACE).await.map_err(RunError::Task)
+}
+
+/// Works, once every first list is in.
+async fn work<C: Cluster>(
+    agent: Arc<Agent<C>>,
+    intake: Intake,
+    listed: sallyport_process::readiness::Handle,
+    stop: Stop,
+) -> TaskResult {
+    agent.queue.add(Work::Webhook, Instant::now(), true);
+    tokio::select! {
+        () = stop.wait() => return Ok(()),
+        () = intake.complete() => {}
+    }
+    listed.done();
+    tracing::info!("every first list is in");
+    agent.queue.add(Work::Policies, Instant::now(), true);
+    agent.queue.add(Work::Sweep, Instant::now() + agent.settings.resync, true);
+    worker::run(agent, stop).await
+}
+
+fn watch_inputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Stop) {
+    let config = watcher::Config::default;
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let read = |namespace: &Namespace| Some(NamespaceFacts::read(namespace));
+    tasks.start("namespaces", watch::objects(from, config(), stop.clone(), read, move |c| to.namespace(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let living = config().fields("status.phase!=Succeeded,status.phase!=Failed");
+    let read = |pod: &Pod| Some(PodFacts::read(pod));
+    tasks.start("pods", watch::objects(from, living, stop.clone(), read, move |c| to.pod(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("policies", watch::objects(from, config(), stop.clone(), kept, move |c| to.policy(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("authorities", watch::objects(from, config(), stop.clone(), kept, move |c| to.authority(c)));
+}
+
+fn watch_workloads(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Stop) {
+    let config = watcher::Config::default;
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.deployments, c);
+    let read = |object: &Deployment| Some(Workload::deployment(object));
+    tasks.start("deployments", watch::objects(from, config(), stop.clone(), read, take));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.stateful_sets, c);
+    let read = |object: &StatefulSet| Some(Workload::stateful_set(object));
+    tasks.start("statefulsets", watch::objects(from, config(), stop.clone(), read, take));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.daemon_sets, c);
+    let read = |object: &DaemonSet| Some(Workload::daemon_set(object));
+    tasks.start("daemonsets", watch::objects(from, config(), stop.clone(), read, take));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.replica_sets, c);
+    tasks.start("replicasets", watch::metadata(from, stop.clone(), Workload::replica_set, take));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.jobs, c);
+    let read = |object: &Job| Some(Workload::job(object));
+    tasks.start("jobs", watch::objects(from, config(), stop.clone(), read, take));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let take = move |c| to.workload(|shelves| &mut shelves.cron_jobs, c);
+    let read = |object: &CronJob| Some(Workload::cron_job(object));
+    tasks.start("cronjobs", watch::objects(from, config(), stop.clone(), read, take));
+}
+
+fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Stop) {
+    let config = watcher::Config::default;
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("identities", watch::objects(from, config(), stop.clone(), kept, move |c| to.identity(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("bindings", watch::objects(from, config(), stop.clone(), kept, move |c| to.binding(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    let read = |object: &NameClaim| Claim::read(object);
+    tasks.start("claims", watch::objects(from, config(), stop.clone(), read, move |c| to.claim(c)));
+}
+
+/// The object as it is, without the book-keeping of its fields.
+fn kept<K: kube::Resource + Clone>(object: &K) -> Option<K> {
+    let mut object = object.clone();
+    object.meta_mut().managed_fields = None;
+    Some(object)
+}

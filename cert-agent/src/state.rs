@@ -1,0 +1,332 @@
+//! The memory of one identity: one Secret in the agent's own namespace, written before each step.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use sallyport_contract::{DnsNames, keys, object::Usage};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    key::PrivateKey,
+    request::{Request, Terms},
+};
+
+/// Label of a state Secret: the namespace of its identity.
+pub const OF_NAMESPACE: &str = "sallyport.dev/namespace";
+/// Annotation of a state Secret: when the last certificate in it ends.
+pub const ENDS: &str = "resolved.sallyport.dev/not-after";
+
+/// What is remembered of one identity.
+#[derive(Clone)]
+pub struct State {
+    /// The UID of the identity's namespace: one that is made again gets nothing of the former one's.
+    pub namespace_uid: String,
+    /// How many requests were begun.
+    pub generation: u32,
+    /// The request under way.
+    pub attempt: Option<Attempt>,
+    /// Why the last request came to nothing, until another is begun.
+    pub refusal: Option<Refused>,
+    /// The certificate that is delivered, or ready to be.
+    pub current: Option<Current>,
+}
+
+/// A request under way.
+#[derive(Clone)]
+pub struct Attempt {
+    /// Its key.
+    pub key: PrivateKey,
+    /// What is asked, byte by byte.
+    pub request: Request,
+    /// What it was made of.
+    pub terms: Terms,
+    /// When the authority was last about to be asked for it.
+    pub requested_at: Timestamp,
+    /// The authority's own name for it, once it was accepted: an ARN.
+    pub ticket: Option<String>,
+}
+
+/// A request that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// When.
+    pub at: Timestamp,
+    /// How many in a row.
+    pub count: u32,
+    /// Whether the authority made, and counts, a certificate.
+    pub billed: bool,
+    /// Both sides' words.
+    pub message: String,
+    /// What was asked under; other terms are asked at once.
+    pub terms: StoredTerms,
+}
+
+/// A certificate that was verified when it came, and is verified again before it is delivered.
+#[derive(Clone)]
+pub struct Current {
+    /// Its key.
+    pub key: PrivateKey,
+    /// The leaf, PEM.
+    pub leaf: String,
+    /// What stands between leaf and root, PEM; may be empty.
+    pub intermediates: String,
+    /// The root, PEM.
+    pub root: String,
+    /// What it was asked under.
+    pub terms: Terms,
+    /// What was asked.
+    pub not_before: Timestamp,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The authority's own name for it.
+    pub ticket: Option<String>,
+}
+
+/// [`Terms`] as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredTerms {
+    authority: String,
+    issuer: String,
+    dns_names: Vec<String>,
+    usages: Vec<Usage>,
+    lifetime: u32,
+}
+
+impl From<&Terms> for StoredTerms {
+    fn from(terms: &Terms) -> Self {
+        Self {
+            authority: terms.authority.clone(),
+            issuer: terms.issuer.clone(),
+            dns_names: terms.dns_names.to_strings(),
+            usages: terms.usages.clone(),
+            lifetime: terms.lifetime,
+        }
+    }
+}
+
+impl StoredTerms {
+    fn read(self) -> Option<Terms> {
+        Some(Terms {
+            authority: self.authority,
+            issuer: self.issuer,
+            dns_names: DnsNames::from_strings(&self.dns_names)?,
+            usages: self.usages,
+            lifetime: self.lifetime,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    namespace_uid: String,
+    generation: u32,
+    attempt: Option<WireAttempt>,
+    refusal: Option<Refused>,
+    current: Option<WireCurrent>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAttempt {
+    csr: String,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    token: String,
+    terms: StoredTerms,
+    requested_at: Timestamp,
+    ticket: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireCurrent {
+    leaf: String,
+    intermediates: String,
+    root: String,
+    terms: StoredTerms,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    received_at: Timestamp,
+    ticket: Option<String>,
+}
+
+const STATE: &str = "state.json";
+const ATTEMPT_KEY: &str = "attempt.key";
+const CURRENT_KEY: &str = "current.key";
+
+/// Name of the state Secret of an identity.
+#[must_use]
+pub fn name_of(namespace: &str, identity: &str) -> String {
+    format!("state.{namespace}.{identity}")
+}
+
+impl State {
+    /// Nothing asked yet.
+    #[must_use]
+    pub fn new(namespace_uid: &str) -> Self {
+        Self {
+            namespace_uid: namespace_uid.to_owned(),
+            generation: 0,
+            attempt: None,
+            refusal: None,
+            current: None,
+        }
+    }
+
+    /// The Secret to store, in the version that was read.
+    #[must_use]
+    pub fn to_secret(
+        &self,
+        system: &str,
+        namespace: &str,
+        identity: &str,
+        resource_version: Option<String>,
+    ) -> Secret {
+        let mut data = BTreeMap::new();
+        let mut put = |name: &str, text: &str| {
+            data.insert(name.to_owned(), ByteString(text.as_bytes().to_vec()));
+        };
+        if let Some(attempt) = &self.attempt {
+            put(ATTEMPT_KEY, attempt.key.pem());
+        }
+        if let Some(current) = &self.current {
+            put(CURRENT_KEY, current.key.pem());
+        }
+        put(STATE, &serde_json::to_string(&self.wire()).unwrap_or_default());
+        let labels = [
+            (keys::MANAGED_BY, keys::MANAGED_BY_SALLYPORT),
+            (OF_NAMESPACE, namespace),
+            (keys::IDENTITY, identity),
+        ];
+        let ends = self.current.as_ref().map(|current| (ENDS.to_owned(), current.not_after.to_string()));
+        let metadata = ObjectMeta {
+            name: Some(name_of(namespace, identity)),
+            namespace: Some(system.to_owned()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            annotations: ends.map(|ends| [ends].into()),
+            resource_version,
+            ..ObjectMeta::default()
+        };
+        Secret {
+            metadata,
+            data: Some(data),
+            type_: Some("sallyport.dev/state".to_owned()),
+            ..Secret::default()
+        }
+    }
+
+    fn wire(&self) -> Wire {
+        Wire {
+            namespace_uid: self.namespace_uid.clone(),
+            generation: self.generation,
+            attempt: self.attempt.as_ref().map(|attempt| WireAttempt {
+                csr: attempt.request.csr.clone(),
+                not_before: attempt.request.not_before,
+                not_after: attempt.request.not_after,
+                token: attempt.request.token.clone(),
+                terms: (&attempt.terms).into(),
+                requested_at: attempt.requested_at,
+                ticket: attempt.ticket.clone(),
+            }),
+            refusal: self.refusal.clone(),
+            current: self.current.as_ref().map(|current| WireCurrent {
+                leaf: current.leaf.clone(),
+                intermediates: current.intermediates.clone(),
+                root: current.root.clone(),
+                terms: (&current.terms).into(),
+                not_before: current.not_before,
+                not_after: current.not_after,
+                received_at: current.received_at,
+                ticket: current.ticket.clone(),
+            }),
+        }
+    }
+
+    /// Reads a Secret; `None` if it is not one that this program wrote, and then it is begun anew.
+    #[must_use]
+    pub fn read(secret: &Secret) -> Option<Self> {
+        let data = secret.data.as_ref()?;
+        let text = |name: &str| Some(String::from_utf8(data.get(name)?.0.clone()).ok()?);
+        let key = |name: &str| PrivateKey::from_pem(text(name)?).ok();
+        let wire: Wire = serde_json::from_str(&text(STATE)?).ok()?;
+        let attempt = wire.attempt.and_then(|attempt| read_attempt(attempt, key(ATTEMPT_KEY)?));
+        let current = wire.current.and_then(|current| read_current(current, key(CURRENT_KEY)?));
+        Some(Self {
+            namespace_uid: wire.namespace_uid,
+            generation: wire.generation,
+            attempt,
+            refusal: wire.refusal,
+            current,
+        })
+    }
+}
+
+fn read_attempt(wire: WireAttempt, key: PrivateKey) -> Option<Attempt> {
+    let terms = wire.terms.read()?;
+    let request = Request {
+        csr: wire.csr,
+        public_key: key.public().ok()?,
+        dns_names: terms.dns_names.clone(),
+        usages: terms.usages.clone(),
+        not_before: wire.not_before,
+        not_after: wire.not_after,
+        token: wire.token,
+    };
+    Some(Attempt { key, request, terms, requested_at: wire.requested_at, ticket: wire.ticket })
+}
+
+fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
+    Some(Current {
+        key,
+        leaf: wire.leaf,
+        intermediates: wire.intermediates,
+        root: wire.root,
+        terms: wire.terms.read()?,
+        not_before: wire.not_before,
+        not_after: wire.not_after,
+        received_at: wire.received_at,
+        ticket: wire.ticket,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Limits;
+
+    #[test]
+    fn law_8_what_is_stored_is_read_back_byte_by_byte() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let terms = Terms {
+            authority: "ca".to_owned(),
+            issuer: "arn".to_owned(),
+            dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
+            usages: vec![Usage::ServerAuth],
+            lifetime: 86_400,
+        };
+        let key = PrivateKey::generate().unwrap();
+        let limits = Limits { authority_ends: Timestamp::MAX, longest: None };
+        let request = Request::new(&key, &terms, limits, 1, now).unwrap();
+        let attempt = Attempt {
+            key: key.clone(),
+            request: request.clone(),
+            terms: terms.clone(),
+            requested_at: now,
+            ticket: Some("arn:1".to_owned()),
+        };
+        let state = State { attempt: Some(attempt), generation: 1, ..State::new("ns-uid") };
+        let secret = state.to_secret("sallyport-system", "shop", "web-1", Some("7".to_owned()));
+        assert_eq!(secret.metadata.name.as_deref(), Some("state.shop.web-1"));
+        let read = State::read(&secret).unwrap();
+        let attempt = read.attempt.unwrap();
+        assert_eq!((attempt.request, attempt.terms, attempt.key.pem()), (request, terms, key.pem()));
+        assert_eq!((read.namespace_uid.as_str(), attempt.ticket.as_deref()), ("ns-uid", Some("arn:1")));
+        assert!(State::read(&Secret::default()).is_none());
+    }
+}

@@ -1,0 +1,94 @@
+//! What the device holds: the nodes that we read, as they are, without the device's bookkeeping.
+
+mod owner;
+
+use std::collections::BTreeMap;
+
+pub use owner::{Inventory, Owner, owner_of_application, owner_of_rule, owner_of_service};
+
+use crate::xml::Element;
+
+/// One view of the device's configuration: ours and everybody else's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Custom App-IDs of the virtual system, by name.
+    pub applications: BTreeMap<String, Element>,
+    /// Custom App-IDs that every virtual system has.
+    pub shared_applications: BTreeMap<String, Element>,
+    /// Service objects of the virtual system.
+    pub services: BTreeMap<String, Element>,
+    /// Tags of the virtual system.
+    pub tags: BTreeMap<String, Element>,
+    /// Security rules in their order.
+    pub rules: Vec<Element>,
+}
+
+impl Configuration {
+    /// The rule called so.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> Option<&Element> {
+        self.rules.iter().find(|rule| rule.entry_name() == name)
+    }
+}
+
+/// The entries of a list as the device sent it, by name.
+#[must_use]
+pub fn by_name(list: Element) -> BTreeMap<String, Element> {
+    in_order(list).into_iter().map(|entry| (entry.entry_name().to_owned(), entry)).collect()
+}
+
+/// The entries of a list as the device sent it, in order.
+#[must_use]
+pub fn in_order(list: Element) -> Vec<Element> {
+    list.children.into_iter().filter(|child| child.name == "entry").map(without_bookkeeping).collect()
+}
+
+/// Reads of the candidate carry `admin`, `dirtyId` and `time`, and rules a `uuid`
+/// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/configuration-api>):
+/// only the name is configuration.
+fn without_bookkeeping(mut element: Element) -> Element {
+    element.attributes.retain(|(key, _)| key == "name");
+    element.children = element.children.into_iter().map(without_bookkeeping).collect();
+    element
+}
+
+/// Whether two elements say the same, whatever the order of their children.
+#[must_use]
+pub fn same(a: &Element, b: &Element) -> bool {
+    a.name == b.name
+        && a.entry_name() == b.entry_name()
+        && a.text == b.text
+        && a.children.len() == b.children.len()
+        && sorted(a).iter().zip(sorted(b)).all(|(a, b)| same(a, b))
+}
+
+fn sorted(element: &Element) -> Vec<&Element> {
+    let mut children: Vec<&Element> = element.children.iter().collect();
+    children.sort_by_key(|child| (child.name.as_str(), child.entry_name(), child.text.as_str()));
+    children
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::parse;
+
+    #[test]
+    fn bookkeeping_is_no_configuration() {
+        let read = parse(
+            "<rules><entry name='b' uuid='1' admin='x' dirtyId='2' time='now'><from admin='x'><member>trust</member></from></entry><entry name='a'/></rules>",
+        )
+        .unwrap();
+        let rules = in_order(read);
+        assert_eq!(rules.iter().map(Element::entry_name).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(rules[0].print(), "<entry name=\"b\"><from><member>trust</member></from></entry>");
+    }
+
+    #[test]
+    fn order_of_children_does_not_matter() {
+        let element = |text: &str| parse(text).unwrap();
+        assert!(same(&element("<a><b>1</b><c/></a>"), &element("<a><c/><b>1</b></a>")));
+        assert!(!same(&element("<a><b>1</b></a>"), &element("<a><b>2</b></a>")));
+        assert!(!same(&element("<a><b>1</b></a>"), &element("<a><b>1</b><b>1</b></a>")));
+    }
+}

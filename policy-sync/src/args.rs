@@ -1,0 +1,40 @@
+//! The flags of `sallyport policy-sync`.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use sallyport_process::args::ProcessArgs;
+
+/// Makes the firewalls agree with the identities, and opens the pods' gates.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// What every program is told.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+    /// Between two questions about a commit job, like 2s or 500ms. PAN-OS slows down below two seconds.
+    #[arg(long, env = "SALLYPORT_JOB_POLL", default_value = "2s", value_parser = length)]
+    pub job_poll: SignedDuration,
+    /// Between two full passes over a firewall while nothing changes.
+    #[arg(long, env = "SALLYPORT_RESYNC", default_value = "60s", value_parser = length)]
+    pub resync: SignedDuration,
+    /// Gets a JSON object with the health endpoint's address once everything listens.
+    #[arg(long)]
+    pub ready_file: Option<PathBuf>,
+}
+
+fn length(text: &str) -> Result<SignedDuration, String> {
+    let length: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    if length.is_positive() { Ok(length) } else { Err("must be longer than nothing".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn lengths_have_units_and_are_positive() {
+        assert_eq!(length("2s").map(|length| length.as_millis()), Ok(2000));
+        assert_eq!(length("250ms").map(|length| length.as_millis()), Ok(250));
+        assert!(length("0s").is_err() && length("-1s").is_err() && length("2").is_err());
+    }
+}

@@ -1,0 +1,188 @@
+//! What a cycle remembers between two steps.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use sallyport_contract::{
+    DnsName,
+    object::{FirewallStatus, FirewallTls, LastCommit, Standalone},
+};
+
+use super::Moment;
+use crate::{
+    desired::Desired,
+    diff::{Frozen, Held},
+    firewall::{Facts, Fault},
+    ledger::Ledger,
+    overlap::Overlaps,
+    pace::Pace,
+    world::Login,
+};
+
+/// What a cycle remembers.
+pub(super) struct Memory<F> {
+    pub(super) connection: Option<Connection<F>>,
+    pub(super) facts: Option<Facts>,
+    pub(super) ledger: Ledger,
+    /// Whether each name of the ledger was wanted when we last looked.
+    pub(super) was_wanted: BTreeMap<DnsName, bool>,
+    pub(super) desired: Option<Desired>,
+    pub(super) pace: Pace,
+    pub(super) job: Option<Job>,
+    pub(super) failed_commits: u32,
+    /// The device had nothing to commit: what we wrote is said to be in force already.
+    pub(super) nothing_to_commit: bool,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) next_pass: Timestamp,
+    /// Entries that the device refused, until when they are not tried again.
+    pub(super) refused: BTreeMap<DnsName, (Held, Timestamp)>,
+    pub(super) refused_objects: BTreeMap<String, Timestamp>,
+    /// What held names back in the last pass.
+    pub(super) held: BTreeMap<DnsName, Held>,
+    /// Written names that are not proven, and why.
+    pub(super) unproven: BTreeMap<DnsName, Held>,
+    /// Under which running policy each name was last tested.
+    pub(super) tested: BTreeMap<DnsName, u64>,
+    pub(super) overlaps: Overlaps,
+    /// Objects that carry our mark and are none of ours.
+    pub(super) copies: Vec<String>,
+    /// When signatures that did not compile are written again.
+    pub(super) rewrite_at: Option<(u32, Timestamp)>,
+    pub(super) last_commit: Option<LastCommit>,
+    /// What was last stored in the object.
+    pub(super) status: Option<FirewallStatus>,
+    generation: Option<i64>,
+}
+
+/// A login, and what it was made from.
+pub(super) struct Connection<F> {
+    pub(super) firewall: Arc<F>,
+    standalone: Standalone,
+    tls: FirewallTls,
+    login: Arc<Login>,
+}
+
+/// A commit job of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) id: String,
+    pub(super) started: Timestamp,
+    pub(super) progress: Option<u8>,
+    pub(super) poll_at: Timestamp,
+}
+
+/// What keeps us from going on.
+pub(super) struct Trouble {
+    pub(super) fault: Fault,
+    pub(super) failures: u32,
+    pub(super) retry_at: Timestamp,
+}
+
+impl<F> Default for Memory<F> {
+    fn default() -> Self {
+        Self {
+            connection: None,
+            facts: None,
+            ledger: Ledger::default(),
+            was_wanted: BTreeMap::new(),
+            desired: None,
+            pace: Pace::default(),
+            job: None,
+            failed_commits: 0,
+            nothing_to_commit: false,
+            trouble: None,
+            next_pass: Timestamp::MIN,
+            refused: BTreeMap::new(),
+            refused_objects: BTreeMap::new(),
+            held: BTreeMap::new(),
+            unproven: BTreeMap::new(),
+            tested: BTreeMap::new(),
+            overlaps: Overlaps::default(),
+            copies: Vec::new(),
+            rewrite_at: None,
+            last_commit: None,
+            status: None,
+            generation: None,
+        }
+    }
+}
+
+impl<F> Connection<F> {
+    pub(super) fn new(firewall: F, moment: Moment<'_>, login: Arc<Login>) -> Self {
+        let spec = moment.spec();
+        let (standalone, tls) = (spec.standalone.clone(), spec.tls.clone());
+        Self { firewall: Arc::new(firewall), standalone, tls, login }
+    }
+
+    fn fits(&self, moment: Moment<'_>) -> bool {
+        let spec = moment.spec();
+        self.standalone == spec.standalone
+            && self.tls == spec.tls
+            && moment.world.logins.get(&spec.credentials.secret_name) == Some(&self.login)
+    }
+}
+
+impl<F> Memory<F> {
+    /// Takes in what the objects say: after a restart the running job and the inventory; later a changed
+    /// login or spec, which ends every pause.
+    pub(super) fn meet(&mut self, moment: Moment<'_>, name: &str) {
+        let generation = moment.firewall.metadata.generation;
+        if self.status.is_none() {
+            let status = moment.firewall.status.clone().unwrap_or_default();
+            self.job = status.job.as_ref().map(|job| Job {
+                id: job.id.clone(),
+                started: job.started,
+                progress: None,
+                poll_at: moment.now,
+            });
+            self.status = Some(status);
+        } else if self.generation != generation {
+            self.trouble = None;
+            self.next_pass = moment.now;
+            self.refused.clear();
+            self.refused_objects.clear();
+        }
+        self.generation = generation;
+        if self.connection.as_ref().is_some_and(|connection| !connection.fits(moment)) {
+            self.connection = None;
+            self.facts = None;
+            self.trouble = None;
+            self.next_pass = moment.now;
+        }
+        let logged_out = self.connection.is_none() && self.trouble.is_some();
+        if logged_out && moment.world.logins.contains_key(&moment.spec().credentials.secret_name) {
+            self.trouble = None;
+        }
+        self.ledger.learn(name, moment.world);
+    }
+
+    /// Takes in what is wanted. What differs starts the pace, and lifts what a former version was refused for.
+    pub(super) fn want(&mut self, wanted: &Desired, now: Timestamp) {
+        if let Some(before) = &self.desired {
+            if before.names() != wanted.names() || before.rules() != wanted.rules() {
+                self.pace.changed(now);
+            }
+            let terms = |desired: &Desired, name: &DnsName| {
+                let name = desired.names().get(name)?;
+                Some((name.clone(), desired.rules().get(&name.rule)?.terms.clone()))
+            };
+            self.refused.retain(|name, _| terms(before, name) == terms(wanted, name));
+        }
+        for table in [&mut self.held, &mut self.unproven] {
+            table.retain(|name, _| wanted.names().contains_key(name));
+        }
+        self.tested.retain(|name, _| wanted.names().contains_key(name));
+        self.desired = Some(wanted.clone());
+    }
+
+    /// What is left as it is for now: what is held back, and what the device refused a while ago.
+    pub(super) fn frozen(&mut self, now: Timestamp) -> Frozen {
+        self.refused.retain(|_, (_, until)| *until > now);
+        self.refused_objects.retain(|_, until| *until > now);
+        let names: BTreeSet<DnsName> = self.held.keys().chain(self.refused.keys()).cloned().collect();
+        Frozen { names, objects: self.refused_objects.keys().cloned().collect() }
+    }
+}

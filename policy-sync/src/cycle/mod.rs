@@ -1,0 +1,215 @@
+//! The flow of one firewall: `desired → actual → diff → pace → write → commit → job → evidence → status`.
+//!
+//! [`Cycle::step`] does what is due now and says when to come again; it never sleeps. A broken firewall
+//! holds back only its own cycle.
+
+mod commit;
+mod memory;
+mod pass;
+mod proof;
+mod quarantine;
+mod report;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use memory::{Memory, Trouble};
+use sallyport_contract::{
+    Reason,
+    object::{Firewall as FirewallObject, FirewallSpec},
+};
+use sallyport_process::{clock::Clock, report::chain};
+
+use crate::{
+    board::Board,
+    cluster::{Cluster, ClusterError},
+    desired::{Desired, desired},
+    firewall::{Fate, Fault, Firewall},
+    metrics::Metrics,
+    pace::{later, pause},
+    world::{Login, World},
+};
+
+/// What a cycle works with.
+pub struct Ports<F, C> {
+    /// Makes a login to the device.
+    pub connect: fn(&FirewallSpec, Arc<Login>) -> Result<F, Fault>,
+    /// Where what was found is stored.
+    pub cluster: C,
+    /// Where the gates look.
+    pub board: Board,
+    /// The clock.
+    pub clock: Clock,
+    /// A random number between 0 and 1.
+    pub draw: fn() -> f64,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl<F, C: Clone> Clone for Ports<F, C> {
+    fn clone(&self) -> Self {
+        let Self { connect, cluster, board, clock, draw, metrics } = self;
+        Self {
+            connect: *connect,
+            cluster: cluster.clone(),
+            board: board.clone(),
+            clock: clock.clone(),
+            draw: *draw,
+            metrics: metrics.clone(),
+        }
+    }
+}
+
+/// How often the device is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Between two questions about a commit job. The vendor advises two seconds at least.
+    pub job_poll: SignedDuration,
+    /// Between two full passes while nothing changes.
+    pub resync: SignedDuration,
+}
+
+/// The flow of one firewall.
+pub struct Cycle<F, C> {
+    name: String,
+    ports: Ports<F, C>,
+    settings: Settings,
+    memory: Memory<F>,
+}
+
+/// The moment of a step: the object, what else is seen, and the time.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    firewall: &'a FirewallObject,
+    world: &'a World,
+    now: Timestamp,
+}
+
+impl Moment<'_> {
+    const fn spec(&self) -> &FirewallSpec {
+        &self.firewall.spec
+    }
+}
+
+/// Why a step could not go on.
+enum Hitch {
+    Firewall(Fault),
+    Cluster(ClusterError),
+}
+
+impl From<Fault> for Hitch {
+    fn from(fault: Fault) -> Self {
+        Self::Firewall(fault)
+    }
+}
+
+impl From<ClusterError> for Hitch {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error)
+    }
+}
+
+/// While a device only needs somebody to change something, we look this often.
+const STOPPED_PAUSE: SignedDuration = SignedDuration::from_secs(120);
+
+impl<F: Firewall, C: Cluster> Cycle<F, C> {
+    /// The cycle of the firewall called `name`. Nothing happens before the first step.
+    #[must_use]
+    pub fn new(name: &str, ports: Ports<F, C>, settings: Settings) -> Self {
+        Self { name: name.to_owned(), ports, settings, memory: Memory::default() }
+    }
+
+    /// Does what is due, and says when there is something to do next if nothing else changes. Once the
+    /// object is gone there never is.
+    pub async fn step(&mut self, world: &World) -> Timestamp {
+        let Some(firewall) = world.firewalls.get(&self.name) else { return Timestamp::MAX };
+        let moment = Moment { firewall, world, now: self.ports.clock.now() };
+        self.memory.meet(moment, &self.name);
+        let result = self.advance(moment).await;
+        self.remember(result);
+        if let Err(error) = self.report(moment).await {
+            self.remember(Err(Hitch::Cluster(error)));
+        }
+        self.wake(moment.spec())
+    }
+
+    /// Does what is due; tells whether the device was asked.
+    async fn advance(&mut self, moment: Moment<'_>) -> Result<bool, Hitch> {
+        let wanted = self.wanted(moment).await?;
+        // What is stored counts at once, also while the device is away.
+        self.ports.board.post(&self.name, self.standing(moment.spec()));
+        if self.memory.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > moment.now) {
+            return Ok(false);
+        }
+        if self.due(moment.spec()) > moment.now {
+            return Ok(false);
+        }
+        if self.memory.job.is_some() {
+            self.poll(moment, &wanted).await?;
+        } else {
+            let nothing_to_commit = std::mem::take(&mut self.memory.nothing_to_commit);
+            self.pass(moment, &wanted, nothing_to_commit).await?;
+        }
+        Ok(true)
+    }
+
+    /// What is wanted now; what changed starts the pace.
+    async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
+        let spec = moment.spec();
+        let decide = |memory: &Memory<F>| desired(&self.name, spec, moment.world, &memory.ledger, moment.now);
+        let mut wanted = decide(&self.memory);
+        if self.note_unwanted(spec, &wanted, moment.now).await? {
+            wanted = desired(&self.name, spec, moment.world, &self.memory.ledger, moment.now);
+        }
+        self.memory.want(&wanted, moment.now);
+        Ok(wanted)
+    }
+
+    /// Turns the end of a step into what follows from it.
+    fn remember(&mut self, result: Result<bool, Hitch>) {
+        let (fate, message) = match result {
+            Ok(asked) => {
+                if asked {
+                    self.memory.trouble = None;
+                }
+                return;
+            }
+            Err(Hitch::Firewall(fault)) => (fault.fate, fault.message),
+            Err(Hitch::Cluster(error)) => (Fate::Retry(Reason::AwaitingFirewall), chain(&error)),
+        };
+        self.ports.metrics.fault(fate.reason());
+        if matches!(fate.reason(), Reason::CommitFailed | Reason::PartialCommitIneffective) {
+            self.memory.failed_commits += 1;
+        }
+        let failures = self.memory.trouble.as_ref().map_or(0, |trouble| trouble.failures) + 1;
+        let draw = (self.ports.draw)();
+        let wait = match fate {
+            Fate::Retry(Reason::CommitFailed | Reason::PartialCommitIneffective) => {
+                pause(self.memory.failed_commits + 2, draw)
+            }
+            Fate::Retry(_) | Fate::RefuseEntry(_) => pause(failures, draw),
+            Fate::Wait(_) => pause(failures.min(3), draw),
+            Fate::Stop(_) => STOPPED_PAUSE,
+        };
+        tracing::warn!(firewall = self.name, reason = fate.reason().code(), message, "the firewall waits");
+        let retry_at = later(self.ports.clock.now(), wait);
+        self.memory.next_pass = retry_at;
+        self.memory.trouble = Some(Trouble { fault: Fault { fate, message }, failures, retry_at });
+    }
+
+    /// When the device is to be asked next, were there no trouble: about the running job, because of what
+    /// changed, or for the next full pass.
+    fn due(&self, spec: &FirewallSpec) -> Timestamp {
+        match &self.memory.job {
+            Some(job) => job.poll_at,
+            None => self.memory.pace.due(&spec.commit).unwrap_or(self.memory.next_pass),
+        }
+    }
+
+    fn wake(&self, spec: &FirewallSpec) -> Timestamp {
+        let quarantines = self.memory.desired.iter().flat_map(|desired| desired.names().values());
+        let quarantine = quarantines.filter_map(|name| name.quarantined_until).min();
+        let due = quarantine.map_or_else(|| self.due(spec), |end| end.min(self.due(spec)));
+        self.memory.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at))
+    }
+}

@@ -1,0 +1,227 @@
+//! What one firewall is to hold: names with their App-IDs, and the rules that carry them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sallyport_contract::{
+    DnsName, Reason, firewall_names,
+    object::{Action, FirewallSpec, Traffic},
+};
+
+use crate::{
+    ledger::Ledger,
+    wish::{Refusals, Wish, wishes},
+    world::World,
+};
+
+/// What one firewall is to hold. Only [`desired`] makes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    names: BTreeMap<DnsName, Name>,
+    rules: BTreeMap<String, Rule>,
+    refused: Refusals,
+}
+
+/// One DNS name and its App-ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The namespace that holds it.
+    pub namespace: String,
+    /// The custom App-ID.
+    pub app: String,
+    /// First line of its description.
+    pub mark: String,
+    /// Its pattern.
+    pub pattern: String,
+    /// The rule that carries it.
+    pub rule: String,
+    /// What the rule does.
+    pub action: Action,
+    /// Nobody wants it any more; it stays until this time.
+    pub quarantined_until: Option<Timestamp>,
+}
+
+/// One rule and its members.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// Everything but the members; `None` where no policy says it today, and the rule stays as it is.
+    pub terms: Option<Terms>,
+    /// The App-IDs.
+    pub apps: BTreeSet<String>,
+}
+
+/// A rule without its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Source zones.
+    pub from: Vec<String>,
+    /// Destination zones.
+    pub to: Vec<String>,
+    /// Source addresses.
+    pub source: Vec<String>,
+    /// Destination addresses.
+    pub destination: Vec<String>,
+    /// The TCP ports; each is a service object of ours.
+    pub ports: BTreeSet<u16>,
+    /// The action in the device's words.
+    pub action: &'static str,
+    /// Log forwarding profile.
+    pub log_setting: Option<String>,
+    /// Security profile group.
+    pub profile_group: Option<String>,
+    /// The description, from which the rule's name can be derived again.
+    pub description: String,
+}
+
+impl Desired {
+    /// The names in order.
+    #[must_use]
+    pub const fn names(&self) -> &BTreeMap<DnsName, Name> {
+        &self.names
+    }
+
+    /// The rules by name.
+    #[must_use]
+    pub const fn rules(&self) -> &BTreeMap<String, Rule> {
+        &self.rules
+    }
+
+    /// The identities that this firewall does not serve, with the reason and words for it.
+    #[must_use]
+    pub const fn refused(&self) -> &Refusals {
+        &self.refused
+    }
+
+    /// The same without some names, which something holds back.
+    #[must_use]
+    pub fn without(&self, held: &BTreeSet<DnsName>) -> Self {
+        let mut rest = self.clone();
+        for name in held {
+            let Some(name) = rest.names.remove(name) else { continue };
+            if let Some(rule) = rest.rules.get_mut(&name.rule) {
+                rule.apps.remove(&name.app);
+                if rule.apps.is_empty() {
+                    rest.rules.remove(&name.rule);
+                }
+            }
+        }
+        rest
+    }
+}
+
+/// Decides what the firewall called `firewall` is to hold now.
+#[must_use]
+pub fn desired(
+    firewall: &str,
+    spec: &FirewallSpec,
+    world: &World,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Desired {
+    let cluster = &spec.cluster_name;
+    let mut result = Desired::default();
+    let mut apps: BTreeMap<String, DnsName> = BTreeMap::new();
+    let (mut wanted, mut refused) = wishes(firewall, spec, world, ledger);
+    let quarantine = spec.removal.quarantine.as_signed();
+
+    for (dns, holding) in ledger.iter().filter(|(dns, _)| !wanted.contains_key(*dns)) {
+        let until = holding.entry.last_wanted.saturating_add(quarantine).unwrap_or(Timestamp::MAX);
+        if until > now {
+            apps.insert(holding.entry.app.clone(), dns.clone());
+            let name = Name {
+                namespace: holding.namespace.clone(),
+                app: holding.entry.app.clone(),
+                mark: firewall_names::mark(cluster, &holding.namespace, dns),
+                pattern: firewall_names::sni_pattern(dns),
+                rule: holding.entry.rule.clone(),
+                action: holding.entry.action,
+                quarantined_until: Some(until),
+            };
+            result.place(dns.clone(), name, None);
+        }
+    }
+    // Names that stand come first, then the oldest identities: a full firewall refuses the newcomer.
+    let mut order: Vec<(DnsName, Wish<'_>)> = std::mem::take(&mut wanted).into_iter().collect();
+    order.sort_by_key(|(dns, wish)| (ledger.get(dns).is_none(), wish.since, dns.clone()));
+    for (dns, wish) in order {
+        let app = firewall_names::app_id(cluster, &dns);
+        if let Some(other) = apps.get(&app) {
+            let words = format!(
+                "the names {dns} and {other} would both be called {app} on the firewall; take another name"
+            );
+            refused.add(&wish, Reason::NameRefused, &words);
+            continue;
+        }
+        if result.names.len() >= usize::from(spec.bounds.max_names) {
+            let words = format!(
+                "Firewall {firewall} spec.bounds.maxNames allows {} names and holds as many; {dns} does not fit",
+                spec.bounds.max_names
+            );
+            refused.add(&wish, Reason::CapacityReached, &words);
+            continue;
+        }
+        apps.insert(app.clone(), dns.clone());
+        let name = Name {
+            namespace: wish.namespace.to_owned(),
+            app,
+            mark: firewall_names::mark(cluster, wish.namespace, &dns),
+            pattern: firewall_names::sni_pattern(&dns),
+            rule: firewall_names::rule(cluster, wish.policy, wish.action),
+            action: wish.action,
+            quarantined_until: None,
+        };
+        let terms = terms(cluster, wish.policy, wish.traffic, wish.action);
+        result.place(dns, name, Some(terms));
+    }
+    result.refused = refused;
+    result
+}
+
+impl Desired {
+    fn place(&mut self, dns: DnsName, name: Name, terms: Option<Terms>) {
+        let rule = self.rules.entry(name.rule.clone()).or_default();
+        rule.apps.insert(name.app.clone());
+        if terms.is_some() {
+            rule.terms = terms;
+        }
+        self.names.insert(dns, name);
+    }
+}
+
+fn terms(cluster: &str, policy: &str, traffic: &Traffic, action: Action) -> Terms {
+    Terms {
+        from: traffic.from.zones.clone(),
+        to: traffic.to.zones.clone(),
+        source: traffic.from.addresses.clone(),
+        destination: traffic.to.addresses.clone(),
+        ports: traffic.ports.iter().copied().collect(),
+        action: firewall_names::rule_action(action, traffic.deny_with),
+        log_setting: traffic.log_setting.clone(),
+        profile_group: traffic.profile_group.clone(),
+        description: rule_description(cluster, policy, action),
+    }
+}
+
+const RULE_MARK: &str = "sallyport";
+
+/// What a rule says about itself. Its name follows from it: see [`rule_name_in`].
+#[must_use]
+pub fn rule_description(cluster: &str, policy: &str, action: Action) -> String {
+    format!("{RULE_MARK} {cluster} {policy} {}  (managed: changes here are reverted)", action.as_str())
+}
+
+/// The name that a rule with this description must have in this cluster; `None` if it is no description of ours.
+#[must_use]
+pub fn rule_name_in(cluster: &str, description: &str) -> Option<String> {
+    let mut words = description.split_ascii_whitespace();
+    if words.next()? != RULE_MARK || words.next()? != cluster {
+        return None;
+    }
+    let policy = words.next()?;
+    let action = match words.next()? {
+        "allow" => Action::Allow,
+        "deny" => Action::Deny,
+        _ => return None,
+    };
+    Some(firewall_names::rule(cluster, policy, action))
+}

@@ -1,0 +1,160 @@
+//! Rules: a new one is written whole and placed; one that stands only gains and loses members, and gets
+//! back what somebody changed.
+
+use std::collections::BTreeSet;
+
+use sallyport_contract::object::{Position, Rules};
+
+use super::{Frozen, Leaving, Ours, Sides};
+use crate::{
+    actual::same,
+    desired::{Desired, Terms},
+    elements,
+    operation::{Change, Node, Operation, Place, Subject},
+    xml::Element,
+};
+
+/// The App-IDs of a rule that may be written now.
+pub(super) fn active(desired: &Desired, rule: &str, frozen: &Frozen) -> BTreeSet<String> {
+    desired
+        .names()
+        .iter()
+        .filter(|(dns, name)| name.rule == rule && !frozen.names.contains(*dns))
+        .map(|(_, name)| name.app.clone())
+        .collect()
+}
+
+/// New rules, and members and fields of those that stand.
+pub(super) fn write(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: &mut Vec<Operation>) {
+    let cluster = &sides.spec.cluster_name;
+    for (name, rule) in sides.desired.rules() {
+        let active = active(sides.desired, name, frozen);
+        match (sides.candidate.rule(name), &rule.terms) {
+            (None, Some(terms)) if !active.is_empty() => {
+                let subject = Subject::Rule(name.clone());
+                let whole = crate::desired::Rule { terms: None, apps: active };
+                let entry = elements::rule(cluster, name, &whole, terms);
+                let set = Change::Set(Node::Rule(name.clone()), entry);
+                operations.push(Operation { subject: subject.clone(), change: set });
+                operations.push(Operation {
+                    subject,
+                    change: Change::Move(name.clone(), place(&sides.spec.rules)),
+                });
+            }
+            (None, Some(_) | None) => {}
+            (Some(entry), terms) if ours.rules.contains(name) => {
+                add_members(sides, name, entry, &active, operations);
+                if let Some(terms) = terms {
+                    correct_fields(cluster, name, entry, terms, operations);
+                }
+            }
+            (Some(_), _) => {}
+        }
+    }
+}
+
+/// Members that do not belong, and rules whose last member goes. A rule is never left without members:
+/// an empty list of applications would mean any.
+pub(super) fn remove(sides: Sides<'_>, leaving: &Leaving, ours: &Ours, operations: &mut Vec<Operation>) {
+    for entry in sides.candidate.rules.iter().filter(|rule| ours.rules.contains(rule.entry_name())) {
+        let name = entry.entry_name();
+        if leaving.rules.contains(name) {
+            let change = Change::Delete(Node::Rule(name.to_owned()));
+            operations.push(Operation { subject: Subject::Rule(name.to_owned()), change });
+            continue;
+        }
+        let Some(rule) = sides.desired.rules().get(name) else { continue };
+        let stale: Vec<&str> = entry
+            .members_of("application")
+            .filter(|app| !rule.apps.contains(*app))
+            .filter(|app| {
+                !ours.apps.contains(*app) || leaving.apps.contains_key(*app) || elsewhere(sides, name, app)
+            })
+            .collect();
+        for app in stale {
+            let subject = sides
+                .inventory
+                .name_of(app)
+                .cloned()
+                .map_or_else(|| Subject::Rule(name.to_owned()), Subject::Name);
+            let node = Node::Member(name.to_owned(), "application", app.to_owned());
+            operations.push(Operation { subject, change: Change::Delete(node) });
+        }
+    }
+}
+
+/// Whether a name of ours now belongs to another rule.
+fn elsewhere(sides: Sides<'_>, rule: &str, app: &str) -> bool {
+    sides.desired.names().values().any(|name| name.app == app && name.rule != rule)
+}
+
+fn add_members(
+    sides: Sides<'_>,
+    name: &str,
+    entry: &Element,
+    active: &BTreeSet<String>,
+    operations: &mut Vec<Operation>,
+) {
+    let present: BTreeSet<&str> = entry.members_of("application").collect();
+    for (dns, wanted) in sides.desired.names() {
+        // A quarantined name that somebody took out is not put back.
+        let missing = wanted.rule == name
+            && wanted.quarantined_until.is_none()
+            && active.contains(&wanted.app)
+            && !present.contains(wanted.app.as_str());
+        if missing {
+            let list = Node::Field(name.to_owned(), "application".to_owned());
+            let change = Change::Set(list, Element::members("application", [wanted.app.as_str()]));
+            operations.push(Operation { subject: Subject::Name(dns.clone()), change });
+        }
+    }
+}
+
+fn correct_fields(
+    cluster: &str,
+    name: &str,
+    entry: &Element,
+    terms: &Terms,
+    operations: &mut Vec<Operation>,
+) {
+    let subject = || Subject::Rule(name.to_owned());
+    let fields = elements::rule_fields(cluster, terms);
+    for field in &fields {
+        let node = Node::Field(name.to_owned(), field.name.clone());
+        let change = match entry.child(&field.name) {
+            Some(actual) if same(actual, field) => continue,
+            Some(_) if !field.children.is_empty() => Change::Edit(node, field.clone()),
+            Some(_) | None => {
+                Change::Set(Node::Rule(name.to_owned()), Element::entry(name).with(field.clone()))
+            }
+        };
+        operations.push(Operation { subject: subject(), change });
+    }
+    for child in &entry.children {
+        let ours = fields.iter().any(|field| field.name == child.name);
+        if !ours && !harmless(child) {
+            let node = Node::Field(name.to_owned(), child.name.clone());
+            operations.push(Operation { subject: subject(), change: Change::Delete(node) });
+        }
+    }
+}
+
+/// Fields that change nothing about which sessions the rule decides, or say what is so anyway.
+fn harmless(child: &Element) -> bool {
+    match child.name.as_str() {
+        "application" | "tag" | "log-start" | "log-end" | "group-tag" => true,
+        "rule-type" => child.text == "universal",
+        _ if child.children.is_empty() => child.text.is_empty() || child.text == "no",
+        _ => child.children.iter().all(|member| member.name == "member" && member.text == "any"),
+    }
+}
+
+/// Where a new rule goes. Exactly one of the three is set; the API server sees to it.
+pub(super) fn place(rules: &Rules) -> Place {
+    match (&rules.before, &rules.after, rules.at) {
+        (Some(before), _, _) => Place::Before(before.clone()),
+        (None, Some(after), _) => Place::After(after.clone()),
+        (None, None, Some(Position::Top)) => Place::Top,
+        (None, None, Some(Position::Bottom) | None) => Place::Bottom,
+    }
+}

@@ -1,0 +1,115 @@
+//! What is counted. Labels are closed lists: reason codes, results and the names of Firewall objects.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use sallyport_contract::Reason;
+
+/// The counters of the program. Clones are one.
+#[derive(Clone)]
+pub struct Metrics(Arc<Counters>);
+
+struct Counters {
+    faults: Family<ByReason, Counter>,
+    operations: Counter,
+    commits: Family<ByResult, Counter>,
+    commit_seconds: Histogram,
+    names: Family<ByFirewall, Gauge>,
+    gates: Family<ByReason, Counter>,
+    store_failures: Counter,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByResult {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByFirewall {
+    firewall: String,
+    reason: &'static str,
+}
+
+/// Commits take seconds on a virtual firewall and minutes on a small box.
+const COMMIT_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
+
+impl Metrics {
+    /// Registers every counter.
+    #[must_use]
+    pub fn new(registry: &mut Registry) -> Self {
+        let counters = Counters {
+            faults: Family::default(),
+            operations: Counter::default(),
+            commits: Family::default(),
+            commit_seconds: Histogram::new(COMMIT_SECONDS),
+            names: Family::default(),
+            gates: Family::default(),
+            store_failures: Counter::default(),
+        };
+        let registry = registry.sub_registry_with_prefix("sallyport_policy_sync");
+        registry.register("faults", "Faults of firewalls, by reason", counters.faults.clone());
+        registry.register("operations", "Operations written to firewalls", counters.operations.clone());
+        registry.register("commits", "Commit jobs that ended, by result", counters.commits.clone());
+        registry.register("commit_seconds", "How long commit jobs took", counters.commit_seconds.clone());
+        registry.register("names", "Wanted DNS names, by firewall and reason", counters.names.clone());
+        registry.register("gate_writes", "Conditions written to pods, by reason", counters.gates.clone());
+        registry.register(
+            "store_failures",
+            "Writes that the API server did not take",
+            counters.store_failures.clone(),
+        );
+        Self(Arc::new(counters))
+    }
+
+    /// A firewall could not be used.
+    pub fn fault(&self, reason: Reason) {
+        self.0.faults.get_or_create(&ByReason { reason: reason.code() }).inc();
+    }
+
+    /// A batch was written.
+    pub fn wrote(&self, operations: usize) {
+        self.0.operations.inc_by(u64::try_from(operations).unwrap_or(u64::MAX));
+    }
+
+    /// A commit job ended.
+    pub fn committed(&self, result: &'static str, seconds: i64) {
+        self.0.commits.get_or_create(&ByResult { result }).inc();
+        self.0.commit_seconds.observe(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)));
+    }
+
+    /// How the names of one firewall stand.
+    pub fn names(&self, firewall: &str, reasons: impl Iterator<Item = Reason>) {
+        let mut counts: BTreeMap<&'static str, i64> = BTreeMap::new();
+        for reason in reasons {
+            *counts.entry(reason.code()).or_default() += 1;
+        }
+        for reason in Reason::ALL {
+            let label = ByFirewall { firewall: firewall.to_owned(), reason: reason.code() };
+            match counts.get(reason.code()) {
+                Some(count) => drop(self.0.names.get_or_create(&label).set(*count)),
+                None => drop(self.0.names.remove(&label)),
+            }
+        }
+    }
+
+    /// A pod's condition was written.
+    pub fn gate(&self, reason: &str) {
+        if let Some(reason) = Reason::from_code(reason) {
+            self.0.gates.get_or_create(&ByReason { reason: reason.code() }).inc();
+        }
+    }
+
+    /// The API server did not take a write.
+    pub fn store_failed(&self) {
+        self.0.store_failures.inc();
+    }
+}

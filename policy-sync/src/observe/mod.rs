@@ -1,0 +1,171 @@
+//! What is seen of the cluster: one cache that the watches fill and the flows read.
+
+pub mod kubernetes;
+mod objects;
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kube::Resource;
+use sallyport_contract::object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity};
+pub use table::{Alike, Change, Replaced, Table};
+use tokio::sync::watch;
+
+use crate::{
+    gate::Carrier,
+    world::{Key, Login, World},
+};
+
+/// The cache. Clones are one.
+#[derive(Clone)]
+pub struct Seen {
+    tables: Arc<Mutex<Tables>>,
+    /// Counts changes that decide what firewalls are to hold.
+    wanted: watch::Sender<u64>,
+    /// Counts changes that concern gates; which identities is noted in [`Tables::touched`].
+    gates: watch::Sender<u64>,
+}
+
+/// The tables behind the cache, one for each kind.
+#[derive(Default)]
+pub struct Tables {
+    /// Firewalls by name.
+    pub firewalls: Table<String, Firewall>,
+    /// Identities.
+    pub identities: Table<Key, WorkloadIdentity>,
+    /// Claims by object name.
+    pub claims: Table<String, NameClaim>,
+    /// Policies by name.
+    pub policies: Table<String, IdentityPolicy>,
+    /// Labels of the namespaces.
+    pub namespaces: Table<String, BTreeMap<String, String>>,
+    /// Credentials by Secret.
+    pub logins: Table<String, Login>,
+    /// Pods, by the identity that their label names.
+    pub pods: Table<(Key, String), Carrier>,
+    touched: BTreeSet<Key>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { tables: Arc::default(), wanted: watch::Sender::new(0), gates: watch::Sender::new(0) }
+    }
+}
+
+/// Whom a change concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Concerns {
+    /// What firewalls are to hold may differ.
+    pub wanted: bool,
+    /// These identities' gates or status may differ.
+    pub identities: BTreeSet<Key>,
+}
+
+impl Seen {
+    /// Changes the tables, and wakes whom it concerns.
+    pub fn update(&self, change: impl FnOnce(&mut Tables) -> Concerns) {
+        let (wanted, gates) = {
+            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            let concerns = change(&mut tables);
+            let gates = !concerns.identities.is_empty();
+            tables.touched.extend(concerns.identities);
+            (concerns.wanted, gates)
+        };
+        if wanted {
+            self.wanted.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        if gates {
+            self.gates.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    /// What decides about firewalls; `None` until every first list is in. An incomplete view decides nothing.
+    #[must_use]
+    pub fn world(&self) -> Option<World> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(World {
+            firewalls: tables.firewalls.complete()?,
+            identities: tables.identities.complete()?,
+            claims: tables.claims.complete()?,
+            policies: tables.policies.complete()?,
+            namespaces: tables.namespaces.complete()?,
+            logins: tables.logins.complete()?,
+        })
+    }
+
+    /// The identities touched since the last call.
+    #[must_use]
+    pub fn take_touched(&self) -> BTreeSet<Key> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut tables.touched)
+    }
+
+    /// Every identity that exists or that a pod names.
+    #[must_use]
+    pub fn all_identities(&self) -> BTreeSet<Key> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let carried = tables.pods.keys().map(|(identity, _)| identity.clone());
+        tables.identities.keys().cloned().chain(carried).collect()
+    }
+
+    /// One identity and the pods that carry it, by name.
+    #[must_use]
+    pub fn identity(&self, key: &Key) -> (Option<Arc<WorkloadIdentity>>, Vec<(String, Arc<Carrier>)>) {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = tables
+            .pods
+            .range((key.clone(), String::new())..)
+            .take_while(|((identity, _), _)| identity == key)
+            .map(|((_, name), pod)| (name.clone(), Arc::clone(pod)))
+            .collect();
+        (tables.identities.get(key), pods)
+    }
+
+    /// Whether identities and pods are listed, so that gates can be judged.
+    #[must_use]
+    pub fn gates_ready(&self) -> bool {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.identities.complete().is_some() && tables.pods.complete().is_some()
+    }
+
+    /// Wakes when what firewalls are to hold may differ.
+    #[must_use]
+    pub fn watch_wanted(&self) -> watch::Receiver<u64> {
+        self.wanted.subscribe()
+    }
+
+    /// Wakes when gates may differ.
+    #[must_use]
+    pub fn watch_gates(&self) -> watch::Receiver<u64> {
+        self.gates.subscribe()
+    }
+}
+
+/// Objects of the API server are alike when their resource versions are.
+macro_rules! alike_by_version {
+    ($($kind:ty),+) => {
+        $(impl Alike for $kind {
+            fn alike(&self, other: &Self) -> bool {
+                self.meta().resource_version.is_some() && self.meta().resource_version == other.meta().resource_version
+            }
+        })+
+    };
+}
+
+alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy);
+
+/// Everything else is alike when it is equal.
+macro_rules! alike_by_value {
+    ($($kind:ty),+) => {
+        $(impl Alike for $kind {
+            fn alike(&self, other: &Self) -> bool {
+                self == other
+            }
+        })+
+    };
+}
+
+alike_by_value!(BTreeMap<String, String>, Login, Carrier);

@@ -1,0 +1,222 @@
+//! One change of the candidate configuration, and how a batch of them is written.
+
+use sallyport_contract::DnsName;
+
+use crate::xml::{self, Element, NotALiteral, literal};
+
+/// One change, and whose fault it is if the device refuses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What the change is for.
+    pub subject: Subject,
+    /// The change.
+    pub change: Change,
+}
+
+/// What a change is for: what is held back if the device refuses it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// One DNS name.
+    Name(DnsName),
+    /// All names of a rule.
+    Rule(String),
+    /// A service or the tag, by name.
+    Object(String),
+}
+
+/// The change itself. There is no edit above an entry of ours: an edit takes over everything under its
+/// path, other administrators' pending work included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Adds the element's children to the node; nothing is taken away.
+    Set(Node, Element),
+    /// Replaces the node.
+    Edit(Node, Element),
+    /// Removes the node.
+    Delete(Node),
+    /// Places a rule.
+    Move(String, Place),
+}
+
+/// A node of a virtual system that we may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A tag.
+    Tag(String),
+    /// A service object.
+    Service(String),
+    /// A custom App-ID.
+    Application(String),
+    /// A security rule.
+    Rule(String),
+    /// A child of a security rule: rule, tag of the child.
+    Field(String, String),
+    /// A member of a rule's list: rule, list, member.
+    Member(String, &'static str, String),
+}
+
+/// Where a rule goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The first.
+    Top,
+    /// The last.
+    Bottom,
+    /// Before this rule.
+    Before(String),
+    /// After this rule.
+    After(String),
+}
+
+/// Path of a virtual system:
+/// <https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/configuration-api>.
+///
+/// # Errors
+/// The virtual system's name cannot stand in a path.
+pub fn scope(vsys: &str) -> Result<String, NotALiteral> {
+    Ok(format!("/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name={}]", literal(vsys)?))
+}
+
+/// Path of a virtual system's security rules, under its [`scope`].
+pub const RULES: &str = "rulebase/security/rules";
+
+impl Node {
+    /// The node's full path. Writing to the parent with an `<entry>` inside loses its owner on 11.x, and
+    /// partial commits then skip it: <https://github.com/PaloAltoNetworks/pan-os-codegen/issues/119>.
+    ///
+    /// # Errors
+    /// A name cannot stand in a path.
+    pub fn xpath(&self, scope: &str) -> Result<String, NotALiteral> {
+        let rule = |name: &str| Ok(format!("{scope}/{RULES}/entry[@name={}]", literal(name)?));
+        match self {
+            Self::Tag(name) => Ok(format!("{scope}/tag/entry[@name={}]", literal(name)?)),
+            Self::Service(name) => Ok(format!("{scope}/service/entry[@name={}]", literal(name)?)),
+            Self::Application(name) => Ok(format!("{scope}/application/entry[@name={}]", literal(name)?)),
+            Self::Rule(name) => rule(name),
+            Self::Field(name, field) => Ok(format!("{}/{field}", rule(name)?)),
+            Self::Member(name, list, member) => {
+                Ok(format!("{}/{list}/member[text()={}]", rule(name)?, literal(member)?))
+            }
+        }
+    }
+}
+
+impl Operation {
+    /// The change as one element of a multi-config body:
+    /// <https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-panorama-api/pan-os-xml-api-request-types/configuration-api/multi-config-request-api>.
+    ///
+    /// # Errors
+    /// A name cannot stand in a path.
+    pub fn print(&self, scope: &str) -> Result<String, NotALiteral> {
+        let open = |verb: &str, node: &Node| -> Result<String, NotALiteral> {
+            Ok(format!("<{verb} xpath=\"{}\"", xml::attribute(&node.xpath(scope)?)))
+        };
+        Ok(match &self.change {
+            Change::Set(node, element) => {
+                format!("{}>{}</set>", open("set", node)?, element.print_children())
+            }
+            Change::Edit(node, element) => format!("{}>{}</edit>", open("edit", node)?, element.print()),
+            Change::Delete(node) => format!("{}/>", open("delete", node)?),
+            Change::Move(rule, place) => {
+                let (place, sibling) = match place {
+                    Place::Top => ("top", None),
+                    Place::Bottom => ("bottom", None),
+                    Place::Before(sibling) => ("before", Some(sibling)),
+                    Place::After(sibling) => ("after", Some(sibling)),
+                };
+                let sibling =
+                    sibling.map(|name| format!(" dst=\"{}\"", xml::attribute(name))).unwrap_or_default();
+                format!("{} where=\"{place}\"{sibling}/>", open("move", &Node::Rule(rule.clone()))?)
+            }
+        })
+    }
+}
+
+/// Most operations of one multi-config request, as the vendor's own Terraform provider sends them:
+/// <https://github.com/PaloAltoNetworks/terraform-provider-panos/blob/main/docs/index.md>.
+pub const BATCH_OPERATIONS: usize = 500;
+/// Most bytes of one request, form encoding included:
+/// <https://docs.paloaltonetworks.com/ngfw/api/getting-started/structure-of-a-pan-os-xml-api-request>.
+pub const BATCH_BYTES: usize = 5_000_000;
+
+/// One multi-config body and the operations in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The operations in their order.
+    pub operations: Vec<Operation>,
+    /// The request's element.
+    pub body: String,
+}
+
+/// Cuts operations into batches, in order. Each batch is atomic on the device.
+///
+/// # Errors
+/// A name cannot stand in a path.
+pub fn batches(operations: &[Operation], vsys: &str) -> Result<Vec<Batch>, NotALiteral> {
+    // Percent-encoding makes three bytes of one at worst.
+    const ROOM: usize = BATCH_BYTES / 3;
+    let scope = scope(vsys)?;
+    let mut batches = Vec::new();
+    let (mut open, mut body) = (Vec::new(), String::new());
+    for operation in operations {
+        let printed = operation.print(&scope)?;
+        if !open.is_empty() && (open.len() >= BATCH_OPERATIONS || body.len() + printed.len() > ROOM) {
+            batches.push(close(&mut open, &mut body));
+        }
+        open.push(operation.clone());
+        body.push_str(&printed);
+    }
+    if !open.is_empty() {
+        batches.push(close(&mut open, &mut body));
+    }
+    Ok(batches)
+}
+
+fn close(open: &mut Vec<Operation>, body: &mut String) -> Batch {
+    Batch {
+        operations: std::mem::take(open),
+        body: format!("<multi-config>{}</multi-config>", std::mem::take(body)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delete(n: usize) -> Operation {
+        let name = format!("sp-{n}");
+        Operation { subject: Subject::Object(name.clone()), change: Change::Delete(Node::Application(name)) }
+    }
+
+    #[test]
+    fn batches_are_cut_by_number_and_size_and_keep_the_order() {
+        let many: Vec<_> = (0..1001).map(delete).collect();
+        let cut = batches(&many, "vsys1").unwrap();
+        assert_eq!(cut.iter().map(|batch| batch.operations.len()).collect::<Vec<_>>(), [500, 500, 1]);
+        assert_eq!(cut.into_iter().flat_map(|batch| batch.operations).collect::<Vec<_>>(), many);
+
+        let big = Element::entry("x").with(Element::leaf("comments", &"a".repeat(900_000)));
+        let big = Operation {
+            subject: Subject::Object("x".into()),
+            change: Change::Set(Node::Tag("x".into()), big),
+        };
+        let cut = batches(&[big.clone(), big.clone(), big], "vsys1").unwrap();
+        assert_eq!(cut.len(), 3);
+        assert!(cut.iter().all(|batch| batch.body.len() * 3 <= BATCH_BYTES));
+    }
+
+    #[test]
+    fn paths_lead_to_the_entry_itself() {
+        let scope = scope("vsys1").unwrap();
+        let node = Node::Member("sp-shop".into(), "application", "sp-web".into());
+        assert_eq!(
+            node.xpath("S").unwrap(),
+            "S/rulebase/security/rules/entry[@name='sp-shop']/application/member[text()='sp-web']"
+        );
+        assert_eq!(
+            delete(1).print(&scope).unwrap(),
+            "<delete xpath=\"/config/devices/entry[@name=&apos;localhost.localdomain&apos;]/vsys/entry[@name=&apos;vsys1&apos;]/application/entry[@name=&apos;sp-1&apos;]\"/>"
+        );
+        assert!(Node::Rule("a'b\"c".into()).xpath("S").is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! The program: watches, one worker for each firewall, the gates, and the health endpoint.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use prometheus_client::registry::Registry;
+use sallyport_process::{
+    clock::Clock,
+    endpoint::Endpoint,
+    kubernetes::{ConnectError, connect},
+    readiness::Readiness,
+    shutdown::{Signals, Stop},
+    tasks::{TaskError, Tasks},
+};
+
+use crate::{
+    args::Args,
+    board::Board,
+    cycle::{Ports, Settings},
+    gates::Gates,
+    kubernetes::Kubernetes,
+    metrics::Metrics,
+    observe::{self, Seen},
+    panos::Panos,
+    worker,
+};
+
+/// Longest wait for the tasks to end after a stop: one call to the API server, not one to a firewall.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the program ended other than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No way to the API server.
+    #[error("no connection to Kubernetes")]
+    Connect(#[source] ConnectError),
+    /// The health address cannot be used.
+    #[error("cannot listen on --health-address")]
+    Listen(#[source] std::io::Error),
+    /// The ready file cannot be written.
+    #[error("cannot write --ready-file {0}")]
+    ReadyFile(PathBuf, #[source] std::io::Error),
+    /// Signals cannot be taken over.
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+    /// A task ended.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// Runs until a signal.
+///
+/// # Errors
+/// The program cannot start, or one of its tasks ended by itself.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    let Args { process, job_poll, resync, ready_file } = args;
+    let signals = Signals::install().map_err(RunError::Signals)?;
+    let client = connect().await.map_err(RunError::Connect)?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
+    let (seen, board) = (Seen::default(), Board::default());
+    let cluster = Kubernetes::new(client.clone(), clock.clone());
+    let mut tasks = Tasks::new(stop.clone());
+
+    let registry = Arc::new(registry);
+    observe::kubernetes::start(&mut tasks, &client, &seen, &readiness, &stop);
+    let endpoint =
+        Endpoint::bind(process.health_address, readiness, registry).await.map_err(RunError::Listen)?;
+    let address = endpoint.address().map_err(RunError::Listen)?;
+    tasks.start("health endpoint", endpoint.serve(stop.clone()));
+
+    let gates = Gates::new(seen.clone(), board.clone(), cluster.clone(), clock.clone(), metrics.clone());
+    tasks.start("gates", worker::gates(gates, seen.clone(), board.watch(), stop.clone()));
+    let ports = Ports { connect: Panos::new, cluster, board, clock, draw: rand::random::<f64>, metrics };
+    let settings = Settings { job_poll, resync };
+    tasks.start("firewalls", worker::firewalls(seen, ports, settings, stop.clone()));
+
+    if let Some(path) = ready_file {
+        let text = serde_json::json!({"health": address.to_string()}).to_string();
+        tokio::fs::write(&path, text).await.map_err(|error| RunError::ReadyFile(path, error))?;
+    }
+    tracing::info!(health = %address, "policy-sync runs");
+    tasks.run(signals, GRACE).await.map_err(RunError::Task)
+}

@@ -1,0 +1,144 @@
+//! The tasks that drive the flows: one worker for each Firewall object, and one for the gates.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use sallyport_process::{clock::Clock, shutdown::Stop, tasks::TaskResult};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    cluster::Cluster,
+    cycle::{Cycle, Ports, Settings},
+    firewall::Firewall,
+    gates::Gates,
+    observe::Seen,
+};
+
+/// A burst of changes makes one step.
+const SETTLE: Duration = Duration::from_millis(20);
+/// Pause before statuses that the API server did not take are tried again.
+const GATE_RETRY: Duration = Duration::from_secs(1);
+/// Between two passes over all identities, which heal whatever a watch missed.
+const GATE_RESYNC: Duration = Duration::from_secs(60);
+/// A worker looks at the clock this often at least.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// Keeps one worker for each Firewall object until the stop is asked.
+///
+/// # Errors
+/// A worker broke off.
+pub async fn firewalls<F, C>(seen: Seen, ports: Ports<F, C>, settings: Settings, stop: Stop) -> TaskResult
+where
+    F: Firewall + 'static,
+    C: Cluster + Clone + 'static,
+{
+    let mut changed = seen.watch_wanted();
+    let mut workers: JoinSet<()> = JoinSet::new();
+    let mut running: BTreeMap<String, AbortHandle> = BTreeMap::new();
+    loop {
+        if let Some(world) = seen.world() {
+            running.retain(|name, worker| {
+                let stays = world.firewalls.contains_key(name);
+                if !stays {
+                    worker.abort();
+                    ports.board.take_down(name);
+                }
+                stays
+            });
+            for name in world
+                .firewalls
+                .keys()
+                .filter(|name| !running.contains_key(*name))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
+                let cycle = Cycle::new(&name, ports.clone(), settings);
+                let work = drive(cycle, seen.clone(), ports.clock.clone(), stop.clone());
+                running.insert(name, workers.spawn(work));
+            }
+        }
+        tokio::select! {
+            () = stop.wait() => break,
+            ended = workers.join_next(), if !workers.is_empty() => match ended {
+                Some(Err(error)) if !error.is_cancelled() => return Err(error.into()),
+                Some(Ok(()) | Err(_)) | None => {}
+            },
+            _ = changed.changed() => {}
+        }
+    }
+    while workers.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Drives one cycle: steps when something changed or its time has come.
+async fn drive<F: Firewall, C: Cluster>(mut cycle: Cycle<F, C>, seen: Seen, clock: Clock, stop: Stop) {
+    let mut changed = seen.watch_wanted();
+    while !stop.asked() {
+        changed.mark_unchanged();
+        let step = async {
+            match seen.world() {
+                Some(world) => cycle.step(&world).await,
+                None => Timestamp::MAX,
+            }
+        };
+        // A step that is cut off is a crash like any other: the next one finds what it did.
+        let wake = tokio::select! {
+            () = stop.wait() => return,
+            wake = step => wake,
+        };
+        let until =
+            Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default().min(LONGEST_SLEEP);
+        if until.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = stop.wait() => return,
+            () = tokio::time::sleep(until) => {}
+            () = burst(&mut changed) => {}
+        }
+    }
+}
+
+async fn burst(changed: &mut watch::Receiver<u64>) {
+    if changed.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(SETTLE).await;
+}
+
+/// Drives the gates: what was touched at once, everything when a firewall posts or a minute has passed.
+///
+/// # Errors
+/// None; the type is that of every task.
+pub async fn gates<C: Cluster>(
+    mut gates: Gates<C>,
+    seen: Seen,
+    mut posted: watch::Receiver<u64>,
+    stop: Stop,
+) -> TaskResult {
+    let mut touched = seen.watch_gates();
+    let mut again = std::collections::BTreeSet::new();
+    let mut all = true;
+    let mut resync = tokio::time::interval(GATE_RESYNC);
+    loop {
+        touched.mark_unchanged();
+        if seen.gates_ready() {
+            let mut keys = seen.take_touched();
+            keys.append(&mut again);
+            if std::mem::take(&mut all) {
+                keys.extend(seen.all_identities());
+            }
+            again = gates.judge(keys).await;
+        }
+        tokio::select! {
+            () = stop.wait() => return Ok(()),
+            _ = touched.changed() => {}
+            _ = posted.changed() => all = true,
+            _ = resync.tick() => all = true,
+            () = tokio::time::sleep(GATE_RETRY), if !again.is_empty() => {}
+        }
+    }
+}

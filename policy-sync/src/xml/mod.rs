@@ -1,0 +1,9 @@
+//! XML and XPath as PAN-OS speaks them: a small tree read under limits, and the escaping of what we send.
+
+mod escape;
+mod parse;
+mod tree;
+
+pub use escape::{NotALiteral, attribute, literal, text};
+pub use parse::{DEPTH_LIMIT, NODE_LIMIT, ParseError, parse};
+pub use tree::Element;

@@ -1,0 +1,231 @@
+//! A cluster in memory and a simulated firewall, with the real flow between them.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub(crate) mod objects;
+pub(crate) mod twin;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use panos_sim::{Accounts, Options, Running, Simulator};
+use prometheus_client::registry::Registry;
+use sallyport_contract::{DnsName, Reason, object::Firewall};
+use sallyport_policy_sync::{
+    board::Board,
+    cycle::{Cycle, Ports, Settings},
+    metrics::Metrics,
+    observe::Change,
+    panos::Panos,
+    world::{Login, Proof},
+};
+use sallyport_process::clock::Clock;
+use serde_json::{Value, json};
+pub(crate) use twin::Twin;
+use zeroize::Zeroizing;
+
+pub(crate) const USER: &str = "sallyport";
+pub(crate) const PASSWORD: &str = "correct horse";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A cluster, a firewall, and the cycle between them.
+pub(crate) struct Ground {
+    pub(crate) sim: Running,
+    pub(crate) twin: Twin,
+    pub(crate) board: Board,
+    pub(crate) cycle: Cycle<Panos, Twin>,
+}
+
+/// Options of a device that commits fast, with our administrator and a colleague.
+pub(crate) fn options() -> Options {
+    let accounts =
+        [(USER, PASSWORD), ("admin", "admin")].map(|(user, word)| (user.to_owned(), word.to_owned()));
+    Options {
+        accounts: Accounts::new(accounts),
+        commit_time: Duration::from_millis(50),
+        ..Options::default()
+    }
+}
+
+impl Ground {
+    /// A ground with one firewall `edge`, one policy `shop`, and nothing wanted.
+    pub(crate) async fn new() -> Self {
+        Self::with(options(), |_| ()).await
+    }
+
+    /// The same with other options, and the Firewall's spec changed.
+    pub(crate) async fn with(options: Options, change: impl FnOnce(&mut Value)) -> Self {
+        let sim = Simulator::start(options).await.unwrap();
+        let mut spec = objects::firewall_spec(&sim);
+        change(&mut spec);
+        let twin = Twin::default();
+        twin.put_firewall("edge", spec);
+        twin.put_policy("shop", objects::policy_spec("shop"));
+        twin.login("edge", USER, PASSWORD, "1");
+        twin.complete();
+        Self::around(sim, twin)
+    }
+
+    fn around(sim: Running, twin: Twin) -> Self {
+        let board = Board::default();
+        let ports = Ports {
+            connect: Panos::new,
+            cluster: twin.clone(),
+            board: board.clone(),
+            clock: Clock::system(),
+            draw: || 0.0,
+            metrics: Metrics::new(&mut Registry::default()),
+        };
+        let settings =
+            Settings { job_poll: SignedDuration::from_millis(20), resync: SignedDuration::from_secs(1) };
+        let cycle = Cycle::new("edge", ports, settings);
+        Self { sim, twin, board, cycle }
+    }
+
+    /// The program ends without a word and another begins: all that is left is in the objects.
+    pub(crate) fn restart(self) -> Self {
+        Self::around(self.sim, self.twin)
+    }
+
+    /// One step; hands back when the next is due.
+    pub(crate) async fn step(&mut self) -> Timestamp {
+        self.cycle.step(&self.twin.world()).await
+    }
+
+    /// Steps until the condition holds.
+    pub(crate) async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while !holds(self) {
+            assert!(tokio::time::Instant::now() < deadline, "{what}: not reached; {}", self.twin.describe());
+            let wake = self.step().await;
+            let now = Clock::system().now();
+            let wait = Duration::try_from(wake.duration_since(now)).unwrap_or_default();
+            tokio::time::sleep(wait.min(Duration::from_millis(50))).await;
+        }
+    }
+
+    /// Steps until every one of these names is enforced.
+    pub(crate) async fn until_enforced(&mut self, names: &[&str]) {
+        let names: Vec<DnsName> = names.iter().map(|name| name.parse().unwrap()).collect();
+        self.until("enforced", |ground| {
+            names.iter().all(|name| ground.reason(name) == Some(Reason::Enforced))
+        })
+        .await;
+    }
+
+    /// Steps until a name stands so; hands back the words.
+    pub(crate) async fn until_reason(&mut self, name: &str, reason: Reason) -> String {
+        let name: DnsName = name.parse().unwrap();
+        self.until(reason.code(), |ground| ground.reason(&name) == Some(reason)).await;
+        self.state(&name).unwrap().1
+    }
+
+    /// How a name stands.
+    pub(crate) fn reason(&self, name: &DnsName) -> Option<Reason> {
+        self.state(name).map(|(reason, _)| reason)
+    }
+
+    fn state(&self, name: &DnsName) -> Option<(Reason, String)> {
+        let standing = self.board.standing("edge")?;
+        standing.names.get(name).map(|state| (state.reason, state.words.clone()))
+    }
+
+    /// How many requests of this kind came.
+    pub(crate) fn count(&self, kind: &str, action: &str) -> usize {
+        self.sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()
+    }
+
+    /// The Firewall object.
+    pub(crate) fn firewall(&self) -> Arc<Firewall> {
+        Arc::clone(&self.twin.world().firewalls["edge"])
+    }
+
+    /// The reason of one of the Firewall's conditions.
+    pub(crate) fn condition(&self, kind: &str) -> (String, String) {
+        let firewall = self.firewall();
+        let conditions = &firewall.status.as_ref().unwrap().conditions;
+        let condition = conditions.iter().find(|condition| condition.kind == kind).unwrap();
+        (condition.reason.clone(), condition.message.clone())
+    }
+}
+
+/// A login as a Secret gives it.
+pub(crate) fn login(user: &str, password: &str, version: &str) -> Login {
+    Login {
+        user: user.into(),
+        proof: Proof::Password(Zeroizing::new(password.into())),
+        version: version.into(),
+    }
+}
+
+/// The object with this name made from a spec.
+pub(crate) fn object(kind: &str, namespace: Option<&str>, name: &str, spec: Value, version: u64) -> Value {
+    json!({
+        "apiVersion": "sallyport.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": format!("uid-{name}"),
+            "resourceVersion": version.to_string(),
+            "generation": version,
+            "creationTimestamp": "2026-11-21T09:00:00Z",
+        },
+        "spec": spec,
+    })
+}
+
+/// A step of a watch that shows an object.
+pub(crate) fn applied<K, V>(key: K, value: V) -> Change<K, V> {
+    Change::Applied(key, value)
+}
+
+/// A fault that strikes until faults are cleared.
+pub(crate) fn always(place: panos_sim::Where, action: panos_sim::Action) -> panos_sim::Fault {
+    panos_sim::Fault { place, action, times: panos_sim::Times::Forever, matching: None }
+}
+
+/// A fault that strikes once.
+pub(crate) fn once(place: panos_sim::Where, action: panos_sim::Action) -> panos_sim::Fault {
+    panos_sim::Fault { place, action, times: panos_sim::Times::Count(1), matching: None }
+}
+
+/// Path of the virtual system.
+pub(crate) const VSYS: &str =
+    "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']";
+
+/// Another administrator at the device, with a client that is not ours.
+pub(crate) struct Colleague {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Colleague {
+    pub(crate) async fn new(sim: &Running) -> Self {
+        let ca = reqwest::Certificate::from_pem(sim.ca_pem.as_bytes()).unwrap();
+        let http = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
+        Self { http, url: format!("https://{}/api/", sim.api_addr) }
+    }
+
+    pub(crate) async fn send(&self, parameters: &[(&str, &str)]) -> String {
+        let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        assert!(text.contains("status=\"success\""), "{parameters:?} {text}");
+        text
+    }
+
+    pub(crate) async fn config(&self, action: &str, xpath: &str, element: &str) {
+        self.send(&[("type", "config"), ("action", action), ("xpath", xpath), ("element", element)]).await;
+    }
+
+    /// A full commit, waited for.
+    pub(crate) async fn commit(&self) {
+        let reply = self.send(&[("type", "commit"), ("cmd", "<commit/>")]).await;
+        let Some(id) = reply.split("<job>").nth(1).and_then(|rest| rest.split('<').next()) else { return };
+        let ask = format!("<show><jobs><id>{id}</id></jobs></show>");
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while !self.send(&[("type", "op"), ("cmd", &ask)]).await.contains("<status>FIN</status>") {
+            assert!(tokio::time::Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

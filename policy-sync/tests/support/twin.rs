@@ -1,0 +1,284 @@
+//! The cluster in memory: what the flow stores shows in what it sees, as by an API server with fast watches.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use sallyport_contract::{
+    DnsName,
+    identity::claim_of,
+    object::{
+        ClaimedFirewall, Firewall, FirewallStatus, IdentityPolicy, NameClaim, WorkloadIdentity,
+        WorkloadIdentityStatus,
+    },
+};
+use sallyport_policy_sync::{
+    cluster::{Cluster, ClusterError, Note},
+    gate::{Carrier, Gate},
+    observe::{Change, Concerns, Seen},
+    world::{Key, World},
+};
+use serde_json::Value;
+
+use super::{applied, login, object, objects};
+
+/// The cluster. Clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Twin {
+    pub(crate) seen: Seen,
+    version: Arc<AtomicU64>,
+    /// Everything that was stored, in order.
+    pub(crate) stored: Arc<Mutex<Vec<String>>>,
+    pub(crate) notes: Arc<Mutex<Vec<Note>>>,
+    pub(crate) down: Arc<AtomicBool>,
+}
+
+fn all() -> Concerns {
+    Concerns { wanted: true, ..Concerns::default() }
+}
+
+fn gate_of(key: &Key) -> Concerns {
+    Concerns { wanted: true, identities: [key.clone()].into() }
+}
+
+impl Twin {
+    fn next(&self) -> u64 {
+        self.version.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn world(&self) -> World {
+        self.seen.world().unwrap()
+    }
+
+    /// Every first list is in.
+    pub(crate) fn complete(&self) {
+        macro_rules! complete {
+            ($tables:ident: $($table:ident),+) => {
+                $(
+                    let current: Vec<_> = $tables.$table.keys().cloned().collect();
+                    $tables.$table.apply(Change::Restarted);
+                    for key in current {
+                        $tables.$table.apply(Change::ListedUnreadable(key));
+                    }
+                    $tables.$table.apply(Change::Complete);
+                )+
+            };
+        }
+        self.seen.update(|tables| {
+            complete!(tables: firewalls, identities, claims, policies, namespaces, logins, pods);
+            all()
+        });
+    }
+
+    pub(crate) fn put_firewall(&self, name: &str, spec: Value) {
+        let mut value = object("Firewall", None, name, spec, self.next());
+        let before = self.seen.world().and_then(|world| world.firewalls.get(name).cloned());
+        value["status"] =
+            before.and_then(|before| serde_json::to_value(&before.status).ok()).unwrap_or_default();
+        let firewall: Firewall = serde_json::from_value(value).unwrap();
+        self.seen.update(|tables| {
+            tables.firewalls.apply(applied(name.to_owned(), firewall));
+            all()
+        });
+    }
+
+    /// Changes the spec of the one firewall.
+    pub(crate) fn change_firewall(&self, change: impl FnOnce(&mut Value)) {
+        let mut spec = serde_json::to_value(&self.world().firewalls["edge"].spec).unwrap();
+        change(&mut spec);
+        self.put_firewall("edge", spec);
+    }
+
+    pub(crate) fn put_policy(&self, name: &str, spec: Value) {
+        let policy: IdentityPolicy =
+            serde_json::from_value(object("IdentityPolicy", None, name, spec, self.next())).unwrap();
+        self.seen.update(|tables| {
+            tables.policies.apply(applied(name.to_owned(), policy));
+            all()
+        });
+    }
+
+    pub(crate) fn login(&self, secret: &str, user: &str, password: &str, version: &str) {
+        self.seen.update(|tables| {
+            tables.logins.apply(applied(secret.to_owned(), login(user, password, version)));
+            all()
+        });
+    }
+
+    /// An identity of namespace `shop` with its claims.
+    pub(crate) fn want(&self, identity: &str, names: &[&str], action: &str) {
+        self.claim("shop", names);
+        let spec = objects::identity_spec(names, action);
+        self.put_identity(identity, spec);
+    }
+
+    pub(crate) fn put_identity(&self, name: &str, spec: Value) {
+        let value = object("WorkloadIdentity", Some("shop"), name, spec, self.next());
+        let identity: WorkloadIdentity = serde_json::from_value(value).unwrap();
+        let key = Key::new("shop", name);
+        self.seen.update(|tables| {
+            tables.identities.apply(applied(key.clone(), identity));
+            gate_of(&key)
+        });
+    }
+
+    /// cert-agent says that the certificate is there.
+    pub(crate) fn issue(&self, identity: &str) {
+        let key = Key::new("shop", identity);
+        let mut object = (*self.world().identities[&key]).clone();
+        let condition = serde_json::json!({
+            "type": "CertificateIssued", "status": "True", "reason": "Issued", "message": "",
+            "lastTransitionTime": "2026-11-21T09:00:00Z",
+        });
+        let mut status = object.status.unwrap_or_default();
+        status.conditions.retain(|condition| condition.kind != "CertificateIssued");
+        status.conditions.push(serde_json::from_value(condition).unwrap());
+        object.status = Some(status);
+        self.show_identity(&key, object);
+    }
+
+    fn show_identity(&self, key: &Key, mut object: WorkloadIdentity) {
+        object.metadata.resource_version = Some(self.next().to_string());
+        self.seen.update(|tables| {
+            tables.identities.apply(applied(key.clone(), object));
+            gate_of(key)
+        });
+    }
+
+    pub(crate) fn unwant(&self, identity: &str) {
+        let key = Key::new("shop", identity);
+        self.seen.update(|tables| {
+            tables.identities.apply(Change::Gone(key.clone()));
+            gate_of(&key)
+        });
+    }
+
+    pub(crate) fn claim(&self, namespace: &str, names: &[&str]) {
+        for name in names {
+            let id = claim_of(&name.parse::<DnsName>().unwrap());
+            if self.seen.world().is_some_and(|world| world.claims.contains_key(&id)) {
+                continue;
+            }
+            let spec = serde_json::json!({"dnsName": name, "namespace": namespace});
+            let claim: NameClaim =
+                serde_json::from_value(object("NameClaim", None, &id, spec, self.next())).unwrap();
+            self.seen.update(|tables| {
+                tables.claims.apply(applied(id, claim));
+                all()
+            });
+        }
+    }
+
+    /// What the claim of a name remembers of the firewall.
+    pub(crate) fn entry(&self, name: &str) -> Option<ClaimedFirewall> {
+        let world = self.world();
+        let claim = world.claims.get(&claim_of(&name.parse::<DnsName>().unwrap()))?;
+        claim.status.as_ref()?.firewalls.first().cloned()
+    }
+
+    pub(crate) fn put_pod(&self, identity: &str, name: &str, carrier: Carrier) {
+        let key = Key::new("shop", identity);
+        self.seen.update(|tables| {
+            tables.pods.apply(applied((key.clone(), name.to_owned()), carrier));
+            gate_of(&key)
+        });
+    }
+
+    pub(crate) fn gate(&self, identity: &str, pod: &str) -> Option<Gate> {
+        let (_, pods) = self.seen.identity(&Key::new("shop", identity));
+        pods.into_iter().find(|(name, _)| name == pod)?.1.gate.clone()
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let world = self.world();
+        let statuses: Vec<_> = world.firewalls.values().map(|firewall| &firewall.status).collect();
+        serde_json::to_string_pretty(&statuses).unwrap()
+    }
+
+    /// How many writes there were.
+    pub(crate) fn writes(&self) -> usize {
+        self.stored.lock().unwrap().len()
+    }
+
+    fn note(&self, what: String) -> Result<(), ClusterError> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(ClusterError { what, gone: false, source: "the API server is away".into() });
+        }
+        self.stored.lock().unwrap().push(what);
+        Ok(())
+    }
+}
+
+impl Cluster for Twin {
+    async fn store_claim(
+        &self,
+        claim: &str,
+        firewall: &str,
+        entry: Option<&ClaimedFirewall>,
+    ) -> Result<(), ClusterError> {
+        self.note(format!("claim {claim} {firewall} {}", entry.is_some()))?;
+        let version = self.next();
+        self.seen.update(|tables| {
+            if let Some(object) = tables.claims.get(&claim.to_owned()) {
+                let mut object = (*object).clone();
+                object.metadata.resource_version = Some(version.to_string());
+                let mut status = object.status.take().unwrap_or_default();
+                status.firewalls.retain(|entry| entry.firewall != firewall);
+                status.firewalls.extend(entry.cloned());
+                object.status = Some(status);
+                tables.claims.apply(applied(claim.to_owned(), object));
+            }
+            Concerns::default()
+        });
+        Ok(())
+    }
+
+    async fn store_firewall(&self, name: &str, status: &FirewallStatus) -> Result<(), ClusterError> {
+        self.note(format!("firewall {name} job {:?}", status.job.as_ref().map(|job| &job.id)))?;
+        let version = self.next();
+        self.seen.update(|tables| {
+            if let Some(object) = tables.firewalls.get(&name.to_owned()) {
+                let mut object = (*object).clone();
+                object.metadata.resource_version = Some(version.to_string());
+                object.status = Some(status.clone());
+                tables.firewalls.apply(applied(name.to_owned(), object));
+            }
+            Concerns::default()
+        });
+        Ok(())
+    }
+
+    async fn store_identity(&self, key: &Key, status: &WorkloadIdentityStatus) -> Result<(), ClusterError> {
+        self.note(format!("identity {key}"))?;
+        if let (Some(object), _) = self.seen.identity(key) {
+            let mut object = (*object).clone();
+            let mut merged = object.status.take().unwrap_or_default();
+            merged.conditions.retain(|c| status.conditions.iter().all(|ours| ours.kind != c.kind));
+            merged.conditions.extend(status.conditions.clone());
+            merged.firewall.clone_from(&status.firewall);
+            merged.pods.clone_from(&status.pods);
+            object.status = Some(merged);
+            self.show_identity(key, object);
+        }
+        Ok(())
+    }
+
+    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate) -> Result<(), ClusterError> {
+        self.note(format!("gate {pod} {} {}", gate.open, gate.reason))?;
+        self.seen.update(|tables| {
+            let found = tables.pods.keys().find(|(_, name)| *name == pod.name).cloned();
+            let Some(key) = found else { return Concerns::default() };
+            let mut carrier = tables.pods.get(&key).map(|carrier| (*carrier).clone()).unwrap();
+            assert_eq!(carrier.uid, uid);
+            carrier.gate = Some(gate.clone());
+            tables.pods.apply(applied(key.clone(), carrier));
+            Concerns { wanted: false, identities: [key.0].into() }
+        });
+        Ok(())
+    }
+
+    async fn tell(&self, note: &Note) {
+        self.notes.lock().unwrap().push(note.clone());
+    }
+}

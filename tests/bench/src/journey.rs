@@ -1,0 +1,136 @@
+//! The journey: how long until Ready, and which part took it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
+use ground::{
+    Ground, Team,
+    team::{Authority, TeamOptions},
+    wait,
+};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    runtime::{WatchStreamExt as _, watcher},
+};
+use sallyport_contract::keys;
+use serde_json::json;
+
+use crate::report::{Report, line, quantile};
+
+const COMMIT: Duration = Duration::from_secs(10);
+const WARM_PODS: u32 = 21;
+
+/// A first pod of a new identity, then further pods of the proven one.
+pub(crate) async fn cold_and_warm(report: &mut Report, ground: &Ground) -> Result<()> {
+    line(&format!("the journey at a commit time of {} s", COMMIT.as_secs()));
+    let options = TeamOptions { authority: Authority::Aws, commit_time: COMMIT, ..TeamOptions::default() };
+    let team = Team::start(ground, "bench", options).await?;
+    settled(ground).await?;
+    cold(report, ground, &team).await?;
+    warm(report, ground).await
+}
+
+async fn settled(ground: &Ground) -> Result<()> {
+    wait::until("the firewall to have been read", wait::GENEROUS, || async {
+        let object = ground.cluster.kubectl.get(&["fw", "bench"]).await?;
+        let synced = ground::team::condition(&object, "InSync").context("no condition")?;
+        ensure!(synced["status"] == "True", "{synced}");
+        Ok(())
+    })
+    .await
+}
+
+async fn cold(report: &mut Report, ground: &Ground, team: &Team<'_>) -> Result<()> {
+    let deployment = team.deployment("web", 1, &json!({}));
+    let name = team.dns_name("web");
+    let start = Instant::now();
+    ground.cluster.kubectl.apply(&deployment.to_string()).await?;
+    report.note("journey.admit_s", start.elapsed().as_secs_f64());
+    let marks = tokio::try_join!(
+        certificate(ground, team, &name, start),
+        written(team, start),
+        running(team, start),
+        async {
+            team.ready("web", 1).await?;
+            Ok(start.elapsed().as_secs_f64())
+        }
+    )?;
+    let (certificate, pushed, committed, ready) = marks;
+    report.note("journey.certificate_s", certificate);
+    report.note("journey.push_s", pushed);
+    report.note("journey.commit_s", committed - pushed);
+    report.note("journey.gate_s", ready - committed);
+    report.note("journey.cold_s", ready);
+    report.note("journey.above_commit_s", ready - COMMIT.as_secs_f64());
+    Ok(())
+}
+
+async fn certificate(ground: &Ground, team: &Team<'_>, name: &str, start: Instant) -> Result<f64> {
+    let identity = team.identity(name).await?;
+    let secret = format!("{}-tls", identity["metadata"]["name"].as_str().context("no name")?);
+    wait::until("the Secret", wait::GENEROUS, || async {
+        ground.cluster.kubectl.get(&["secret", &secret, "-n", "bench"]).await
+    })
+    .await?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+async fn written(team: &Team<'_>, start: Instant) -> Result<f64> {
+    wait::until("the candidate configuration", wait::GENEROUS, || async {
+        ensure!(team.firewall.candidate().await?.contains("sp-web-"), "not yet");
+        Ok(())
+    })
+    .await?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+async fn running(team: &Team<'_>, start: Instant) -> Result<f64> {
+    wait::until("the running configuration", wait::GENEROUS, || async {
+        ensure!(team.firewall.running().await?.contains("sp-web-"), "not yet");
+        Ok(())
+    })
+    .await?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// From the moment in which the watch shows a pod to the moment in which it shows its gate open.
+async fn warm(report: &mut Report, ground: &Ground) -> Result<()> {
+    let pods: Api<Pod> = Api::namespaced(ground.cluster.client.clone(), "bench");
+    let mut events = watcher(pods, watcher::Config::default().labels("app=web")).applied_objects().boxed();
+    let replicas = format!("--replicas={WARM_PODS}");
+    ground.cluster.kubectl.run(&["scale", "deployment/web", &replicas, "-n", "bench"]).await?;
+    let mut created = std::collections::HashMap::new();
+    let mut opened = std::collections::HashMap::new();
+    let all = async {
+        while let Some(pod) = events.try_next().await? {
+            let uid = pod.metadata.uid.clone().unwrap_or_default();
+            let now = Instant::now();
+            let first = *created.entry(uid.clone()).or_insert(now);
+            if open(&pod) {
+                opened.entry(uid).or_insert(now - first);
+            }
+            if opened.len() >= WARM_PODS as usize {
+                break;
+            }
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(wait::GENEROUS, all).await.context("the gates did not open")??;
+    // The first pod's gate was open before: it took no time and does not count.
+    let mut times: Vec<f64> =
+        opened.values().filter(|time| !time.is_zero()).map(|time| time.as_secs_f64() * 1000.0).collect();
+    times.sort_by(f64::total_cmp);
+    report.note("journey.warm_ms", quantile(&times, 0.5));
+    report.note("journey.warm_p95_ms", quantile(&times, 0.95));
+    Ok(())
+}
+
+fn open(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == keys::GATE && condition.status == "True")
+}

@@ -1,1 +1,0 @@
-//! make bench: measures admission and the journey, writes target/bench/report.json.

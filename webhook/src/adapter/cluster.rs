@@ -1,0 +1,210 @@
+//! Watches that keep the caches up to date, and reads for when they are behind.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Resource,
+    api::ListParams,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event},
+    },
+};
+use sallyport_contract::{object::IdentityPolicy, policy::PolicyBook};
+use sallyport_process::{
+    clock::Clock, kubernetes, readiness::Handle, report, shutdown::Stop, tasks::TaskResult,
+};
+
+use super::{fresh::FreshReads, mirror::Mirror};
+use crate::{
+    facts::{Facts, Labels, ReadError, Snapshot},
+    metrics::{Cache, Metrics},
+};
+
+/// How long a read may take. Two must fit into the five seconds that the API server waits for us.
+const READ_DEADLINE: Duration = Duration::from_secs(2);
+/// A watch that broke off and goes on says nothing until something changes; one that cannot go on fails
+/// again within half a minute. After this time without a failure it stands.
+const QUIET: Duration = Duration::from_secs(90);
+/// How many reads run at once, whatever arrives.
+const READS_AT_ONCE: usize = 4;
+
+type NamespaceRead = Result<Option<Arc<Labels>>, ReadError>;
+type PoliciesRead = Result<Arc<PolicyBook>, ReadError>;
+
+/// The caches and the API server behind them.
+pub struct Cluster {
+    client: Client,
+    clock: Clock,
+    metrics: Metrics,
+    snapshot: RwLock<Snapshot>,
+    namespaces: FreshReads<String, NamespaceRead>,
+    policies: FreshReads<(), PoliciesRead>,
+}
+
+impl Cluster {
+    /// Empty caches.
+    #[must_use]
+    pub fn new(client: Client, clock: Clock, metrics: Metrics) -> Self {
+        Self {
+            client,
+            clock,
+            metrics,
+            snapshot: RwLock::default(),
+            namespaces: FreshReads::new(READS_AT_ONCE),
+            policies: FreshReads::new(READS_AT_ONCE),
+        }
+    }
+
+    /// Keeps the labels of all namespaces until the stop. Only metadata is asked for.
+    ///
+    /// # Errors
+    /// The watch ended, which it never does by itself.
+    pub async fn watch_namespaces(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
+        let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
+        let events = kube::runtime::watcher(api, watcher::Config::default()).default_backoff();
+        self.watch(Cache::Namespaces, events, ready, stop, |namespaces| {
+            let namespaces = namespaces.iter().map(|(name, object)| {
+                (name.clone(), Arc::new(object.metadata.labels.clone().unwrap_or_default()))
+            });
+            let namespaces = Arc::new(namespaces.collect());
+            self.snapshot.write().unwrap_or_else(PoisonError::into_inner).namespaces = namespaces;
+        })
+        .await
+    }
+
+    /// Keeps all policies until the stop. One that cannot be read holds nothing and is reported.
+    ///
+    /// # Errors
+    /// The watch ended, which it never does by itself.
+    pub async fn watch_policies(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
+        let api: Api<DeserializeGuard<IdentityPolicy>> = Api::all(self.client.clone());
+        let events = kube::runtime::watcher(api, watcher::Config::default()).default_backoff();
+        self.watch(Cache::Policies, events, ready, stop, |policies| {
+            let policies = self.book(policies.values());
+            self.snapshot.write().unwrap_or_else(PoisonError::into_inner).policies = policies;
+        })
+        .await
+    }
+
+    fn book<'a>(
+        &self,
+        policies: impl Iterator<Item = &'a DeserializeGuard<IdentityPolicy>>,
+    ) -> Arc<PolicyBook> {
+        let (mut readable, mut unreadable) = (Vec::new(), 0_usize);
+        for policy in policies {
+            match &policy.0 {
+                Ok(policy) => readable.push(policy),
+                Err(error) => {
+                    unreadable += 1;
+                    let name = error.metadata.name.as_deref().unwrap_or_default();
+                    tracing::error!(
+                        policy = name,
+                        error = error.error,
+                        "policy cannot be read and holds nothing"
+                    );
+                }
+            }
+        }
+        self.metrics.unreadable_policies(unreadable);
+        Arc::new(PolicyBook::new(readable))
+    }
+
+    /// Follows one watch; what it knows is published whenever it is whole.
+    async fn watch<K: Resource<DynamicType = ()>>(
+        &self,
+        cache: Cache,
+        events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+        ready: Handle,
+        stop: Stop,
+        publish: impl Fn(&HashMap<String, K>),
+    ) -> TaskResult {
+        let mut events = std::pin::pin!(events);
+        let mut mirror = Mirror::default();
+        let mut ready = Some(ready);
+        let mut behind = true;
+        self.metrics.cache_behind(cache, Some(self.clock.now()));
+        loop {
+            let event = tokio::select! {
+                () = stop.wait() => return Ok(()),
+                event = events.next() => event.ok_or("the watch ended")?,
+                () = tokio::time::sleep(QUIET), if behind && ready.is_none() => {
+                    behind = false;
+                    self.metrics.cache_behind(cache, None);
+                    continue;
+                }
+            };
+            match event {
+                Ok(event) => {
+                    let Some(objects) = mirror.take(event) else { continue };
+                    publish(objects);
+                    behind = false;
+                    self.metrics.cache_behind(cache, None);
+                    if let Some(ready) = ready.take() {
+                        tracing::info!(cache = cache.as_str(), objects = objects.len(), "listed");
+                        ready.done();
+                    }
+                }
+                Err(error) => {
+                    let (cache_name, error) = (cache.as_str(), report::chain(&error));
+                    tracing::warn!(cache = cache_name, error, "watch broke off; it is tried again");
+                    if !std::mem::replace(&mut behind, true) {
+                        self.metrics.cache_behind(cache, Some(self.clock.now()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn current(&self) -> Snapshot {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a read, but not for ever, and counts it.
+    async fn answer<V>(
+        &self,
+        cache: Cache,
+        read: impl Future<Output = Result<V, ReadError>>,
+    ) -> Result<V, ReadError> {
+        let answer = tokio::time::timeout(READ_DEADLINE, read).await.unwrap_or(Err(ReadError::Late));
+        self.metrics.read(cache, answer.is_ok());
+        answer
+    }
+}
+
+impl Facts for Cluster {
+    fn snapshot(&self) -> Snapshot {
+        self.current()
+    }
+
+    fn read_namespace(&self, namespace: &str) -> BoxFuture<'_, NamespaceRead> {
+        let (api, name) =
+            (Api::<PartialObjectMeta<Namespace>>::all(self.client.clone()), namespace.to_owned());
+        let read = self.namespaces.read(namespace.to_owned(), || async move {
+            match api.get(&name).await {
+                Ok(found) => Ok(Some(Arc::new(found.metadata.labels.unwrap_or_default()))),
+                Err(error) if kubernetes::is_not_found(&error) => Ok(None),
+                Err(error) => Err(ReadError::Failed(report::chain(&error))),
+            }
+        });
+        self.answer(Cache::Namespaces, read).boxed()
+    }
+
+    fn read_policies(&self) -> BoxFuture<'_, PoliciesRead> {
+        let api: Api<DeserializeGuard<IdentityPolicy>> = Api::all(self.client.clone());
+        let read = self.policies.read((), || async move {
+            let list = api.list(&ListParams::default()).await;
+            let list = list.map_err(|error| ReadError::Failed(report::chain(&error)))?;
+            let readable: Vec<_> = list.items.into_iter().filter_map(|policy| policy.0.ok()).collect();
+            Ok(Arc::new(PolicyBook::new(&readable)))
+        });
+        self.answer(Cache::Policies, read).boxed()
+    }
+}
