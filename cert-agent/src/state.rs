@@ -252,7 +252,7 @@ impl State {
     #[must_use]
     pub fn read(secret: &Secret) -> Option<Self> {
         let data = secret.data.as_ref()?;
-        let text = |name: &str| Some(String::from_utf8(data.get(name)?.0.clone()).ok()?);
+        let text = |name: &str| String::from_utf8(data.get(name)?.0.clone()).ok();
         let key = |name: &str| PrivateKey::from_pem(text(name)?).ok();
         let wire: Wire = serde_json::from_str(&text(STATE)?).ok()?;
         let attempt = wire.attempt.and_then(|attempt| read_attempt(attempt, key(ATTEMPT_KEY)?));

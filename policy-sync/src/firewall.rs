@@ -15,7 +15,11 @@ pub trait Firewall: Send + Sync {
     /// Writes one batch into the candidate: all of it or nothing.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Commits our administrator's changes. `None`: there was nothing to commit.
-    fn commit(&self, description: &str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+    fn commit(
+        &self,
+        description: &str,
+        extent: Extent,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
     /// How a job stands.
     fn job(&self, id: &str) -> impl Future<Output = Result<JobState, Fault>> + Send;
     /// What the device says about signatures that did not compile.
@@ -31,6 +35,15 @@ pub enum View {
     Candidate,
     /// What is in force.
     Running,
+}
+
+/// What a commit compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What changed.
+    Changes,
+    /// Everything anew, also without a change. Nobody else's changes come along either way.
+    Forced,
 }
 
 /// Who a device is.

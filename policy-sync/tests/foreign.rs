@@ -10,7 +10,7 @@ const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
 
 fn app_id(name: &str) -> String {
-    firewall_names::app_id("prod-eu-1", &name.parse().unwrap())
+    firewall_names::app_id("prod-eu-1", &support::dns(name))
 }
 
 const SIGNATURE: &str = "<category>business-systems</category><subcategory>general-business</subcategory><technology>client-server</technology><risk>1</risk><description>DESCRIPTION</description><parent-app>ssl</parent-app><signature><entry name='s'><and-condition><entry name='a'><or-condition><entry name='o'><operator><pattern-match><pattern>PATTERN</pattern><context>ssl-req-chello-sni</context></pattern-match></operator></entry></or-condition></entry></and-condition></entry></signature>";

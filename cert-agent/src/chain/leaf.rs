@@ -39,7 +39,10 @@ pub(super) fn judge(der: &[u8], expected: &Expected<'_>, now: Timestamp) -> Resu
     if not_after > expected.not_after {
         return Err(Wrong::TooLong { asked: expected.not_after, got: not_after });
     }
-    Ok(Judged { serial: leaf.raw_serial_as_string(), not_before, not_after })
+    // A number whose first bit is set has a zero before it in DER, which is not part of it.
+    let serial = leaf.raw_serial_as_string();
+    let serial = serial.strip_prefix("00:").unwrap_or(&serial).to_owned();
+    Ok(Judged { serial, not_before, not_after })
 }
 
 /// The validity as timestamps.
@@ -77,8 +80,22 @@ fn extensions(leaf: &X509Certificate<'_>, expected: &Expected<'_>) -> Result<(),
             | ParsedExtension::CRLDistributionPoints(_)
             | ParsedExtension::AuthorityInfoAccess(_)
             | ParsedExtension::CertificatePolicies(_) => {}
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not listed is forbidden")]
-            _ => return Err(unexpected()),
+            ParsedExtension::UnsupportedExtension { .. }
+            | ParsedExtension::ParseError { .. }
+            | ParsedExtension::PolicyMappings(_)
+            | ParsedExtension::IssuerAlternativeName(_)
+            | ParsedExtension::NameConstraints(_)
+            | ParsedExtension::PolicyConstraints(_)
+            | ParsedExtension::InhibitAnyPolicy(_)
+            | ParsedExtension::SubjectInfoAccess(_)
+            | ParsedExtension::NSCertType(_)
+            | ParsedExtension::NsCertComment(_)
+            | ParsedExtension::IssuingDistributionPoint(_)
+            | ParsedExtension::CRLNumber(_)
+            | ParsedExtension::ReasonCode(_)
+            | ParsedExtension::InvalidityDate(_)
+            | ParsedExtension::SCT(_)
+            | ParsedExtension::Unparsed => return Err(unexpected()),
         }
     }
     for (there, what) in

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use sallyport_contract::Reason;
 
 use super::{
@@ -50,7 +51,7 @@ impl<C: Cluster> Agent<C> {
         };
         state.generation = generation;
         state.attempt =
-            Some(Attempt { key, request, terms: case.terms.clone(), requested_at: now, ticket: None });
+            Some(Attempt { key, request, terms: case.terms.clone(), requested_at: whole_seconds(now), ticket: None });
         memo.state = Some(state);
         (memo.tries, memo.polls) = (0, 0);
         self.store(memo, case).await?;
@@ -67,7 +68,7 @@ impl<C: Cluster> Agent<C> {
             // Says that it is this agent that asks now: of two only one can store it, and goes on.
             let now = self.clock.now();
             if let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) {
-                attempt.requested_at = now;
+                attempt.requested_at = whole_seconds(now);
             }
             self.store(memo, case).await?;
         }
@@ -174,7 +175,7 @@ impl<C: Cluster> Agent<C> {
             terms: attempt.terms,
             not_before: verified.not_before(),
             not_after: verified.not_after(),
-            received_at: self.clock.now(),
+            received_at: whole_seconds(self.clock.now()),
             ticket: attempt.ticket,
         });
         memo.verified = Some(verified);
@@ -222,11 +223,16 @@ impl<C: Cluster> Agent<C> {
                 case.terms.authority, case.terms.dns_names, case.terms.lifetime
             );
             state.attempt = None;
-            state.refusal = Some(Refused { at: now, count, billed, message, terms });
+            state.refusal = Some(Refused { at: whole_seconds(now), count, billed, message, terms });
         }
         self.store(memo, case).await?;
         Ok(Turn::Go)
     }
+}
+
+/// People read times to the second.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {

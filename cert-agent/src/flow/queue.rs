@@ -52,11 +52,24 @@ struct Inner {
     entries: HashMap<Work, Entry>,
 }
 
+/// Two clocks: a change that makes work due now must not bring forward the look at everything.
 #[derive(Debug, Default)]
 struct Entry {
-    at: Option<Instant>,
+    soon: Option<Instant>,
+    anew: Option<Instant>,
+    queued: Option<Instant>,
     running: bool,
-    anew: bool,
+}
+
+impl Entry {
+    fn add(&mut self, at: Instant, anew: bool) {
+        let slot = if anew { &mut self.anew } else { &mut self.soon };
+        *slot = Some(slot.map_or(at, |known| known.min(at)));
+    }
+
+    fn first(&self) -> Option<Instant> {
+        self.soon.into_iter().chain(self.anew).min()
+    }
 }
 
 impl Queue {
@@ -83,17 +96,18 @@ impl Queue {
         }
         let (_, work) = inner.due.pop_first().ok_or(None)?;
         let entry = inner.entries.entry(work.clone()).or_default();
-        entry.at = None;
-        entry.running = true;
-        Ok((work, std::mem::take(&mut entry.anew)))
+        (entry.queued, entry.soon, entry.running) = (None, None, true);
+        let anew = entry.anew.take_if(|at| *at <= now).is_some();
+        Ok((work, anew))
     }
 
     /// The work has run; `again` is when it wants to run next.
     pub fn done(&self, work: &Work, again: Option<(Instant, bool)>) {
         let mut inner = self.lock();
-        let entry = inner.entries.remove(work);
-        let changed = entry.and_then(|entry| entry.at.map(|at| (at, entry.anew)));
-        for (at, anew) in changed.into_iter().chain(again) {
+        let entry = inner.entries.remove(work).unwrap_or_default();
+        let soon = entry.soon.map(|at| (at, false));
+        let anew = entry.anew.map(|at| (at, true));
+        for (at, anew) in soon.into_iter().chain(anew).chain(again) {
             inner.add(work.clone(), at, anew);
         }
         drop(inner);
@@ -121,18 +135,16 @@ impl Queue {
 impl Inner {
     fn add(&mut self, work: Work, at: Instant, anew: bool) {
         let entry = self.entries.entry(work.clone()).or_default();
-        let earlier = entry.at.is_none_or(|known| at < known);
-        // A later wish to look at everything again must not be lost in an earlier one that would not.
-        entry.anew |= anew;
-        if !earlier {
+        entry.add(at, anew);
+        let first = entry.first();
+        if entry.running || entry.queued == first {
             return;
         }
-        if let Some(known) = entry.at.replace(at) {
-            self.due.remove(&(known, work.clone()));
+        let before = std::mem::replace(&mut entry.queued, first);
+        if let Some(before) = before {
+            self.due.remove(&(before, work.clone()));
         }
-        if !entry.running {
-            self.due.insert((at, work));
-        }
+        self.due.extend(first.map(|first| (first, work)));
     }
 }
 
@@ -149,14 +161,18 @@ mod tests {
         let later = now + Duration::from_secs(1);
         queue.add(work(), later, true);
         queue.add(work(), now, false);
-        assert_eq!(queue.take(now), Ok((work(), true)), "the earlier time, and the wish of both");
+        assert_eq!(
+            queue.take(now),
+            Ok((work(), false)),
+            "a change does not bring the look at everything forward"
+        );
         queue.add(work(), now, false);
         assert_eq!(queue.take(now), Err(None), "it runs");
-        queue.done(&work(), Some((later, true)));
-        assert_eq!(queue.take(now), Ok((work(), true)));
-        queue.done(&work(), Some((later, false)));
+        queue.done(&work(), None);
+        assert_eq!(queue.take(now), Ok((work(), false)));
+        queue.done(&work(), Some((later + Duration::from_secs(9), false)));
         assert_eq!(queue.take(now), Err(Some(later)));
-        assert_eq!(queue.take(later), Ok((work(), false)));
+        assert_eq!(queue.take(later), Ok((work(), true)));
         queue.done(&work(), None);
         assert!(queue.is_empty());
     }

@@ -161,7 +161,7 @@ pub fn trust(configuration: &MutatingWebhookConfiguration, bundle: &str) -> Opti
             ]
         })
         .collect();
-    (!operations.is_empty()).then(|| Value::Array(operations))
+    (!operations.is_empty()).then_some(Value::Array(operations))
 }
 
 fn secret(system: &str, name: &str, data: &[(&str, &str)], resource_version: Option<String>) -> Secret {

@@ -36,7 +36,7 @@ pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &WorkloadIdentity>) -> (Vec<
                 }
                 standing.push(ask);
             }
-            Err(complaint) => complaints.push(complaint),
+            Err(complaint) => complaints.push(*complaint),
         }
     }
     (standing, complaints)
@@ -62,13 +62,13 @@ fn rank(ask: &Ask, asks: &[Ask], made: &BTreeMap<&str, &WorkloadIdentity>) -> Ra
 }
 
 /// The action that the ask gets, or why it gets none.
-fn judge(ask: &Ask, decided: &BTreeMap<DnsName, Decision>) -> Result<Action, Complaint> {
+fn judge(ask: &Ask, decided: &BTreeMap<DnsName, Decision>) -> Result<Action, Box<Complaint>> {
     let mut action = ask.identity.action;
     for name in ask.identity.dns_names.iter() {
         match decided.get(name) {
             Some(decision) if decision.action == action => {}
             Some(decision) if decision.uid == ask.uid => action = decision.action,
-            Some(decision) => return Err(complaint(ask, name, decision)),
+            Some(decision) => return Err(Box::new(complaint(ask, name, decision))),
             None => {}
         }
     }

@@ -6,16 +6,21 @@ use super::{Cycle, Hitch, Moment, memory::Job};
 use crate::{
     cluster::Cluster,
     desired::Desired,
-    firewall::{Fate, Fault, Firewall, JobState},
+    firewall::{Extent, Fate, Fault, Firewall, JobState},
     pace::later,
 };
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Starts a commit of our administrator's changes. The first question about its job comes at once, but
     /// only after the job's id is stored.
-    pub(super) async fn commit(&mut self, device: &F, moment: Moment<'_>) -> Result<(), Hitch> {
+    pub(super) async fn commit(
+        &mut self,
+        device: &F,
+        moment: Moment<'_>,
+        extent: Extent,
+    ) -> Result<(), Hitch> {
         let description = format!("sallyport {} by Firewall {}", moment.spec().cluster_name, self.name);
-        match device.commit(&description).await? {
+        match device.commit(&description, extent).await? {
             Some(id) => {
                 tracing::info!(firewall = self.name, job = id, "commit started");
                 let started = self.ports.clock.now();

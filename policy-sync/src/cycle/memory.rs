@@ -49,8 +49,8 @@ pub(super) struct Memory<F> {
     pub(super) overlaps: Overlaps,
     /// Objects that carry our mark and are none of ours.
     pub(super) copies: Vec<String>,
-    /// When signatures that did not compile are written again.
-    pub(super) rewrite_at: Option<(u32, Timestamp)>,
+    /// How often, and when next, signatures that did not compile are compiled anew.
+    pub(super) recompile_at: Option<(u32, Timestamp)>,
     pub(super) last_commit: Option<LastCommit>,
     /// What was last stored in the object.
     pub(super) status: Option<FirewallStatus>,
@@ -102,7 +102,7 @@ impl<F> Default for Memory<F> {
             tested: BTreeMap::new(),
             overlaps: Overlaps::default(),
             copies: Vec::new(),
-            rewrite_at: None,
+            recompile_at: None,
             last_commit: None,
             status: None,
             generation: None,
@@ -155,6 +155,7 @@ impl<F> Memory<F> {
         let logged_out = self.connection.is_none() && self.trouble.is_some();
         if logged_out && moment.world.logins.contains_key(&moment.spec().credentials.secret_name) {
             self.trouble = None;
+            self.next_pass = moment.now;
         }
         self.ledger.learn(name, moment.world);
     }
@@ -176,6 +177,11 @@ impl<F> Memory<F> {
         }
         self.tested.retain(|name, _| wanted.names().contains_key(name));
         self.desired = Some(wanted.clone());
+    }
+
+    /// Whether something keeps us from asking the device now.
+    pub(super) fn pauses(&self, now: Timestamp) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now)
     }
 
     /// What is left as it is for now: what is held back, and what the device refused a while ago.

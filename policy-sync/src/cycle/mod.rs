@@ -127,7 +127,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.meet(moment, &self.name);
         let result = self.advance(moment).await;
         self.remember(result);
-        if let Err(error) = self.report(moment).await {
+        if let Err(error) = self.report(moment).await
+            && !self.memory.pauses(moment.now)
+        {
             self.remember(Err(Hitch::Cluster(error)));
         }
         self.wake(moment.spec())
@@ -138,7 +140,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let wanted = self.wanted(moment).await?;
         // What is stored counts at once, also while the device is away.
         self.ports.board.post(&self.name, self.standing(moment.spec()));
-        if self.memory.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > moment.now) {
+        if self.memory.pauses(moment.now) {
             return Ok(false);
         }
         if self.due(moment.spec()) > moment.now {
@@ -187,6 +189,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             Fate::Retry(Reason::CommitFailed | Reason::PartialCommitIneffective) => {
                 pause(self.memory.failed_commits + 2, draw)
             }
+            // The API server is near, and everybody's: it is back soon.
+            Fate::Retry(Reason::AwaitingFirewall) => pause(failures.min(3), draw),
             Fate::Retry(_) | Fate::RefuseEntry(_) => pause(failures, draw),
             Fate::Wait(_) => pause(failures.min(3), draw),
             Fate::Stop(_) => STOPPED_PAUSE,

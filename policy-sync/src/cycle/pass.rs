@@ -14,7 +14,7 @@ use crate::{
     cluster::Cluster,
     desired::Desired,
     diff::{Sides, diff, obstacles},
-    firewall::{Fate, Fault, Firewall, View},
+    firewall::{Extent, Fate, Fault, Firewall, View},
     ledger::Holding,
     operation::{Change, Operation, Subject, batches},
     overlap::foreign_signatures,
@@ -75,7 +75,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             if committed && !written {
                 return Err(Hitch::Firewall(ineffective()));
             }
-            return self.commit(device.as_ref(), moment).await;
+            return self.commit(device.as_ref(), moment, Extent::Changes).await;
+        }
+        if self.recompile_due(now) {
+            return self.commit(device.as_ref(), moment, Extent::Forced).await;
         }
         self.memory.failed_commits = 0;
         self.retire(moment, wanted, &candidate, &running).await
@@ -130,9 +133,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Vec<Operation> {
         let inventory = Inventory::of(&self.memory.ledger);
         let sides = Sides { spec: moment.spec(), desired: wanted, candidate, inventory: &inventory };
-        let mut operations = diff(sides, &self.memory.frozen(moment.now));
-        operations.extend(self.rewrites(wanted, candidate, moment.now));
-        operations
+        diff(sides, &self.memory.frozen(moment.now))
     }
 
     /// Stores what is about to be written, before it is: nothing of ours is ever without its inventory.

@@ -15,11 +15,9 @@ use crate::{
     cluster::Cluster,
     desired::{Desired, Name},
     diff::Held,
-    elements,
     evidence::{Proof, Shown, shown},
     firewall::{Fault, Firewall},
     ledger::{Holding, proves},
-    operation::{Change, Node, Operation, Subject},
     pace::{later, pause},
 };
 
@@ -122,36 +120,20 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.store(changed).await
     }
 
-    /// Signatures that did not compile are written again now and then, since only a changed entry is
-    /// compiled anew.
-    pub(super) fn rewrites(
-        &mut self,
-        wanted: &Desired,
-        candidate: &Configuration,
-        now: Timestamp,
-    ) -> Vec<Operation> {
-        let bad =
-            self.memory.unproven.iter().filter(|(_, (reason, _))| *reason == Reason::SignatureNotCompiled);
-        let bad: Vec<&DnsName> = bad.map(|(dns, _)| dns).collect();
-        if bad.is_empty() {
-            self.memory.rewrite_at = None;
-            return Vec::new();
+    /// Whether it is time to have signatures compiled anew that did not compile: a commit does that only
+    /// when it is forced or something changed.
+    pub(super) fn recompile_due(&mut self, now: Timestamp) -> bool {
+        let bad = self.memory.unproven.values().any(|(reason, _)| *reason == Reason::SignatureNotCompiled);
+        if !bad {
+            self.memory.recompile_at = None;
+            return false;
         }
-        let (tries, at) = self.memory.rewrite_at.unwrap_or((0, later(now, pause(4, 0.0))));
-        if at > now {
-            self.memory.rewrite_at = Some((tries, at));
-            self.memory.next_pass = self.memory.next_pass.min(at);
-            return Vec::new();
-        }
-        self.memory.rewrite_at = Some((tries + 1, later(now, pause(tries + 5, 0.0))));
-        let names = bad.into_iter().filter_map(|dns| Some((dns, wanted.names().get(dns)?)));
-        names
-            .filter(|(_, name)| candidate.applications.contains_key(&name.app))
-            .map(|(dns, name)| Operation {
-                subject: Subject::Name(dns.clone()),
-                change: Change::Edit(Node::Application(name.app.clone()), elements::application(name)),
-            })
-            .collect()
+        let (tries, at) = self.memory.recompile_at.unwrap_or((0, later(now, pause(3, 0.0))));
+        let due = at <= now;
+        let (tries, at) = if due { (tries + 1, later(now, pause(tries + 4, 0.0))) } else { (tries, at) };
+        self.memory.recompile_at = Some((tries, at));
+        self.memory.next_pass = self.memory.next_pass.min(at);
+        due
     }
 }
 

@@ -46,7 +46,7 @@ pub fn diff(sides: Sides<'_>, frozen: &Frozen) -> Vec<Operation> {
     let ours = Ours::of(sides);
     let ports = needed_ports(sides, frozen);
     let mut operations = Vec::new();
-    if !sides.desired.names().is_empty() {
+    if sides.desired.names().keys().any(|name| !frozen.names.contains(name)) {
         write_tag(sides, &mut operations);
     }
     write_services(sides, &ports, &mut operations);

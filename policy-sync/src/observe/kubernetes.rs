@@ -83,6 +83,7 @@ fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> 
         concerns: |replaced| Concerns {
             wanted: replaced.iter().any(spec_differs),
             identities: replaced.iter().map(|(key, ..)| key.clone()).collect(),
+            ..Concerns::default()
         },
     }
 }
@@ -128,8 +129,8 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
         read: |pod| Some(carrier(&pod)),
         table: |t| &mut t.pods,
         concerns: |replaced| Concerns {
-            wanted: false,
             identities: replaced.iter().map(|((identity, _), ..)| identity.clone()).collect(),
+            ..Concerns::default()
         },
     }
 }
@@ -188,7 +189,7 @@ where
         };
         let complete = matches!(change, Some(Change::Complete));
         if let Some(change) = change {
-            seen.update(|tables| concerns(&table(tables).apply(change)));
+            seen.update(|tables| Concerns { complete, ..concerns(&table(tables).apply(change)) });
         }
         if complete && let Some(ready) = ready.take() {
             ready.done();

@@ -55,6 +55,9 @@ impl Default for Seen {
     }
 }
 
+/// Pods by name.
+pub type Pods = Vec<(String, Arc<Carrier>)>;
+
 /// Whom a change concerns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Concerns {
@@ -62,6 +65,8 @@ pub struct Concerns {
     pub wanted: bool,
     /// These identities' gates or status may differ.
     pub identities: BTreeSet<Key>,
+    /// A list is complete: whoever waited for that may go on, also if the list is empty.
+    pub complete: bool,
 }
 
 impl Seen {
@@ -70,9 +75,9 @@ impl Seen {
         let (wanted, gates) = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let concerns = change(&mut tables);
-            let gates = !concerns.identities.is_empty();
+            let gates = concerns.complete || !concerns.identities.is_empty();
             tables.touched.extend(concerns.identities);
-            (concerns.wanted, gates)
+            (concerns.complete || concerns.wanted, gates)
         };
         if wanted {
             self.wanted.send_modify(|n| *n = n.wrapping_add(1));
@@ -113,7 +118,7 @@ impl Seen {
 
     /// One identity and the pods that carry it, by name.
     #[must_use]
-    pub fn identity(&self, key: &Key) -> (Option<Arc<WorkloadIdentity>>, Vec<(String, Arc<Carrier>)>) {
+    pub fn identity(&self, key: &Key) -> (Option<Arc<WorkloadIdentity>>, Pods) {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let pods = tables
             .pods

@@ -41,7 +41,10 @@ fn escaped<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
         'x' => {
             let (hex, tail) = tail.split_once("\\x")?;
             let digits: Vec<char> = hex.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-            if digits.is_empty() || digits.len() % 2 != 0 || !digits.iter().all(char::is_ascii_hexdigit) {
+            if digits.is_empty()
+                || !digits.len().is_multiple_of(2)
+                || !digits.iter().all(char::is_ascii_hexdigit)
+            {
                 return None;
             }
             for pair in digits.chunks(2) {

@@ -17,7 +17,7 @@ use session::Session;
 
 use crate::{
     actual::{Configuration, by_name, in_order},
-    firewall::{BadSignatures, Facts, Fate, Fault, Firewall, JobState, Probe, View},
+    firewall::{BadSignatures, Extent, Facts, Fate, Fault, Firewall, JobState, Probe, View},
     operation::{Batch, RULES, scope},
     world::Login,
     xml::{Element, text},
@@ -95,14 +95,17 @@ impl Firewall for Panos {
         self.session.call(doing, &parameters).await.map(|_| ())
     }
 
-    async fn commit(&self, description: &str) -> Result<Option<String>, Fault> {
+    async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {
         // Only our own administrator's changes:
         // https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit
-        let command = format!(
-            "<commit><partial><admin><member>{}</member></admin></partial><description>{}</description></commit>",
-            text(self.session.user()),
-            text(description),
-        );
+        // and `force` around it, as https://github.com/kevinsteves/pan-python/blob/master/lib/pan/commit.py does.
+        let ours =
+            format!("<partial><admin><member>{}</member></admin></partial>", text(self.session.user()));
+        let extent = match extent {
+            Extent::Changes => ours,
+            Extent::Forced => format!("<force>{ours}</force>"),
+        };
+        let command = format!("<commit>{extent}<description>{}</description></commit>", text(description));
         let reply = self.session.call("committing", &[("type", "commit"), ("cmd", &command)]).await?;
         Ok(replies::job_id(&reply))
     }

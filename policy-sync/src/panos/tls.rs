@@ -139,12 +139,9 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn untrusted(error: &Error, seen: &str) -> String {
-    let why = match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "no certificate of spec.tls.caBundle signed it".to_owned()
-        }
-        other => other.to_string(),
-    };
+    let unknown = matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    let why =
+        if unknown { "no certificate of spec.tls.caBundle signed it".to_owned() } else { error.to_string() };
     format!("the firewall's certificate is not the one expected: {why}; it is {seen}")
 }
 

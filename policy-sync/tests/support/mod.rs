@@ -1,5 +1,6 @@
 //! A cluster in memory and a simulated firewall, with the real flow between them.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use this")]
 
 pub(crate) mod objects;
 pub(crate) mod twin;
@@ -146,6 +147,11 @@ impl Ground {
         let condition = conditions.iter().find(|condition| condition.kind == kind).unwrap();
         (condition.reason.clone(), condition.message.clone())
     }
+}
+
+/// A DNS name.
+pub(crate) fn dns(name: &str) -> DnsName {
+    name.parse().unwrap()
 }
 
 /// A login as a Secret gives it.

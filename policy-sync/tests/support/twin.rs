@@ -39,7 +39,7 @@ fn all() -> Concerns {
 }
 
 fn gate_of(key: &Key) -> Concerns {
-    Concerns { wanted: true, identities: [key.clone()].into() }
+    Concerns { wanted: true, identities: [key.clone()].into(), ..Concerns::default() }
 }
 
 impl Twin {
@@ -273,7 +273,7 @@ impl Cluster for Twin {
             assert_eq!(carrier.uid, uid);
             carrier.gate = Some(gate.clone());
             tables.pods.apply(applied(key.clone(), carrier));
-            Concerns { wanted: false, identities: [key.0].into() }
+            Concerns { identities: [key.0].into(), ..Concerns::default() }
         });
         Ok(())
     }

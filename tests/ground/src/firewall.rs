@@ -103,10 +103,18 @@ impl FirewallSim {
     /// # Errors
     /// The simulator does not know it.
     pub async fn fault(&self, fault: &Value) -> Result<()> {
-        let answer =
-            self.http.post(format!("{}/faults", self.control)).body(fault.to_string()).send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        ensure!(status.is_success(), "the simulator refused the fault {fault}: {text}");
+        self.post("/faults", fault).await
+    }
+
+    /// Makes the management interface unreachable, for connections that are open as well.
+    ///
+    /// # Errors
+    /// The simulator is away.
+    pub async fn vanish(&self) -> Result<()> {
+        for place in ["connect", "keygen", "config", "commit", "op"] {
+            let fault = serde_json::json!({"where": place, "action": "drop_before", "times": "forever"});
+            self.fault(&fault).await?;
+        }
         Ok(())
     }
 

@@ -234,7 +234,7 @@ async fn policy_sync(cluster: &ControlPlane, options: &Options) -> Result<Progra
 
 async fn webhook(cluster: &ControlPlane, options: &Options) -> Result<(Program, SocketAddr)> {
     let mut args = process_args("webhook", options);
-    args.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
+    args.extend(["--listen", "127.0.0.1:0", "--drain-delay", "0s"].map(str::to_owned));
     let env = [account(cluster, "sallyport-webhook", &options.folder).await?];
     let (program, ready): (Program, Listening) =
         Program::start("webhook", "sallyport", &args, &env, &options.folder).await?;

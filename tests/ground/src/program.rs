@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use serde::de::DeserializeOwned;
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    task::JoinSet,
+};
 
 use crate::{paths, wait};
 
@@ -39,7 +42,8 @@ impl Program {
         }
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         // Should this process be killed, its programs must not linger.
-        let child = Command::new("setpriv")
+        let mut command = Command::new("setpriv");
+        command
             .args(["--pdeathsig", "KILL", "--"])
             .arg(paths::built(binary)?)
             .args(args)
@@ -49,9 +53,8 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {binary}"))?;
+            .kill_on_drop(true);
+        let child = spawn(command).await.with_context(|| format!("cannot start {binary}"))?;
         let mut program = Self { name: name.to_owned(), log, child };
         let value = program.ready(&ready).await?;
         Ok((program, value))
@@ -108,4 +111,12 @@ impl Program {
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
     }
+}
+
+/// Starts a process from a worker thread of the runtime. The signal at its parent's death is bound to the
+/// thread that started it, and a test's own thread ends with the test.
+async fn spawn(mut command: Command) -> Result<Child> {
+    let mut worker = JoinSet::new();
+    worker.spawn(async move { command.spawn() });
+    Ok(worker.join_next().await.context("no worker")???)
 }

@@ -219,6 +219,22 @@ impl<'a> Team<'a> {
         .await
     }
 
+    /// Waits until the gate of an app's first pod is open. It may be open long before the pod is Ready:
+    /// after a failed mount a kubelet waits up to two minutes.
+    ///
+    /// # Errors
+    /// It does not open.
+    pub async fn gate_opens(&self, app: &str) -> Result<()> {
+        let patience = wait::GENEROUS * 2;
+        wait::until(&format!("the gate of {}/{app} to open", self.name), patience, || async {
+            let pods = self.pods(app).await?;
+            let gate = pods.first().and_then(gate).context("no gate condition yet")?;
+            ensure!(gate["status"] == "True", "{}", gate["message"]);
+            Ok(())
+        })
+        .await
+    }
+
     /// Waits until a pod's gate, closed, gives this reason with this text in its message.
     ///
     /// # Errors
@@ -266,6 +282,22 @@ impl<'a> Team<'a> {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.ground.folder.join(format!("{}-{name}", self.name))
+    }
+}
+
+/// A team that is done takes its objects along: a firewall that is gone would be missed for ever.
+impl Drop for Team<'_> {
+    fn drop(&mut self) {
+        let kubectl = &self.ground.cluster.kubectl;
+        for kind in ["firewall", "namespace", "identitypolicy"] {
+            let deleted = std::process::Command::new(&kubectl.program)
+                .arg("--kubeconfig")
+                .arg(&kubectl.kubeconfig)
+                .args(["delete", kind, &self.name, "--wait=false", "--ignore-not-found"])
+                .output();
+            // Whoever drops a team has nothing left to tell it to.
+            drop(deleted);
+        }
     }
 }
 

@@ -46,9 +46,11 @@ pub(super) struct Script {
     pub(super) fetch: Vec<Result<Fetched, IssueError>>,
 }
 
+type Answers = (VecDeque<Result<String, IssueError>>, VecDeque<Result<Fetched, IssueError>>);
+
 /// An authority that follows a script, then an embedded CA.
 pub(super) struct Scripted {
-    script: Mutex<(VecDeque<Result<String, IssueError>>, VecDeque<Result<Fetched, IssueError>>)>,
+    script: Mutex<Answers>,
     requests: Mutex<Vec<Request>>,
     fetched: Mutex<usize>,
     scripted: bool,

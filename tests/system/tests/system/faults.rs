@@ -83,7 +83,7 @@ async fn apply(ground: &Ground, team: &Team<'_>) -> Result<()> {
 
 async fn unreachable(ground: &Ground) -> Result<()> {
     let team = start(ground, "fw-away").await?;
-    team.firewall.fault(&json!({"where": "connect", "action": "drop_before", "times": "forever"})).await?;
+    team.firewall.vanish().await?;
     apply(ground, &team).await?;
     told(ground, &team, "FirewallUnreachable", &team.firewall.api.to_string(), "FirewallEnforced").await?;
     others_go_on(ground, "fw-away-other").await?;
@@ -132,7 +132,7 @@ async fn commit_never_ends(ground: &Ground) -> Result<()> {
     let team = start(ground, "fw-endless").await?;
     team.firewall.fault(&json!({"where": "job", "action": "never_finish", "times": 1})).await?;
     apply(ground, &team).await?;
-    told(ground, &team, "AwaitingCommit", "job", "FirewallEnforced").await?;
+    team.gate_waits("web", "AwaitingCommit", "job").await?;
     others_go_on(ground, "fw-endless-other").await?;
     let pods = team.pods("web").await?;
     let ready = pods.first().and_then(|pod| condition(pod, "Ready")).context("no condition Ready")?;
@@ -149,8 +149,15 @@ async fn not_compiled(ground: &Ground) -> Result<()> {
     told(ground, &team, "SignatureNotCompiled", "sp-web-", "FirewallEnforced").await?;
     ensure!(team.firewall.running().await?.contains("sp-web-"), "it was not even committed");
     team.firewall.heal().await?;
-    team.ready("web", 1).await?;
-    Ok(())
+    // A device compiles signatures when it commits, and there is nothing of ours left to commit: the next
+    // commit of anybody mends it.
+    let address = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']/address/entry[@name='legacy-net']";
+    let element = "<description>moved</description>";
+    let set = [("type", "config"), ("action", "set"), ("xpath", address), ("element", element)];
+    let said = team.firewall.colleague(&set).await?;
+    ensure!(said.contains("success"), "{said}");
+    team.firewall.colleague(&[("type", "commit"), ("cmd", "<commit></commit>")]).await?;
+    team.gate_opens("web").await
 }
 
 async fn ca(ground: &Ground, name: &str, action: Value, reason: &str, words: &str) -> Result<()> {
@@ -162,6 +169,5 @@ async fn ca(ground: &Ground, name: &str, action: Value, reason: &str, words: &st
     let others = others_go_on(ground, &format!("{name}-other")).await;
     ground.pca.heal().await?;
     seen.and(others)?;
-    team.ready("web", 1).await?;
-    Ok(())
+    team.gate_opens("web").await
 }

@@ -1,0 +1,193 @@
+//! AWS Private CA over the wire: the stand-in behind TLS, our client, our verifier, and moto's opinion.
+
+#[cfg(test)]
+mod support;
+
+use std::time::Duration;
+
+use pca_sim::{Action, AuthorityOptions, Fault, KeyAlgorithm, Operation, Options, UsageMode, WrongLeaf};
+use sallyport_cert_agent::{
+    chain::Wrong,
+    issuer::{Fetched, IssueError, Issuer as _},
+};
+use sallyport_contract::object::Usage;
+use support::{Desk, Obtained};
+
+fn authority(key_algorithm: KeyAlgorithm, usage_mode: UsageMode, intermediate: bool) -> Options {
+    let authority =
+        AuthorityOptions { key_algorithm, usage_mode, intermediate, ..AuthorityOptions::default() };
+    Options { authorities: vec![authority], ..Options::default() }
+}
+
+#[tokio::test]
+async fn every_kind_of_authority_and_template_gives_what_was_asked() {
+    for (key, mode, intermediate) in [
+        (KeyAlgorithm::EcPrime256v1, UsageMode::GeneralPurpose, false),
+        (KeyAlgorithm::EcPrime256v1, UsageMode::ShortLivedCertificate, true),
+        (KeyAlgorithm::Rsa2048, UsageMode::GeneralPurpose, true),
+    ] {
+        let desk = Desk::start(authority(key, mode, intermediate)).await;
+        for usages in
+            [vec![Usage::ServerAuth], vec![Usage::ClientAuth], vec![Usage::ServerAuth, Usage::ClientAuth]]
+        {
+            let request = desk.request(&usages).await;
+            let verified = desk.obtain(&request).await.unwrap();
+            assert_eq!(verified.not_after(), request.not_after);
+            assert_eq!(verified.intermediates().is_empty(), !intermediate, "{key:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn law_8_the_same_request_asked_twice_is_one_certificate() {
+    let desk = Desk::start(Options::default()).await;
+    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
+    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::DropAfter, 1)).unwrap();
+    let lost = desk.issuer.issue(&request, &described).await;
+    assert!(matches!(lost, Err(IssueError::Unavailable(_))), "{lost:?}");
+    let one = desk.issuer.issue(&request, &described).await.unwrap();
+    let two = desk.issuer.issue(&request, &described).await.unwrap();
+    assert_eq!((one, desk.running.issued().len()), (two, 1));
+}
+
+#[tokio::test]
+async fn every_wrong_answer_is_refused() {
+    let desk = Desk::start(authority(KeyAlgorithm::EcPrime256v1, UsageMode::GeneralPurpose, true)).await;
+    for (kind, is_told) in [
+        (WrongLeaf::OtherKey, "another key"),
+        (WrongLeaf::MissingSan, "names"),
+        (WrongLeaf::ExtraSan, "not-asked-for.invalid"),
+        (WrongLeaf::WrongEku, "something else"),
+        (WrongLeaf::Expired, "valid from"),
+        (WrongLeaf::WrongChain, "does not begin with the authority's own"),
+        (WrongLeaf::ReversedChain, "does not begin with the authority's own"),
+    ] {
+        let request = desk.request(&[Usage::ServerAuth]).await;
+        let fault = Fault::new(Operation::IssueCertificate, Action::WrongLeaf { kind }, 1);
+        desk.running.plant(fault).unwrap();
+        match desk.obtain(&request).await {
+            Err(Obtained::Wrong(wrong)) => {
+                assert!(wrong.to_string().contains(is_told), "{kind:?}: {wrong}");
+            }
+            other => panic!("{kind:?}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_is_not_given_is_the_authoritys_own() {
+    let desk = Desk::start(authority(KeyAlgorithm::EcPrime256v1, UsageMode::GeneralPurpose, true)).await;
+    let request = desk.request(&[Usage::ServerAuth]).await;
+    let kind = WrongLeaf::NoChain;
+    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::WrongLeaf { kind }, 1)).unwrap();
+    let verified = desk.obtain(&request).await.unwrap();
+    assert!(!verified.intermediates().is_empty());
+}
+
+#[tokio::test]
+async fn every_error_has_its_class() {
+    let desk = Desk::start(Options::default()).await;
+    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
+    for (code, status, class) in [
+        ("ThrottlingException", 400, "Throttled"),
+        ("LimitExceededException", 400, "Refused"),
+        ("InvalidArgsException", 400, "Refused"),
+        ("MalformedCSRException", 400, "Refused"),
+        ("ValidationException", 400, "Refused"),
+        ("InvalidStateException", 400, "NotActive"),
+        ("AccessDeniedException", 400, "Denied"),
+        ("ExpiredTokenException", 400, "Denied"),
+        ("ResourceNotFoundException", 400, "NotFound"),
+        ("RequestFailedException", 400, "Failed"),
+        ("ServiceUnavailableException", 503, "Unavailable"),
+        ("NobodyKnows", 400, "Unavailable"),
+        ("NobodyKnows", 429, "Throttled"),
+    ] {
+        let action =
+            Action::Error { r#type: code.to_owned(), message: "in its own words".to_owned(), status };
+        desk.running.plant(Fault::new(Operation::IssueCertificate, action, 1)).unwrap();
+        let error = desk.issuer.issue(&request, &described).await.unwrap_err();
+        assert!(format!("{error:?}").starts_with(class), "{code}: {error:?}");
+        assert!(error.to_string().contains("in its own words"), "{code}: {error}");
+    }
+    let count = desk.running.counters();
+    assert!(desk.running.issued().is_empty(), "{count:?}");
+}
+
+#[tokio::test]
+async fn late_failures_and_empty_answers_are_told() {
+    let desk = Desk::start(Options::default()).await;
+    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
+    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::EmptyReply, 1)).unwrap();
+    let empty = desk.issuer.issue(&request, &described).await;
+    assert!(matches!(empty, Err(IssueError::Unavailable(_))), "{empty:?}");
+    let request = desk.request(&[Usage::ServerAuth]).await;
+    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::LateFailure, 1)).unwrap();
+    let late = desk.obtain(&request).await;
+    assert!(matches!(late, Err(Obtained::Failed(IssueError::Failed(_)))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_silent_authority_is_given_up_in_time() {
+    let desk = Desk::start(Options::default()).await;
+    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
+    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::DelayMs(30_000), 1)).unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(9), desk.issuer.issue(&request, &described)).await;
+    assert!(matches!(answer, Ok(Err(IssueError::Unavailable(_)))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_disabled_authority_is_not_active() {
+    let desk = Desk::start(Options::default()).await;
+    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
+    desk.running.set_status(&desk.running.ca_arn, pca_sim::Status::Disabled).unwrap();
+    let issued = desk.issuer.issue(&request, &described).await;
+    assert!(matches!(issued, Err(IssueError::NotActive(_))), "{issued:?}");
+    let described = desk.issuer.describe().await;
+    assert!(
+        matches!(&described, Err(IssueError::NotActive(text)) if text.contains("DISABLED")),
+        "{described:?}"
+    );
+}
+
+#[tokio::test]
+async fn law_11_without_tls_nothing_is_asked() {
+    let desk = Desk::start(Options::default()).await;
+    let plain = desk.running.control.clone();
+    let issuer = desk.issuer_at(&plain, None).await;
+    let error = issuer.describe().await.unwrap_err();
+    assert!(error.to_string().contains("is not https"), "{error}");
+    let untrusted = desk.issuer_at(&desk.running.endpoint, None).await;
+    let error = untrusted.describe().await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_template_outside_the_limit_is_refused_before_it_is_asked() {
+    let desk = Desk::start(Options::default()).await;
+    let described = desk.described().await;
+    let only = Some(vec!["EndEntityServerAuthCertificate/V1".to_owned()]);
+    let issuer = desk.issuer_with(only).await;
+    let request = desk.request(&[Usage::ServerAuth, Usage::ClientAuth]).await;
+    let error = issuer.issue(&request, &described).await.unwrap_err();
+    assert!(
+        matches!(&error, IssueError::Refused(text) if text.contains("EndEntityCertificate/V1")),
+        "{error:?}"
+    );
+    assert!(desk.running.issued().is_empty());
+}
+
+#[tokio::test]
+async fn moto_gives_what_our_verifier_refuses() {
+    let moto = pca_sim::moto::start(&pca_sim::moto::default_venv_dir()).await.unwrap();
+    let desk = Desk::moto(&moto).await;
+    let request = desk.request(&[Usage::ServerAuth]).await;
+    let described = desk.described().await;
+    let ticket = desk.issuer.issue(&request, &described).await.unwrap();
+    let Fetched::Ready { leaf, chain } = desk.issuer.fetch(&request, &ticket).await.unwrap() else {
+        panic!("moto is never in progress");
+    };
+    let wrong = desk.judge(&request, &described, &leaf, chain.as_deref()).unwrap_err();
+    // moto knows no server template: the names are right, and nothing else is there.
+    assert_eq!(wrong, Wrong::Missing("extended key usage"));
+}
