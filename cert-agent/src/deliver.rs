@@ -78,24 +78,52 @@ pub fn judge(
 /// Ours carries our label and is owned by this very identity: by UID, so that an object of the same name
 /// that somebody made is not taken for it.
 fn is_ours(found: &Secret, owner: &OwnedBy) -> bool {
-    let labels = found.metadata.labels.as_ref();
-    let marked = labels
-        .and_then(|labels| labels.get(keys::MANAGED_BY))
-        .is_some_and(|by| by == keys::MANAGED_BY_SALLYPORT);
-    let owned = found.metadata.owner_references.iter().flatten().any(|reference| {
-        reference.kind == "WorkloadIdentity" && reference.name == owner.name && reference.uid == owner.uid
-    });
-    marked && owned
+    is_marked(found)
+        && found.metadata.owner_references.iter().flatten().any(|reference| {
+            reference.kind == "WorkloadIdentity" && reference.name == owner.name && reference.uid == owner.uid
+        })
 }
 
 /// Whether a Secret that is not ours was a former identity's of the same name: the garbage collector
 /// takes it away.
 #[must_use]
 pub fn is_a_predecessors(found: &Secret, owner: &OwnedBy) -> bool {
-    let labels = found.metadata.labels.as_ref();
-    let marked = labels
-        .and_then(|labels| labels.get(keys::MANAGED_BY))
-        .is_some_and(|by| by == keys::MANAGED_BY_SALLYPORT);
     let mut references = found.metadata.owner_references.iter().flatten();
-    marked && references.any(|reference| reference.kind == "WorkloadIdentity" && reference.name == owner.name)
+    is_marked(found)
+        && references.any(|reference| reference.kind == "WorkloadIdentity" && reference.name == owner.name)
+}
+
+fn is_marked(found: &Secret) -> bool {
+    let labels = found.metadata.labels.as_ref();
+    labels.and_then(|labels| labels.get(keys::MANAGED_BY)).is_some_and(|by| by == keys::MANAGED_BY_SALLYPORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner() -> OwnedBy {
+        OwnedBy { namespace: "shop".to_owned(), name: "web-1".to_owned(), uid: "uid".to_owned() }
+    }
+
+    fn found(label: &str, kind: &str, uid: &str) -> Secret {
+        serde_json::from_value(serde_json::json!({"metadata": {"labels": {keys::MANAGED_BY: label},
+            "ownerReferences": [{"apiVersion": "v", "kind": kind, "name": "web-1", "uid": uid}]}}))
+        .unwrap()
+    }
+
+    #[test]
+    fn law_4_ours_is_what_this_very_identity_owns() {
+        for (what, secret, delivered, predecessor) in [
+            ("ours", found("sallyport", "WorkloadIdentity", "uid"), Delivered::Stale, true),
+            ("no label", found("helm", "WorkloadIdentity", "uid"), Delivered::Foreign, false),
+            ("another kind", found("sallyport", "Deployment", "uid"), Delivered::Foreign, false),
+            ("a former one's", found("sallyport", "WorkloadIdentity", "old"), Delivered::Foreign, true),
+            ("nobody's", Secret::default(), Delivered::Foreign, false),
+        ] {
+            assert_eq!(judge(Some(&secret), &owner(), None), delivered, "{what}");
+            assert_eq!(is_a_predecessors(&secret, &owner()), predecessor, "{what}");
+        }
+        assert_eq!(judge(None, &owner(), None), Delivered::Nothing);
+    }
 }

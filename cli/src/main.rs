@@ -2,7 +2,7 @@
 
 mod crds;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use sallyport_process::{args::ProcessArgs, logs, report};
@@ -31,8 +31,8 @@ fn main() -> ExitCode {
     match run(Sallyport::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ =
-                std::io::Write::write_all(&mut std::io::stderr(), format!("sallyport: {error}\n").as_bytes());
+            // Who closed standard error does not want to hear it.
+            drop(writeln!(std::io::stderr(), "sallyport: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -82,7 +82,7 @@ impl Subject {
         let generated = || meta.generate_name.as_deref().map(|name| name.trim_end_matches('-').to_owned());
         let (workload, pods) = match owner {
             Some(owner) => owned(owner, meta, own_name.as_deref()),
-            None => (own_name.clone().or_else(generated), PodNames::Unstable),
+            None => (bare_workload(meta), PodNames::Unstable),
         };
         let shown = own_name.or_else(generated).unwrap_or_default();
         let object = match owner {
@@ -214,6 +214,23 @@ pub fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
 
+/// A bare pod is its own workload. One with a generated name has none yet at admission, so that what it
+/// was generated from is its name before and after.
+fn bare_workload(meta: &ObjectMeta) -> Option<String> {
+    // https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/storage/names/generate.go
+    const SUFFIX: usize = 5;
+    let name = meta.name.as_deref().filter(|name| !name.is_empty());
+    let stem = meta.generate_name.as_deref().filter(|stem| !stem.is_empty());
+    match (name, stem) {
+        (Some(name), Some(stem)) if name.strip_prefix(stem).is_some_and(|rest| rest.len() == SUFFIX) => {
+            Some(stem.trim_end_matches('-').to_owned())
+        }
+        (Some(name), _) => Some(name.to_owned()),
+        (None, Some(stem)) => Some(stem.trim_end_matches('-').to_owned()),
+        (None, None) => None,
+    }
+}
+
 fn owned(owner: &OwnerReference, pod: &ObjectMeta, pod_name: Option<&str>) -> (Option<String>, PodNames) {
     match owner.kind.as_str() {
         "ReplicaSet" => (Some(deployment_of(&owner.name, pod).to_owned()), PodNames::Unstable),
@@ -292,6 +309,10 @@ mod tests {
     fn bare_pods_are_their_own_workload() {
         assert_eq!(pod(json!({"metadata": {"name": "solo"}})).workload.as_deref(), Some("solo"));
         assert_eq!(pod(json!({"metadata": {"generateName": "solo-"}})).workload.as_deref(), Some("solo"));
+        let created = json!({"metadata": {"generateName": "solo-", "name": "solo-x2x1z"}});
+        assert_eq!(pod(created).workload.as_deref(), Some("solo"), "the same after its creation");
+        let both = json!({"metadata": {"generateName": "solo-", "name": "other"}});
+        assert_eq!(pod(both).workload.as_deref(), Some("other"));
         assert_eq!(pod(json!({"metadata": {}})).workload, None);
     }
 

@@ -1,5 +1,6 @@
 //! The derivation's golden cases: every file under `tests/cases/derive` says who asks and what comes out.
 //! `UPDATE_CASES=1` writes what comes out into the files, to be read before it is committed.
+#![cfg(test)]
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -1,4 +1,5 @@
 //! Law 5: a namespace is the boundary. No policy gives one name to two namespaces.
+#![cfg(test)]
 
 use proptest::prelude::*;
 use sallyport_contract::{

@@ -30,12 +30,14 @@ pub trait Cluster: Send + Sync {
         key: &Key,
         status: &WorkloadIdentityStatus,
     ) -> impl Future<Output = Result<(), ClusterError>> + Send;
-    /// Stores a pod's gate, if the pod is still the one with this UID.
+    /// Stores a pod's gate, if the pod is still the one with this UID. `turned`: it opens, or is stored for
+    /// the first time.
     fn store_gate(
         &self,
         pod: &Key,
         uid: &str,
         gate: &Gate,
+        turned: bool,
     ) -> impl Future<Output = Result<(), ClusterError>> + Send;
     /// Tells people. What cannot be told is not worth failing for.
     fn tell(&self, note: &Note) -> impl Future<Output = ()> + Send;

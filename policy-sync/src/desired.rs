@@ -160,6 +160,13 @@ pub fn desired(
             refused.add(&wish, Reason::CapacityReached, &words);
             continue;
         }
+        if let Some(other) = result.overlapping(&dns) {
+            let words = format!(
+                "{other} stands on the firewall and matches an SNI of {dns}; no SNI may match two App-IDs"
+            );
+            refused.add(&wish, Reason::NameHeldElsewhere, &words);
+            continue;
+        }
         apps.insert(app.clone(), dns.clone());
         let name = Name {
             namespace: wish.namespace.to_owned(),
@@ -178,6 +185,17 @@ pub fn desired(
 }
 
 impl Desired {
+    /// A name of ours, other than this one, that can match one of its SNIs: the wildcard above it, or a name
+    /// under the wildcard that it is.
+    fn overlapping(&self, dns: &DnsName) -> Option<&DnsName> {
+        let (_, parent) = dns.as_str().split_once('.')?;
+        if !dns.is_wildcard() {
+            let wildcard = format!("*.{parent}").parse().ok()?;
+            return self.names.get_key_value(&wildcard).map(|(name, _)| name);
+        }
+        self.names.keys().find(|name| *name != dns && name.overlaps(dns))
+    }
+
     fn place(&mut self, dns: DnsName, name: Name, terms: Option<Terms>) {
         let rule = self.rules.entry(name.rule.clone()).or_default();
         rule.apps.insert(name.app.clone());

@@ -106,7 +106,8 @@ impl<C: Cluster> Gates<C> {
         for (name, pod) in &pods {
             let expected = judged.as_ref().map(|judged| &judged.expected);
             let Some(gate) = decide(pod, &key.name, expected) else { continue };
-            match self.cluster.store_gate(&Key::new(&key.namespace, name), &pod.uid, &gate).await {
+            let turned = pod.gate.as_ref().is_none_or(|before| before.open != gate.open);
+            match self.cluster.store_gate(&Key::new(&key.namespace, name), &pod.uid, &gate, turned).await {
                 Ok(()) => {
                     self.metrics.gate(&gate.reason);
                     written.gates.insert(pod.uid.clone(), gate);

@@ -101,19 +101,20 @@ impl Cluster for Kubernetes {
         self.apply(api, &key.name, MANAGER, ours).await
     }
 
-    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate) -> Result<(), ClusterError> {
+    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate, turned: bool) -> Result<(), ClusterError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         // Conditions merge by their type: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
-        let body = json!({
-            "metadata": {"uid": uid},
-            "status": {"conditions": [{
-                "type": keys::GATE,
-                "status": if gate.open { "True" } else { "False" },
-                "reason": gate.reason,
-                "message": gate.message,
-                "lastTransitionTime": self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            }]},
+        let mut condition = json!({
+            "type": keys::GATE,
+            "status": if gate.open { "True" } else { "False" },
+            "reason": gate.reason,
+            "message": gate.message,
         });
+        if turned {
+            let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            condition["lastTransitionTime"] = now.into();
+        }
+        let body = json!({"metadata": {"uid": uid}, "status": {"conditions": [condition]}});
         let result = api.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(&body)).await;
         result.map(|_| ()).map_err(|error| {
             // A conflict says that another pod has the name now.

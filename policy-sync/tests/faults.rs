@@ -40,25 +40,18 @@ async fn an_unreachable_firewall_is_told_and_heals() {
 
 #[tokio::test]
 async fn every_lost_or_broken_answer_is_survived() {
-    for place in [Where::Keygen, Where::Config, Where::Op, Where::Commit] {
-        for action in [
-            Action::DropBefore,
-            Action::DropAfter,
-            Action::HttpStatus(502),
-            Action::Truncate,
-            Action::Garbage,
-        ] {
-            let mut ground = wanting_web().await;
-            ground.sim.plant(once(place, action.clone()));
-            ground.until_enforced(&[WEB]).await;
-            let entry = ground.twin.entry(WEB).unwrap();
-            assert_eq!(
-                ground.sim.running_xml().matches(&format!("<member>{}</member>", entry.app)).count(),
-                1,
-                "{place:?} {action:?}"
-            );
-        }
-    }
+    let places = [Where::Keygen, Where::Config, Where::Op, Where::Commit];
+    let actions =
+        [Action::DropBefore, Action::DropAfter, Action::HttpStatus(502), Action::Truncate, Action::Garbage];
+    let pairs = places.iter().flat_map(|place| actions.iter().map(move |action| (*place, action.clone())));
+    let journeys = pairs.map(|(place, action)| async move {
+        let mut ground = wanting_web().await;
+        ground.sim.plant(once(place, action.clone()));
+        ground.until_enforced(&[WEB]).await;
+        let member = format!("<member>{}</member>", ground.twin.entry(WEB).unwrap().app);
+        assert_eq!(ground.sim.running_xml().matches(&member).count(), 1, "{place:?} {action:?}");
+    });
+    futures::future::join_all(journeys).await;
 }
 
 #[tokio::test]

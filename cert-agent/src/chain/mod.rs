@@ -4,6 +4,8 @@
 
 mod leaf;
 mod path;
+#[cfg(test)]
+mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{DnsNames, object::Usage};

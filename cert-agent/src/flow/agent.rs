@@ -143,6 +143,11 @@ impl<C: Cluster> Agent<C> {
         self.queue.add(work, tokio::time::Instant::now() + Duration::from_millis(2), anew);
     }
 
+    /// Has the policies' writers told, with all that changes in the next moments.
+    pub(super) fn policies_due(&self) {
+        self.queue.add(Work::Policies, tokio::time::Instant::now() + Duration::from_millis(200), false);
+    }
+
     /// Tells people; an event that is lost loses nothing.
     pub(super) async fn tell(&self, notice: &Notice) {
         if let Err(error) = self.cluster.tell(notice).await {

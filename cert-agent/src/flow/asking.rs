@@ -50,8 +50,13 @@ impl<C: Cluster> Agent<C> {
             }
         };
         state.generation = generation;
-        state.attempt =
-            Some(Attempt { key, request, terms: case.terms.clone(), requested_at: whole_seconds(now), ticket: None });
+        state.attempt = Some(Attempt {
+            key,
+            request,
+            terms: case.terms.clone(),
+            requested_at: whole_seconds(now),
+            ticket: None,
+        });
         memo.state = Some(state);
         (memo.tries, memo.polls) = (0, 0);
         self.store(memo, case).await?;

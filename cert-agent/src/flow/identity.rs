@@ -174,7 +174,10 @@ impl<C: Cluster> Agent<C> {
         }
         let now = self.clock.now();
         let Some(since) = found.status.as_ref().and_then(|status| status.unwanted_since) else {
-            let report = Report { unwanted_since: Some(now.round(jiff::Unit::Second).unwrap_or(now)), ..as_it_stands(found) };
+            let report = Report {
+                unwanted_since: Some(now.round(jiff::Unit::Second).unwrap_or(now)),
+                ..as_it_stands(found)
+            };
             self.report(memo, found, &report).await?;
             return Ok(Next::after(self.settings.identity_grace));
         };

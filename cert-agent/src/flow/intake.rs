@@ -57,7 +57,6 @@ impl Intake {
     pub fn namespace(&self, change: Change<NamespaceFacts>) {
         for (_, name) in self.take(|shelves| shelves.namespaces.take(change)) {
             self.due(Work::Namespace(name), false);
-            self.due(Work::Policies, false);
         }
     }
 

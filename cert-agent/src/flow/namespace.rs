@@ -27,7 +27,7 @@ impl<C: Cluster> Agent<C> {
         let Some((scene, book)) = self.world.scene(namespace) else {
             lock(&self.plans).remove(namespace);
             lock(&self.bound).remove(namespace);
-            self.due(Work::Policies, false);
+            self.policies_due();
             return Ok(Next::NEVER);
         };
         let plan = Arc::new(wanted(&scene, &book));
@@ -67,7 +67,7 @@ impl<C: Cluster> Agent<C> {
             touched.extend(scene.made.iter().filter_map(|made| made.metadata.name.as_deref()));
         }
         if before.is_none() || !touched.is_empty() {
-            self.due(Work::Policies, false);
+            self.policies_due();
         }
         for name in touched {
             self.due(Work::Identity(scene.namespace.clone(), name.to_owned()), false);
@@ -78,7 +78,7 @@ impl<C: Cluster> Agent<C> {
         tracing::warn!(
             about = complaint.about.shown(),
             reason = complaint.reason.code(),
-            message = complaint.message,
+            why = complaint.message,
             "refused"
         );
         let notice = Notice {

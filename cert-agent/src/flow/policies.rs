@@ -4,14 +4,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use sallyport_contract::{
-    Reason, derive, keys,
+    Reason, keys,
     object::{ConditionStatus, IdentityPolicy, set_condition},
     policy::{Holder, Policy},
 };
 use serde_json::{Value, json};
 
 use super::agent::{Agent, Next, lock};
-use crate::cluster::{Cluster, ClusterError};
+use crate::{
+    cluster::{Cluster, ClusterError},
+    observe::world::turned_on,
+};
 
 impl<C: Cluster> Agent<C> {
     /// Writes every policy's status that says something new.
@@ -36,7 +39,7 @@ impl<C: Cluster> Agent<C> {
         let shelves = self.world.lock();
         let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (_, namespace, facts) in shelves.namespaces.all() {
-            if !derive::enabled(&facts.labels) {
+            if !turned_on(namespace, facts) {
                 continue;
             }
             match shelves.book.holder(namespace, &facts.labels) {

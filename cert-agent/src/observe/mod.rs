@@ -12,3 +12,6 @@ pub mod shelf;
 pub mod wanted;
 pub mod watch;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

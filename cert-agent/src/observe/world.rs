@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sallyport_contract::{
-    derive,
+    derive, keys,
     object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
     policy::PolicyBook,
 };
@@ -85,7 +85,7 @@ impl World {
         ];
         let scene = Scene {
             namespace: namespace.to_owned(),
-            enabled: derive::enabled(&facts.labels) && !facts.ending,
+            enabled: turned_on(namespace, &facts),
             labels: facts.labels.clone(),
             workloads: kinds
                 .iter()
@@ -96,6 +96,16 @@ impl World {
         };
         Some((scene, Arc::clone(&shelves.book)))
     }
+}
+
+/// Namespaces that no label turns on, as the webhook's configuration leaves them out too: in them lie
+/// other programs' credentials, and we are to have no right there.
+const NEVER: [&str; 4] = [keys::SYSTEM_NAMESPACE, keys::FIREWALL_NAMESPACE, "kube-system", "kube-node-lease"];
+
+/// Whether a namespace is turned on.
+#[must_use]
+pub fn turned_on(namespace: &str, facts: &NamespaceFacts) -> bool {
+    derive::enabled(&facts.labels) && !facts.ending && !NEVER.contains(&namespace)
 }
 
 impl Shelves {
@@ -120,5 +130,21 @@ impl Shelves {
             && self.identities.complete()
             && self.bindings.complete()
             && self.claims.complete()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn law_11_a_label_gives_us_no_right_where_credentials_lie() {
+        let labels = [(keys::INJECT.to_owned(), keys::INJECT_ENABLED.to_owned())];
+        let facts = NamespaceFacts { uid: "u".to_owned(), labels: labels.into(), ending: false };
+        assert!(turned_on("shop", &facts));
+        for namespace in NEVER {
+            assert!(!turned_on(namespace, &facts), "{namespace}");
+        }
+        assert!(!turned_on("shop", &NamespaceFacts { ending: true, ..facts }));
     }
 }

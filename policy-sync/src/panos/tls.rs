@@ -155,7 +155,67 @@ fn shown(certificate: &CertificateDer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustls::{
+        ClientConnection, ServerConfig, ServerConnection,
+        server::{ClientHello, ResolvesServerCert},
+        sign::CertifiedKey,
+    };
+
     use super::*;
+
+    #[derive(Debug)]
+    struct Shows(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Shows {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    fn certificate() -> (CertificateDer<'static>, rcgen::KeyPair) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["fw-1".to_owned()]).unwrap();
+        (cert.der().clone(), signing_key)
+    }
+
+    /// A handshake in memory with a server that shows `certificate` and signs with `key`.
+    fn handshake(
+        pinned: &CertificateDer<'static>,
+        shown_one: CertificateDer<'static>,
+        key: &rcgen::KeyPair,
+    ) -> Result<(), Error> {
+        let pin = shown(pinned);
+        let config = client_config(&FirewallTls { ca_bundle: None, fingerprint: Some(pin) }).unwrap();
+        let der = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let signer = aws_lc_rs::sign::any_supported_type(&der).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Shows(Arc::new(CertifiedKey::new(vec![shown_one], signer)))));
+        let mut client = ClientConnection::new(Arc::new(config), "fw-1".try_into().unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        while client.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            let mut wire = Vec::new();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_pinned_certificate_needs_its_own_key() {
+        let ((ours, key), (other, other_key)) = (certificate(), certificate());
+        assert!(handshake(&ours, ours.clone(), &key).is_ok());
+        assert!(handshake(&ours, ours.clone(), &other_key).is_err(), "a copied certificate proves nothing");
+        let error = handshake(&ours, other.clone(), &other_key).unwrap_err().to_string();
+        assert!(error.contains(&shown(&other)), "{error}");
+    }
 
     #[test]
     fn fingerprints_read_with_and_without_colons() {

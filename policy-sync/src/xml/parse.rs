@@ -150,6 +150,15 @@ mod tests {
         assert_eq!(parse(&"<a>".repeat(100)), Err(ParseError::TooDeep));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,200}", markup in "[<>/&;a='\"! \\[\\]-]{0,60}") {
+            drop((parse(&text), parse(&markup)));
+            let leaf = Element::leaf("a", text.trim());
+            proptest::prop_assert_eq!(parse(&leaf.print()), Ok(leaf));
+        }
+    }
+
     #[test]
     fn what_is_printed_reads_back() {
         let tree =

@@ -47,6 +47,22 @@ pub(crate) fn options() -> Options {
     }
 }
 
+/// As impatient as a test may be.
+pub(crate) const SETTINGS: Settings =
+    Settings { job_poll: SignedDuration::from_millis(20), resync: SignedDuration::from_secs(1) };
+
+/// The real adapter to the firewall, and the cluster in memory.
+pub(crate) fn ports(twin: &Twin, board: &Board) -> Ports<Panos, Twin> {
+    Ports {
+        connect: Panos::new,
+        cluster: twin.clone(),
+        board: board.clone(),
+        clock: Clock::system(),
+        draw: || 0.0,
+        metrics: Metrics::new(&mut Registry::default()),
+    }
+}
+
 impl Ground {
     /// A ground with one firewall `edge`, one policy `shop`, and nothing wanted.
     pub(crate) async fn new() -> Self {
@@ -56,7 +72,7 @@ impl Ground {
     /// The same with other options, and the Firewall's spec changed.
     pub(crate) async fn with(options: Options, change: impl FnOnce(&mut Value)) -> Self {
         let sim = Simulator::start(options).await.unwrap();
-        let mut spec = objects::firewall_spec(&sim);
+        let mut spec = objects::firewall_spec(&sim.api_addr.to_string(), &sim.ca_pem);
         change(&mut spec);
         let twin = Twin::default();
         twin.put_firewall("edge", spec);
@@ -68,17 +84,7 @@ impl Ground {
 
     fn around(sim: Running, twin: Twin) -> Self {
         let board = Board::default();
-        let ports = Ports {
-            connect: Panos::new,
-            cluster: twin.clone(),
-            board: board.clone(),
-            clock: Clock::system(),
-            draw: || 0.0,
-            metrics: Metrics::new(&mut Registry::default()),
-        };
-        let settings =
-            Settings { job_poll: SignedDuration::from_millis(20), resync: SignedDuration::from_secs(1) };
-        let cycle = Cycle::new("edge", ports, settings);
+        let cycle = Cycle::new("edge", ports(&twin, &board), SETTINGS);
         Self { sim, twin, board, cycle }
     }
 
@@ -146,6 +152,14 @@ impl Ground {
         let conditions = &firewall.status.as_ref().unwrap().conditions;
         let condition = conditions.iter().find(|condition| condition.kind == kind).unwrap();
         (condition.reason.clone(), condition.message.clone())
+    }
+}
+
+/// Waits until the condition holds, which it may whenever a worker posts.
+pub(crate) async fn until(board: &Board, what: &str, holds: impl Fn() -> bool) {
+    let mut posted = board.watch();
+    while !holds() {
+        tokio::time::timeout(DEADLINE, posted.changed()).await.expect(what).unwrap();
     }
 }
 

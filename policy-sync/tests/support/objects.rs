@@ -1,15 +1,14 @@
 //! The objects that people write, by example.
 
-use panos_sim::Running;
 use serde_json::{Value, json};
 
 /// A `Firewall` for a simulated device.
-pub(crate) fn firewall_spec(sim: &Running) -> Value {
+pub(crate) fn firewall_spec(host: &str, ca: &str) -> Value {
     json!({
-        "standalone": {"host": sim.api_addr.to_string(), "vsys": "vsys1"},
+        "standalone": {"host": host, "vsys": "vsys1"},
         "clusterName": "prod-eu-1",
         "credentials": {"secretName": "edge"},
-        "tls": {"caBundle": sim.ca_pem},
+        "tls": {"caBundle": ca},
         "rules": {"before": "deny-east-west"},
         "bounds": {
             "policies": ["shop"],

@@ -34,6 +34,20 @@ pub(crate) struct Twin {
     pub(crate) down: Arc<AtomicBool>,
 }
 
+/// Ends the first list of these tables with what they hold.
+macro_rules! complete {
+    ($tables:ident: $($table:ident),+) => {
+        $(
+            let current: Vec<_> = $tables.$table.keys().cloned().collect();
+            $tables.$table.apply(Change::Restarted);
+            for key in current {
+                $tables.$table.apply(Change::ListedUnreadable(key));
+            }
+            $tables.$table.apply(Change::Complete);
+        )+
+    };
+}
+
 fn all() -> Concerns {
     Concerns { wanted: true, ..Concerns::default() }
 }
@@ -53,20 +67,17 @@ impl Twin {
 
     /// Every first list is in.
     pub(crate) fn complete(&self) {
-        macro_rules! complete {
-            ($tables:ident: $($table:ident),+) => {
-                $(
-                    let current: Vec<_> = $tables.$table.keys().cloned().collect();
-                    $tables.$table.apply(Change::Restarted);
-                    for key in current {
-                        $tables.$table.apply(Change::ListedUnreadable(key));
-                    }
-                    $tables.$table.apply(Change::Complete);
-                )+
-            };
-        }
+        self.complete_but_identities();
         self.seen.update(|tables| {
-            complete!(tables: firewalls, identities, claims, policies, namespaces, logins, pods);
+            complete!(tables: identities);
+            all()
+        });
+    }
+
+    /// Every first list but one is in.
+    pub(crate) fn complete_but_identities(&self) {
+        self.seen.update(|tables| {
+            complete!(tables: firewalls, claims, policies, namespaces, logins, pods);
             all()
         });
     }
@@ -79,6 +90,13 @@ impl Twin {
         let firewall: Firewall = serde_json::from_value(value).unwrap();
         self.seen.update(|tables| {
             tables.firewalls.apply(applied(name.to_owned(), firewall));
+            all()
+        });
+    }
+
+    pub(crate) fn remove_firewall(&self, name: &str) {
+        self.seen.update(|tables| {
+            tables.firewalls.apply(Change::Gone(name.to_owned()));
             all()
         });
     }
@@ -114,9 +132,13 @@ impl Twin {
     }
 
     pub(crate) fn put_identity(&self, name: &str, spec: Value) {
-        let value = object("WorkloadIdentity", Some("shop"), name, spec, self.next());
+        self.put_identity_in("shop", name, spec);
+    }
+
+    pub(crate) fn put_identity_in(&self, namespace: &str, name: &str, spec: Value) {
+        let value = object("WorkloadIdentity", Some(namespace), name, spec, self.next());
         let identity: WorkloadIdentity = serde_json::from_value(value).unwrap();
-        let key = Key::new("shop", name);
+        let key = Key::new(namespace, name);
         self.seen.update(|tables| {
             tables.identities.apply(applied(key.clone(), identity));
             gate_of(&key)
@@ -264,7 +286,7 @@ impl Cluster for Twin {
         Ok(())
     }
 
-    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate) -> Result<(), ClusterError> {
+    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate, _turned: bool) -> Result<(), ClusterError> {
         self.note(format!("gate {pod} {} {}", gate.open, gate.reason))?;
         self.seen.update(|tables| {
             let found = tables.pods.keys().find(|(_, name)| *name == pod.name).cloned();

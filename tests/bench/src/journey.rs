@@ -1,9 +1,12 @@
 //! The journey: how long until Ready, and which part took it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use ground::{
     Ground, Team,
     team::{Authority, TeamOptions},
@@ -95,36 +98,46 @@ async fn running(team: &Team<'_>, start: Instant) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// From the moment in which the watch shows a pod to the moment in which it shows its gate open.
+/// One more pod at a time: from the moment in which the watch shows it to the moment in which it shows its
+/// gate open.
 async fn warm(report: &mut Report, ground: &Ground) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(ground.cluster.client.clone(), "bench");
     let mut events = watcher(pods, watcher::Config::default().labels("app=web")).applied_objects().boxed();
-    let replicas = format!("--replicas={WARM_PODS}");
-    ground.cluster.kubectl.run(&["scale", "deployment/web", &replicas, "-n", "bench"]).await?;
-    let mut created = std::collections::HashMap::new();
-    let mut opened = std::collections::HashMap::new();
-    let all = async {
-        while let Some(pod) = events.try_next().await? {
-            let uid = pod.metadata.uid.clone().unwrap_or_default();
-            let now = Instant::now();
-            let first = *created.entry(uid.clone()).or_insert(now);
-            if open(&pod) {
-                opened.entry(uid).or_insert(now - first);
-            }
-            if opened.len() >= WARM_PODS as usize {
-                break;
-            }
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(wait::GENEROUS, all).await.context("the gates did not open")??;
-    // The first pod's gate was open before: it took no time and does not count.
-    let mut times: Vec<f64> =
-        opened.values().filter(|time| !time.is_zero()).map(|time| time.as_secs_f64() * 1000.0).collect();
+    let mut known = BTreeSet::new();
+    let mut times = Vec::new();
+    for replicas in 1..=WARM_PODS {
+        let replicas = format!("--replicas={replicas}");
+        ground.cluster.kubectl.run(&["scale", "deployment/web", &replicas, "-n", "bench"]).await?;
+        let opened = next_gate(&mut events, &mut known);
+        let time = tokio::time::timeout(wait::GENEROUS, opened).await.context("the gate did not open")??;
+        times.push(time.as_secs_f64() * 1000.0);
+    }
+    // The first pod's gate was open before the watch began.
+    times.remove(0);
     times.sort_by(f64::total_cmp);
     report.note("journey.warm_ms", quantile(&times, 0.5));
     report.note("journey.warm_p95_ms", quantile(&times, 0.95));
     Ok(())
+}
+
+/// Waits for a pod that was not known to open its gate, and tells how long that took.
+async fn next_gate(
+    events: &mut (impl Stream<Item = Result<Pod, watcher::Error>> + Unpin),
+    known: &mut BTreeSet<String>,
+) -> Result<Duration> {
+    let mut first = None;
+    while let Some(pod) = events.try_next().await? {
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        if known.contains(&uid) {
+            continue;
+        }
+        let start = *first.get_or_insert_with(Instant::now);
+        if open(&pod) {
+            known.insert(uid);
+            return Ok(start.elapsed());
+        }
+    }
+    anyhow::bail!("the watch ended")
 }
 
 fn open(pod: &Pod) -> bool {

@@ -7,13 +7,26 @@ const ADAPTERS: &[(&str, &[&str])] = &[
     ("webhook/src/adapter/", &["kube"]),
     ("webhook/src/server/", &["tls"]),
     ("cert-agent/src/cluster/", &["kube"]),
-    ("cert-agent/src/issuer/aws_pca", &["aws"]),
+    ("cert-agent/src/observe/watch.rs", &["kube"]),
+    ("cert-agent/src/issuer/aws_client.rs", &["aws"]),
+    ("cert-agent/src/issuer/aws_pca.rs", &["aws"]),
+    ("cert-agent/src/issuer/embedded.rs", &[]),
+    ("cert-agent/src/issuer/foundry.rs", &[]),
     ("policy-sync/src/panos/", &["http"]),
-    ("policy-sync/src/cluster/", &["kube"]),
+    ("policy-sync/src/kubernetes.rs", &["kube"]),
+    ("policy-sync/src/observe/kubernetes.rs", &["kube"]),
 ];
 
 /// Flows: they may wait and log, and talk to the world only through ports.
-const FLOWS: &[&str] = &["webhook/src/admit.rs", "cert-agent/src/flow/", "policy-sync/src/cycle/"];
+const FLOWS: &[&str] = &[
+    "webhook/src/admit.rs",
+    "cert-agent/src/flow/",
+    "policy-sync/src/cycle/",
+    "policy-sync/src/gates.rs",
+    "policy-sync/src/worker.rs",
+    "policy-sync/src/board.rs",
+    "policy-sync/src/observe/mod.rs",
+];
 
 /// Edges: arguments, wiring, metrics.
 const EDGES: &[&str] = &["/args.rs", "/run.rs", "/metrics.rs", "/lib.rs"];
