@@ -37,7 +37,8 @@ run unit cargo test --no-fail-fast "${unit[@]}"
 run service cargo test --no-fail-fast "${service[@]}"
 if [[ $ring == all ]]; then
 	tests/control-plane/build.sh >/dev/null
-	run go env -C tests/control-plane go test -v ./...
+	# The same settings as the build, so that its compiled packages serve the tests too.
+	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
 	cargo build -p sallyport -p panos-sim -p pca-sim
 	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
 fi

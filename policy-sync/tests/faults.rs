@@ -22,7 +22,7 @@ async fn an_unreachable_firewall_is_told_and_heals() {
     let mut ground = wanting_web().await;
     ground.sim.plant(always(Where::Connect, Action::DropBefore));
     let words = ground.until_reason(WEB, Reason::FirewallUnreachable).await;
-    assert!(words.starts_with("firewall edge: logging in: "), "{words}");
+    assert!(words.starts_with("firewall edge: logging in, https://"), "{words}");
     assert_eq!(ground.condition("Reachable").0, "FirewallUnreachable");
     assert!(
         ground

@@ -163,7 +163,7 @@ impl Session {
         if let Some(key) = key {
             request = request.header("X-PAN-KEY", key.as_str());
         }
-        let unreachable = |error: reqwest::Error| fault(format!("{doing}: {}", causes(&error)));
+        let unreachable = |error: reqwest::Error| fault(format!("{doing}, {}: {}", self.url, causes(&error)));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -191,7 +191,8 @@ fn forbidden(http_status: u16, reply: &Reply) -> bool {
     }
 }
 
-/// The causes of a failed request without its address, which adds nothing and may hold more than it should.
+/// The causes of a failed request. The address is told by who asks: reqwest's own text may hold more of it
+/// than should be told.
 fn causes(error: &reqwest::Error) -> String {
     let mut texts = Vec::new();
     let mut cause = error.source();
