@@ -28,6 +28,8 @@ pub struct Options {
     pub job_poll: Duration,
     /// How long an identity that nobody wants is kept.
     pub identity_grace: Duration,
+    /// How often the programs look at everything again.
+    pub resync: Duration,
 }
 
 impl Options {
@@ -47,6 +49,7 @@ impl Options {
             log: "info".to_owned(),
             job_poll: Duration::from_secs(2),
             identity_grace: Duration::from_secs(600),
+            resync: Duration::from_secs(60),
         })
     }
 }
@@ -216,6 +219,7 @@ async fn cert_agent(cluster: &ControlPlane, pca: &PcaSim, options: &Options) -> 
     let mut args = process_args("cert-agent", options);
     args.extend(["--webhook-name", "127.0.0.1", "--webhook-name", "localhost"].map(str::to_owned));
     args.extend(["--identity-grace".to_owned(), format!("{}s", options.identity_grace.as_secs())]);
+    args.extend(["--resync".to_owned(), format!("{}s", options.resync.as_secs())]);
     let mut env = pca.environment();
     env.push(account(cluster, "sallyport-cert-agent", &options.folder).await?);
     let (program, _): (Program, Health) =
@@ -226,6 +230,7 @@ async fn cert_agent(cluster: &ControlPlane, pca: &PcaSim, options: &Options) -> 
 async fn policy_sync(cluster: &ControlPlane, options: &Options) -> Result<Program> {
     let mut args = process_args("policy-sync", options);
     args.extend(["--job-poll".to_owned(), format!("{}ms", options.job_poll.as_millis())]);
+    args.extend(["--resync".to_owned(), format!("{}s", options.resync.as_secs())]);
     let env = [account(cluster, "sallyport-policy-sync", &options.folder).await?];
     let (program, _): (Program, Health) =
         Program::start("policy-sync", "sallyport", &args, &env, &options.folder).await?;

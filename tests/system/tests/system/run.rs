@@ -84,6 +84,7 @@ async fn lay() -> Result<Ground> {
     let mut options = Options::fresh("system")?;
     options.job_poll = Duration::from_millis(300);
     options.identity_grace = Duration::from_secs(2);
+    options.resync = Duration::from_secs(15);
     options.log = "info,sallyport=debug".to_owned();
     Ground::start(options, |_| {}).await.context("the ground could not be laid")
 }
