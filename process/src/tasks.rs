@@ -79,29 +79,38 @@ impl Tasks {
         first.and(finished)
     }
 
+    /// A task ended before anybody asked it to, which is an error even if it ended well.
     fn unexpected(&mut self, ended: Option<Result<(Id, TaskResult), JoinError>>) -> Result<(), TaskError> {
-        match ended {
-            None => Ok(()),
-            Some(Ok((id, Ok(())))) => Err(TaskError::Ended { name: self.forget(id) }),
-            Some(Ok((id, Err(source)))) => Err(TaskError::Failed { name: self.forget(id), source }),
-            Some(Err(source)) => Err(TaskError::Broken { name: self.forget(source.id()), source }),
+        let Some(ended) = ended else { return Ok(()) };
+        match self.outcome(ended) {
+            (name, Ok(())) => Err(TaskError::Ended { name }),
+            (_, Err(error)) => Err(error),
         }
     }
 
     async fn drain(&mut self) -> Result<(), TaskError> {
         let mut first = Ok(());
         while let Some(ended) = self.set.join_next_with_id().await {
-            let result = match ended {
-                Ok((id, Ok(()))) => {
-                    self.forget(id);
-                    Ok(())
-                }
-                Ok((id, Err(source))) => Err(TaskError::Failed { name: self.forget(id), source }),
-                Err(source) => Err(TaskError::Broken { name: self.forget(source.id()), source }),
-            };
-            first = first.and(result);
+            first = first.and(self.outcome(ended).1);
         }
         first
+    }
+
+    /// Which task ended, and how.
+    fn outcome(
+        &mut self,
+        ended: Result<(Id, TaskResult), JoinError>,
+    ) -> (&'static str, Result<(), TaskError>) {
+        match ended {
+            Ok((id, result)) => {
+                let name = self.forget(id);
+                (name, result.map_err(|source| TaskError::Failed { name, source }))
+            }
+            Err(source) => {
+                let name = self.forget(source.id());
+                (name, Err(TaskError::Broken { name, source }))
+            }
+        }
     }
 
     fn forget(&mut self, id: Id) -> &'static str {
