@@ -40,9 +40,6 @@ pub struct Policy {
 /// Why a policy is not well formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// The object does not have the shape of its schema.
-    #[error("the object cannot be read: {0}")]
-    Shape(String),
     /// Neither or both of `namespaces` and `namespaceSelector`.
     #[error("exactly one of spec.namespaces and spec.namespaceSelector must be set")]
     Scope,
