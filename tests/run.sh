@@ -33,13 +33,15 @@ count() {
 unit=(-p sallyport-contract -p sallyport-process -p tidy -p ground -p demo)
 service=(-p sallyport-webhook -p sallyport-cert-agent -p sallyport-policy-sync -p sallyport -p panos-sim -p pca-sim)
 
+# Tests of the ground, and the system tests, start the programs and the simulators as processes.
+cargo build -p sallyport -p panos-sim -p pca-sim
+
 run unit cargo test --no-fail-fast "${unit[@]}"
 run service cargo test --no-fail-fast "${service[@]}"
 if [[ $ring == all ]]; then
 	tests/control-plane/build.sh >/dev/null
 	# The same settings as the build, so that its compiled packages serve the tests too.
 	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
-	cargo build -p sallyport -p panos-sim -p pca-sim
 	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
 fi
 
