@@ -106,12 +106,6 @@ impl ControlPlane {
         })
     }
 
-    /// The process id of `kube up`, for a demo that leaves it running.
-    #[must_use]
-    pub fn process_id(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Stops the cluster and waits for its end.
     ///
     /// # Errors

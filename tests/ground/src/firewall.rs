@@ -127,14 +127,6 @@ impl FirewallSim {
         Ok(())
     }
 
-    /// Sets how long commits take from now on.
-    ///
-    /// # Errors
-    /// The simulator is away.
-    pub async fn commit_time(&self, time: Duration) -> Result<()> {
-        self.post("/commit-time", &serde_json::json!({"ms": time.as_millis()})).await
-    }
-
     /// Makes every API key invalid, as "expire all keys" on a device does.
     ///
     /// # Errors

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::paths;
@@ -71,18 +70,6 @@ pub fn overlay(mut object: Value, webhook: &str) -> Value {
 pub fn stream(objects: &[Value]) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     list.to_string()
-}
-
-/// Reads YAML of one object.
-///
-/// # Errors
-/// It is not YAML.
-pub fn yaml(text: &str) -> Result<Value> {
-    let mut read = serde_json::Deserializer::from_str(text);
-    if let Ok(value) = Value::deserialize(&mut read) {
-        return Ok(value);
-    }
-    serde_saphyr::from_str(text).context("not YAML")
 }
 
 #[cfg(test)]
