@@ -9,8 +9,8 @@ use crate::{
     dns_name::{DnsName, DnsNames, NameError},
     identity::{Identity, IdentityName},
     keys,
-    object::{Action, OptOut},
-    policy::{Holder, Policy, PolicyBook},
+    object::{Action, Mode, OptOut},
+    policy::{Holder, Policy, PolicyBook, PolicyError},
     reason::Reason,
     refusal::{Refusal, quoted},
     template::{ExpandError, Values, Variable},
@@ -27,6 +27,27 @@ pub enum Verdict {
     LeftOut,
     /// Why it gets none.
     Refused(Refusal),
+    /// Its policy only audits: nothing is given, nothing is refused.
+    Audited(Audit),
+}
+
+/// What enforcing a policy would do, told while the policy is in mode `Audit`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audit {
+    /// The policy.
+    pub policy: String,
+    /// The grant, `None` for what would be left out, or the refusal.
+    pub would: Result<Option<Grant>, Refusal>,
+}
+
+impl Audit {
+    /// The refusal on one line, in words that say that it is none yet.
+    #[must_use]
+    pub fn would_be_refused(&self) -> Option<String> {
+        let refusal = self.would.as_ref().err()?;
+        let (policy, words) = (&self.policy, refusal.on_one_line());
+        Some(format!("would be refused, were IdentityPolicy {policy} not in mode Audit: {words}"))
+    }
 }
 
 /// What a subject is given.
@@ -60,39 +81,48 @@ pub fn enabled(namespace_labels: &BTreeMap<String, String>) -> bool {
 /// Decides for one subject of an enabled namespace.
 #[must_use]
 pub fn derive(subject: &Subject, namespace_labels: &BTreeMap<String, String>, book: &PolicyBook) -> Verdict {
-    match held(subject, namespace_labels, book).and_then(|(policy, also)| decide(subject, policy, &also)) {
-        Ok(Some(grant)) => Verdict::Granted(grant),
-        Ok(None) => Verdict::LeftOut,
-        Err(refusal) => Verdict::Refused(refusal),
+    let (policy, also) = match book.holder(&subject.namespace, namespace_labels) {
+        Holder::Held { policy, also } => (policy, also),
+        Holder::Broken { name, mode, error } => {
+            return within(mode, name, Err(broken(subject, name, error)));
+        }
+        Holder::Nobody => return Verdict::Refused(nobody(subject)),
+    };
+    within(policy.mode, &policy.name, decide(subject, policy, &also))
+}
+
+/// What a policy would do becomes what happens, unless it only audits.
+fn within(mode: Mode, policy: &str, would: Result<Option<Grant>, Refusal>) -> Verdict {
+    match (mode, would) {
+        (Mode::Audit, would) => Verdict::Audited(Audit { policy: policy.to_owned(), would }),
+        (Mode::Observe | Mode::Enforce, Ok(Some(grant))) => Verdict::Granted(grant),
+        (Mode::Observe | Mode::Enforce, Ok(None)) => Verdict::LeftOut,
+        (Mode::Observe | Mode::Enforce, Err(refusal)) => Verdict::Refused(refusal),
     }
 }
 
-fn held<'a>(
-    subject: &Subject,
-    labels: &BTreeMap<String, String>,
-    book: &'a PolicyBook,
-) -> Result<(&'a Policy, Vec<&'a str>), Refusal> {
+fn broken(subject: &Subject, policy: &str, error: &PolicyError) -> Refusal {
+    Refusal {
+        reason: Reason::Malformed,
+        what: format!("the policy of namespace {} cannot be understood", subject.namespace),
+        place: subject.object.clone(),
+        rule: format!("IdentityPolicy {policy}: {error}"),
+        remedy: format!("have the platform team correct IdentityPolicy {policy}"),
+    }
+}
+
+fn nobody(subject: &Subject) -> Refusal {
     let namespace = &subject.namespace;
-    match book.holder(namespace, labels) {
-        Holder::Held { policy, also } => Ok((policy, also)),
-        Holder::Broken { name, error } => Err(Refusal {
-            reason: Reason::Malformed,
-            what: format!("the policy of namespace {namespace} cannot be understood"),
-            place: subject.object.clone(),
-            rule: format!("IdentityPolicy {name}: {error}"),
-            remedy: format!("have the platform team correct IdentityPolicy {name}"),
-        }),
-        Holder::Nobody => Err(Refusal {
-            reason: Reason::NotFound,
-            what: format!("namespace {namespace} is enabled for Sallyport, but no policy holds it"),
-            place: subject.object.clone(),
-            rule: format!("no IdentityPolicy names or selects namespace {namespace}"),
-            remedy: format!(
-                "have the platform team create an IdentityPolicy with spec.namespaces: [{namespace}], or take \
-                 the label {} off the namespace",
-                keys::INJECT
-            ),
-        }),
+    Refusal {
+        reason: Reason::NotFound,
+        what: format!("namespace {namespace} is enabled for Sallyport, but no policy holds it"),
+        place: subject.object.clone(),
+        rule: format!("no IdentityPolicy names or selects namespace {namespace}"),
+        remedy: format!(
+            "have the platform team create an IdentityPolicy with spec.namespaces: [{namespace}], or take \
+             the label {} off the namespace",
+            keys::INJECT
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt as _;
 
 use crate::{
-    object::{CertificateTerms, IdentityPolicy, IdentityPolicySpec, LabelSelector, OptOut, Traffic},
+    object::{CertificateTerms, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut, Traffic},
     template::{NamePattern, PatternError, Variable},
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub struct Policy {
     /// The object's name.
     pub name: String,
+    /// How far it reaches.
+    pub mode: Mode,
     /// The name of a workload that asks for none.
     pub default: NamePattern,
     /// The names that may be asked for, beside the default.
@@ -101,6 +103,7 @@ impl Policy {
         check_rest(spec)?;
         Ok(Self {
             name: name.to_owned(),
+            mode: spec.mode,
             default,
             allowed,
             wildcards: spec.dns_names.wildcards == crate::object::Wildcards::Allow,
@@ -185,6 +188,7 @@ fn check_rest(spec: &IdentityPolicySpec) -> Result<(), PolicyError> {
 struct Entry {
     name: String,
     priority: i32,
+    mode: Mode,
     named: BTreeSet<String>,
     selector: Option<LabelSelector>,
     policy: Result<Policy, PolicyError>,
@@ -210,6 +214,8 @@ pub enum Holder<'a> {
     Broken {
         /// The policy's name.
         name: &'a str,
+        /// How far it was meant to reach, which can always be read.
+        mode: Mode,
         /// What is wrong with it.
         error: &'a PolicyError,
     },
@@ -234,7 +240,7 @@ impl PolicyBook {
             Some(Entry { policy: Ok(policy), .. }) => {
                 Holder::Held { policy, also: selecting.map(|entry| entry.name.as_str()).collect() }
             }
-            Some(Entry { name, policy: Err(error), .. }) => Holder::Broken { name, error },
+            Some(Entry { name, mode, policy: Err(error), .. }) => Holder::Broken { name, mode: *mode, error },
         }
     }
 
@@ -250,6 +256,7 @@ impl Entry {
         let name = object.name_any();
         Self {
             priority: object.spec.priority,
+            mode: object.spec.mode,
             named: object.spec.namespaces.iter().flatten().cloned().collect(),
             selector: object.spec.namespace_selector.clone(),
             policy: Policy::read(&name, &object.spec),

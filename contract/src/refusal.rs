@@ -27,6 +27,17 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl Refusal {
+    /// The same words on one line, for places that take no line breaks: an admission warning is a header of
+    /// the API server's answer, and one with control characters is dropped without a word
+    /// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/net/http.go>, `NewWarningHeader`).
+    #[must_use]
+    pub fn on_one_line(&self) -> String {
+        let Self { reason: _, what, place, rule, remedy } = self;
+        format!("{what} (where: {place}; rule: {rule}; do: {remedy})")
+    }
+}
+
 /// Text from outside, fit for a message: control characters escaped, cut to 300 characters.
 #[must_use]
 pub fn quoted(text: &str) -> String {

@@ -3,7 +3,7 @@
 //! A variable expands to dot-free text inside one label and `*` stands for one label, so a pattern has a
 //! fixed number of labels. That is what makes a namespace a boundary: see [`NamePattern::namespace_place`].
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use crate::dns_name::{DnsName, NameError};
 
@@ -188,6 +188,28 @@ fn fill(pieces: &[Piece], values: &Values<'_>) -> Result<String, ExpandError> {
     Ok(label)
 }
 
+/// Whether the pieces can make the label. What is kept is every place that they can reach, so that many
+/// variables in one label cost no more than a few.
+fn fits(pieces: &[Piece], label: &str, namespace: &str) -> bool {
+    let mut reached = BTreeSet::from([0]);
+    for piece in pieces {
+        let text = match piece {
+            Piece::Literal(text) => text.as_str(),
+            Piece::Variable(Variable::Namespace) => namespace,
+            Piece::Variable(
+                Variable::Workload | Variable::ServiceAccount | Variable::Service | Variable::Pod,
+            ) => {
+                let first = reached.first().map_or(label.len() + 1, |first| first + 1);
+                reached = (first..=label.len()).collect();
+                continue;
+            }
+        };
+        let goes_on = |at: &usize| label.get(*at..).is_some_and(|rest| rest.starts_with(text));
+        reached = reached.into_iter().filter(goes_on).map(|at| at + text.len()).collect();
+    }
+    reached.contains(&label.len())
+}
+
 impl NamePattern {
     /// The pattern as it was written.
     #[must_use]
@@ -217,6 +239,18 @@ impl NamePattern {
             && self.labels.iter().zip(labels).all(|(pattern, label)| match pattern {
                 Label::Any => true,
                 Label::Text(pieces) => fill(pieces, values).is_ok_and(|text| text == label),
+            })
+    }
+
+    /// Whether the pattern gives this name to some workload of the namespace: what nobody knows here of the
+    /// workload stands for any text inside one label.
+    #[must_use]
+    pub fn may_allow(&self, name: &DnsName, namespace: &str) -> bool {
+        let labels: Vec<&str> = name.labels().collect();
+        labels.len() == self.labels.len()
+            && self.labels.iter().zip(labels).all(|(pattern, label)| match pattern {
+                Label::Any => true,
+                Label::Text(pieces) => label != "*" && fits(pieces, label, namespace),
             })
     }
 
@@ -307,6 +341,25 @@ mod tests {
         assert!(!allows("{workload}.{namespace}.corp.example", "pay.shop.corp.example"));
         assert!(allows("*.shop.corp.example", "*.shop.corp.example"));
         assert!(!allows("{workload}.shop.corp.example", "*.shop.corp.example"));
+    }
+
+    #[test]
+    fn without_the_workload_a_variable_is_any_text_inside_one_label() {
+        for (text, name, may) in [
+            ("{workload}.{namespace}.corp.example", "web.shop.corp.example", true),
+            ("{workload}.{namespace}.corp.example", "web.pay.corp.example", false),
+            ("{workload}.{namespace}.corp.example", "a.web.shop.corp.example", false),
+            ("{workload}.{namespace}.corp.example", "*.shop.corp.example", false),
+            ("*.{namespace}.corp.example", "*.shop.corp.example", true),
+            ("api-{workload}-x.corp.example", "api-web-x.corp.example", true),
+            ("api-{workload}-x.corp.example", "api--x.corp.example", false),
+            ("{workload}{namespace}.corp.example", "shop.corp.example", false),
+            ("{workload}{namespace}.corp.example", "webshop.corp.example", true),
+            ("{workload}{pod}-{namespace}.corp.example", "ab-shop.corp.example", true),
+            ("{workload}{pod}-{namespace}.corp.example", "a-shop.corp.example", false),
+        ] {
+            assert_eq!(pattern(text).may_allow(&name.parse().unwrap(), "shop"), may, "{text} {name}");
+        }
     }
 
     #[test]

@@ -243,9 +243,11 @@ fn owned(owner: &OwnerReference, pod: &ObjectMeta, pod_name: Option<&str>) -> (O
     }
 }
 
-/// A Deployment calls its ReplicaSets `<deployment>-<pod-template-hash>`.
-fn deployment_of<'a>(replica_set: &'a str, pod: &ObjectMeta) -> &'a str {
-    let hash = pod.labels.as_ref().and_then(|labels| labels.get("pod-template-hash"));
+/// A Deployment calls its ReplicaSets `<deployment>-<pod-template-hash>`; the hash stands in a label of the
+/// ReplicaSet and of its pods, and `labelled` is either.
+#[must_use]
+pub fn deployment_of<'a>(replica_set: &'a str, labelled: &ObjectMeta) -> &'a str {
+    let hash = labelled.labels.as_ref().and_then(|labels| labels.get("pod-template-hash"));
     hash.and_then(|hash| replica_set.strip_suffix(hash.as_str())?.strip_suffix('-')).unwrap_or(replica_set)
 }
 

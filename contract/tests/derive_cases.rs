@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use kube::core::ObjectMeta;
 use sallyport_contract::{
-    derive::{Verdict, derive},
+    derive::{Audit, Verdict, derive},
     object::{IdentityPolicy, IdentityPolicySpec},
     policy::PolicyBook,
     workload::Subject,
@@ -42,6 +42,8 @@ struct Expect {
     warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audited: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     left_out: bool,
 }
@@ -99,6 +101,7 @@ fn run(case: &Case) -> Expect {
     match derive(&subject(case), &case.labels, &PolicyBook::new(&policies)) {
         Verdict::LeftOut => Expect { left_out: true, ..Expect::default() },
         Verdict::Refused(refusal) => Expect { refused: Some(format!("{refusal}\n")), ..Expect::default() },
+        Verdict::Audited(audit) => Expect { audited: Some(told(&audit)), ..Expect::default() },
         Verdict::Granted(grant) => Expect {
             identities: grant
                 .identities()
@@ -114,6 +117,14 @@ fn run(case: &Case) -> Expect {
             ..Expect::default()
         },
     }
+}
+
+/// What is told of an audit: the names that would be given, or the refusal that would be made.
+fn told(audit: &Audit) -> String {
+    audit.would_be_refused().unwrap_or_else(|| match &audit.would {
+        Ok(Some(grant)) => format!("would get {}", grant.first.dns_names),
+        Ok(None) | Err(_) => "would be left out".to_owned(),
+    })
 }
 
 fn subject(case: &Case) -> Subject {

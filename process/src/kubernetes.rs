@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-use kube::{Client, Config, config::InferConfigError};
+use kube::{Client, Config, client::ClientBuilder, config::InferConfigError};
+use tower::{
+    BoxError,
+    timeout::{TimeoutLayer, error::Elapsed},
+    util::MapErrLayer,
+};
 
-/// A request that takes longer is given up; watches are not requests in this sense.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+use crate::lease::Fence;
+
+/// An answer that does not begin by then is not waited for. That of a watch begins at once.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// A watch without a sign of life for longer is taken for dead. kube-runtime asks for 290 s at most.
 const WATCH_DEADLINE: Duration = Duration::from_secs(295);
@@ -21,11 +29,13 @@ pub enum ConnectError {
     Client(#[source] kube::Error),
 }
 
-/// Deadlines that fit the wait for an answer.
+/// Deadlines for everything, and no repetitions inside the client: whoever asks knows when to ask again, and
+/// has to tell meanwhile what the API server said.
 fn with_deadlines(mut config: Config) -> Config {
+    config.default_retry = false;
     config.connect_timeout = Some(CONNECT_DEADLINE);
     config.read_timeout = Some(WATCH_DEADLINE);
-    config.write_timeout = Some(REQUEST_DEADLINE);
+    config.write_timeout = Some(WRITE_DEADLINE);
     config
 }
 
@@ -34,8 +44,34 @@ fn with_deadlines(mut config: Config) -> Config {
 /// # Errors
 /// Nothing says where the API server is, or what does cannot be used. The server itself is not asked.
 pub async fn connect() -> Result<Client, ConnectError> {
-    let config = Config::infer().await.map_err(ConnectError::Infer)?;
-    Client::try_from(with_deadlines(config)).map_err(ConnectError::Client)
+    client(None).await
+}
+
+/// The same for a program of which one replica leads: nothing is written unless this one does.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_behind(fence: Fence) -> Result<Client, ConnectError> {
+    client(Some(fence)).await
+}
+
+async fn client(fence: Option<Fence>) -> Result<Client, ConnectError> {
+    let config = with_deadlines(Config::infer().await.map_err(ConnectError::Infer)?);
+    let builder = ClientBuilder::try_from(config).map_err(ConnectError::Client)?;
+    let timely = builder
+        .with_layer(&TimeoutLayer::new(ANSWER_DEADLINE))
+        .with_layer(&MapErrLayer::new(in_words as fn(BoxError) -> BoxError));
+    Ok(match fence {
+        Some(fence) => timely.with_layer(&fence).build(),
+        None => timely.build(),
+    })
+}
+
+fn in_words(error: BoxError) -> BoxError {
+    if error.is::<Elapsed>() {
+        return format!("the API server gave no answer within {} s", ANSWER_DEADLINE.as_secs()).into();
+    }
+    error
 }
 
 /// Whether the API server said that the object is not there.

@@ -2,13 +2,14 @@
 //!
 //! The three programs share this and `contract`, and nothing else. In the order of a program's life:
 //! [`args`] what every program is told · [`logs`] where it writes · [`kubernetes`] how it reaches the API
-//! server · [`tasks`] who owns its work · [`readiness`] when it is ready · [`endpoint`] how it is asked ·
-//! [`shutdown`] how it ends.
+//! server · [`lease`] whether it is the one that works · [`tasks`] who owns its work · [`readiness`] when it
+//! is ready · [`endpoint`] how it is asked · [`shutdown`] how it ends.
 
 pub mod args;
 pub mod clock;
 pub mod endpoint;
 pub mod kubernetes;
+pub mod lease;
 pub mod logs;
 pub mod readiness;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use sallyport_contract::{
     Reason, Refusal,
-    derive::{Grant, Verdict, enabled},
+    derive::{Audit, Grant, Verdict, enabled},
     keys,
 };
 use serde_json::Value;
@@ -25,6 +25,8 @@ pub enum Outcome {
     Refused,
     /// It asked to be left out.
     LeftOut,
+    /// Its policy only audits.
+    Audited,
     /// Not ours to judge.
     Untouched,
     /// The body or the object cannot be understood.
@@ -72,6 +74,11 @@ pub fn rule(review: Review, case: &Case, known: &Known) -> Judged {
     match case.decide(labels, known) {
         Verdict::Refused(refusal) => refused(uid, refusal),
         Verdict::LeftOut => give(uid, case, object, Outcome::LeftOut, left_out),
+        Verdict::Audited(audit) => {
+            let told =
+                give(uid, case, object, Outcome::Audited, |object, case| audited(object, case, &audit));
+            Judged { refusal: audit.would.err(), ..told }
+        }
         Verdict::Granted(grant) => {
             give(uid, case, object, Outcome::Granted, |object, case| granted(object, case, grant))
         }
@@ -148,6 +155,12 @@ fn left_out(object: &Value, case: &Case) -> Result<Gift, Obstacle> {
         }
     };
     Ok((changes, Vec::new()))
+}
+
+/// An audited object is left as one that is left out; people hear what would become of it.
+fn audited(object: &Value, case: &Case, audit: &Audit) -> Result<Gift, Obstacle> {
+    let (changes, _) = left_out(object, case)?;
+    Ok((changes, audit.would_be_refused().into_iter().collect()))
 }
 
 fn give(

@@ -29,8 +29,9 @@ struct EntryLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabel {
+struct RefusalLabels {
     reason: &'static str,
+    mode: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,7 +80,7 @@ pub enum Unjudged {
 #[derive(Clone)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
-    refusals: Family<ReasonLabel, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
     seconds: Family<EntryLabel, Histogram, fn() -> Histogram>,
     reads: Family<ReadLabels, Counter>,
     behind_since: Family<CacheLabel, Gauge>,
@@ -103,7 +104,11 @@ impl Metrics {
         };
         let ours = registry.sub_registry_with_prefix("sallyport_webhook");
         ours.register("requests", "Reviews answered, by entry and outcome", metrics.requests.clone());
-        ours.register("refusals", "Refusals, by reason code", metrics.refusals.clone());
+        ours.register(
+            "refusals",
+            "Refusals, by reason code; with mode Audit those that a policy would make",
+            metrics.refusals.clone(),
+        );
         ours.register("request_duration_seconds", "Time to judge one review", metrics.seconds.clone());
         ours.register(
             "fresh_reads",
@@ -137,7 +142,8 @@ impl Metrics {
     pub fn judged(&self, entry: Entry, outcome: Outcome, reason: Option<&'static str>, took: Duration) {
         self.answered(entry, outcome_word(outcome));
         if let Some(reason) = reason {
-            self.refusals.get_or_create(&ReasonLabel { reason }).inc();
+            let mode = if outcome == Outcome::Audited { "Audit" } else { "Enforce" };
+            self.refusals.get_or_create(&RefusalLabels { reason, mode }).inc();
         }
         self.seconds.get_or_create(&EntryLabel { entry: entry_word(entry) }).observe(took.as_secs_f64());
     }
@@ -208,6 +214,7 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Granted => "granted",
         Outcome::Refused => "refused",
         Outcome::LeftOut => "left_out",
+        Outcome::Audited => "audited",
         Outcome::Untouched => "untouched",
         Outcome::Malformed => "malformed",
         Outcome::CannotJudge => "cannot_judge",

@@ -132,6 +132,8 @@ fn snapshot(case: &Case) -> Snapshot {
 }
 
 fn expect(judged: &Judged) -> Expect {
+    let unsaid = judged.answer.warnings.iter().find(|warning| warning.contains(char::is_control));
+    assert_eq!(unsaid, None, "the API server drops a warning with control characters");
     let mut expect = Expect { warnings: judged.answer.warnings.clone(), ..Expect::default() };
     match &judged.answer.ruling {
         Ruling::Allowed(patch) => expect.patch = patch.operations().to_vec(),

@@ -50,9 +50,17 @@ pub struct FirewallSpec {
     /// How removal goes.
     #[serde(default)]
     pub removal: Removal,
+    /// How long a stored proof opens gates while it cannot be repeated, for example because the firewall is
+    /// away. Open gates stay open.
+    #[serde(default = "default_proof_max_age")]
+    pub proof_max_age: Duration,
     /// Reads go on, nothing is written.
     #[serde(default)]
     pub suspend: bool,
+}
+
+const fn default_proof_max_age() -> Duration {
+    Duration::from_secs(24 * 3600)
 }
 
 /// One firewall by itself.

@@ -20,6 +20,7 @@ use crate::duration::Duration;
     shortname = "idpol",
     category = "sallyport",
     status = "IdentityPolicyStatus",
+    printcolumn = r#"{"name":"Mode","type":"string","jsonPath":".spec.mode"}"#,
     printcolumn = r#"{"name":"Namespaces","type":"string","jsonPath":".status.namespaces"}"#,
     printcolumn = r#"{"name":"Identities","type":"integer","jsonPath":".status.identities"}"#,
     printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type=='Accepted')].status"}"#,
@@ -29,6 +30,9 @@ use crate::duration::Duration;
 #[x_kube(validation = Rule::new("has(self.namespaces) != has(self.namespaceSelector)")
     .message("exactly one of namespaces and namespaceSelector must be set"))]
 pub struct IdentityPolicySpec {
+    /// How far the policy reaches into what is applied.
+    #[serde(default)]
+    pub mode: Mode,
     /// Of several policies that select a namespace the highest holds it, then the first by name.
     #[serde(default)]
     pub priority: i32,
@@ -54,6 +58,30 @@ pub struct IdentityPolicySpec {
     /// Annotations for every pod, for example `paloaltonetworks.com/firewall: pan-fw`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_annotations: BTreeMap<String, String>,
+}
+
+/// How far a policy reaches: a way to turn Sallyport on in steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Judge and report only: nothing is refused, injected, issued or written to a firewall.
+    Audit,
+    /// Do everything, but open each gate at once, with the reason `Observed`.
+    Observe,
+    /// A gate opens only when certificate and firewall are proven.
+    #[default]
+    Enforce,
+}
+
+impl Mode {
+    /// As the manifest writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "Audit",
+            Self::Observe => "Observe",
+            Self::Enforce => "Enforce",
+        }
+    }
 }
 
 /// A selector over labels, as everywhere in Kubernetes.

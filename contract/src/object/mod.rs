@@ -26,8 +26,8 @@ pub use firewall::{
 };
 pub use identity_policy::{
     Action, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec,
-    IdentityPolicyStatus, LabelSelector, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic, Usage,
-    Wildcards,
+    IdentityPolicyStatus, LabelSelector, Mode, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic,
+    Usage, Wildcards,
 };
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec};

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::OptOut;
+use super::{Mode, OptOut};
 
 /// Which policy holds this namespace. Always called `sallyport`; written by cert-agent alone, so that
 /// people can look it up and admission policies can take it as their parameter.
@@ -18,6 +18,7 @@ use super::OptOut;
     shortname = "nsb",
     category = "sallyport",
     printcolumn = r#"{"name":"Policy","type":"string","jsonPath":".spec.policy"}"#,
+    printcolumn = r#"{"name":"Mode","type":"string","jsonPath":".spec.mode"}"#,
     printcolumn = r#"{"name":"Opt-out","type":"string","jsonPath":".spec.optOut"}"#,
     printcolumn = r#"{"name":"Problem","type":"string","jsonPath":".spec.problem"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
@@ -27,6 +28,9 @@ pub struct NamespaceBindingSpec {
     /// The `IdentityPolicy` that holds the namespace; absent if none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// How far that policy reaches.
+    #[serde(default)]
+    pub mode: Mode,
     /// Whether pods may be left out.
     #[serde(default)]
     pub opt_out: OptOut,

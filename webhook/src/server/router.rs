@@ -172,6 +172,10 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Turned> {
 fn tell(judged: &Judged) {
     let (uid, outcome) = (judged.answer.uid.as_str(), judged.outcome);
     match (&judged.refusal, outcome) {
+        (Some(refusal), Outcome::Audited) => {
+            let (reason, message) = (refusal.reason.code(), refusal.to_string());
+            tracing::info!(uid, ?outcome, reason, message, "would be refused");
+        }
         (Some(refusal), _) => {
             let (reason, message) = (refusal.reason.code(), refusal.to_string());
             tracing::info!(uid, ?outcome, reason, message, "refused");
