@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests ring by ring and says at the end how many ran in each.
 #   tests/run.sh fast   unit and service tests
-#   tests/run.sh all    those and the system tests on a real API server
+#   tests/run.sh all    those, the system tests on a real API server, and mistakes planted in the simulators
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ring=${1:-all}
@@ -43,10 +43,11 @@ if [[ $ring == all ]]; then
 	# The same settings as the build, so that its compiled packages serve the tests too.
 	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
 	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
+	run mistakes cargo test --no-fail-fast -p mistakes
 fi
 
 echo
-for name in unit service go system; do
+for name in unit service go system mistakes; do
 	[[ -v passed[$name] ]] || continue
 	printf '%-8s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
 done

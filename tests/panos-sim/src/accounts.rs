@@ -5,18 +5,26 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// The accounts of a device.
 pub struct Accounts {
     passwords: BTreeMap<String, String>,
+    key_lifetime: Option<Duration>,
     keys: Mutex<Keys>,
 }
 
 #[derive(Default)]
 struct Keys {
-    owners: BTreeMap<String, String>,
+    given: BTreeMap<String, Given>,
     generation: u64,
+}
+
+/// A key's administrator, and since when it lives.
+struct Given {
+    owner: String,
+    since: Instant,
 }
 
 impl fmt::Debug for Accounts {
@@ -35,7 +43,13 @@ impl Default for Accounts {
 impl Accounts {
     /// Accounts from pairs of user name and password.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { passwords: pairs.into_iter().collect(), keys: Mutex::default() }
+        Self { passwords: pairs.into_iter().collect(), key_lifetime: None, keys: Mutex::default() }
+    }
+
+    /// The same accounts on a device whose keys live so long.
+    #[must_use]
+    pub(crate) fn with_key_lifetime(self, key_lifetime: Option<Duration>) -> Self {
+        Self { key_lifetime, ..self }
     }
 
     /// Reads `user:password` lines; empty lines and lines that begin with `#` are skipped.
@@ -56,26 +70,66 @@ impl Accounts {
         self.passwords.get(user).is_some_and(|known| known == password)
     }
 
-    /// A key for an administrator: the same until all keys are expired
-    /// (<https://docs.paloaltonetworks.com/ngfw/api/api-authentication-and-security/generate-api-key>).
-    pub(crate) fn generate_key(&self, user: &str) -> String {
+    /// A key for an administrator: the same until all keys are expired, or a new one each time where keys have a
+    /// lifetime (<https://docs.paloaltonetworks.com/ngfw/api/api-authentication-and-security/generate-api-key>).
+    pub(crate) fn generate_key(&self, user: &str, now: Instant) -> String {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.key_lifetime.is_some() {
+            keys.generation += 1;
+        }
         let secret = self.passwords.get(user).map(String::as_str).unwrap_or_default();
         let digest = Sha256::digest(format!("{} {user} {secret}", keys.generation));
         let key = format!("LUFRPT1{}=", digest.iter().map(|b| format!("{b:02x}")).collect::<String>());
-        keys.owners.insert(key.clone(), user.to_owned());
+        keys.given.insert(key.clone(), Given { owner: user.to_owned(), since: now });
         key
     }
 
-    /// The administrator whose key this is.
-    pub(crate) fn owner_of(&self, key: &str) -> Option<String> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).owners.get(key).cloned()
+    /// The administrator whose key this is, while it lives.
+    pub(crate) fn owner_of(&self, key: &str, now: Instant) -> Option<String> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = keys.given.get(key)?;
+        let lives = self.key_lifetime.is_none_or(|lifetime| now.duration_since(given.since) < lifetime);
+        lives.then(|| given.owner.clone())
     }
 
     /// "Expire all API keys": every key dies, the next ones differ.
     pub(crate) fn expire_keys(&self) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.owners.clear();
+        keys.given.clear();
         keys.generation += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_live_for_ever_or_as_long_as_the_device_says() {
+        let pairs = || [("admin".to_owned(), "admin".to_owned())];
+        let (start, minute) = (Instant::now(), Duration::from_secs(60));
+        let later = start + minute;
+        let for_ever = Accounts::new(pairs());
+        let key = for_ever.generate_key("admin", start);
+        assert_eq!(for_ever.generate_key("admin", later), key, "the same key each time");
+        assert_eq!(for_ever.owner_of(&key, later).as_deref(), Some("admin"));
+        let for_a_minute = Accounts::new(pairs()).with_key_lifetime(Some(minute));
+        let key = for_a_minute.generate_key("admin", start);
+        assert_eq!(for_a_minute.owner_of(&key, start).as_deref(), Some("admin"));
+        assert_eq!(for_a_minute.owner_of(&key, later), None);
+        let next = for_a_minute.generate_key("admin", later);
+        assert_ne!(next, key);
+        assert_eq!(for_a_minute.owner_of(&next, later).as_deref(), Some("admin"));
+    }
+
+    #[test]
+    fn expired_keys_are_dead_and_the_next_one_differs() {
+        let (accounts, now) = (Accounts::default(), Instant::now());
+        let key = accounts.generate_key("admin", now);
+        accounts.expire_keys();
+        assert_eq!(accounts.owner_of(&key, now), None);
+        let next = accounts.generate_key("admin", now);
+        assert_ne!(next, key);
+        assert_eq!(accounts.owner_of(&next, now).as_deref(), Some("admin"));
     }
 }

@@ -1,6 +1,6 @@
 //! The device's wall clock, and the forms in which PAN-OS writes times (always UTC here).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment in whole seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,11 @@ pub(crate) struct Moment(pub(crate) u64);
 )]
 pub(crate) fn now() -> Moment {
     Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs())
+}
+
+/// The same, for measuring how long something lives.
+pub(crate) fn instant() -> Instant {
+    Instant::now()
 }
 
 impl Moment {

@@ -77,7 +77,7 @@ async fn state(State(control): State<Control>) -> Json<Value> {
         .jobs
         .iter()
         .map(|job| {
-            let xml = state.jobs.to_xml(job);
+            let xml = state.jobs.to_xml(job, &control.device.quirks);
             let text = |name: &str| xml.text_of(name).unwrap_or_default().to_owned();
             json!({
                 "id": job.id,

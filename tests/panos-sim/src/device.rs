@@ -2,6 +2,7 @@
 
 use crate::{
     accounts::Accounts,
+    archive::Archive,
     config::Store,
     engine::{AppIds, BadSignature, compile_apps},
     faults::Faults,
@@ -45,6 +46,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
     pub(crate) locks: Locks,
+    pub(crate) archive: Archive,
 }
 
 /// What a commit put into force.
@@ -82,8 +84,10 @@ impl Device {
     pub(crate) fn new(parts: Parts) -> Self {
         let store = Store::new(parts.config);
         let enforced = Enforced::new(&store.running, &parts.vsys, &parts.quirks, &|_| false);
+        let archive = Archive::new(&store.running);
+        let jobs = Jobs::new(parts.quirks.job_ids_cut);
         let device = Self {
-            state: Mutex::new(State { store, jobs: Jobs::default(), locks: Locks::default() }),
+            state: Mutex::new(State { store, jobs, locks: Locks::default(), archive }),
             enforced: watch::Sender::new(Arc::new(enforced)),
             commit_ms: AtomicU64::new(0),
             job_queued: Notify::new(),

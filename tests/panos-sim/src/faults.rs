@@ -12,12 +12,28 @@ pub enum Where {
     Connect,
     /// `type=keygen`.
     Keygen,
-    /// `type=config`.
+    /// `type=config`, whatever its action.
     Config,
+    /// `action=get`.
+    Get,
+    /// `action=show`.
+    Show,
+    /// `action=set`.
+    Set,
+    /// `action=edit`.
+    Edit,
+    /// `action=delete`.
+    Delete,
+    /// `action=move`.
+    Move,
+    /// `action=multi-config`.
+    MultiConfig,
     /// `type=commit`.
     Commit,
-    /// `type=op`.
+    /// `type=op`, whatever the command.
     Op,
+    /// `show jobs …`: how a client waits for its commit.
+    JobPoll,
     /// A commit job when it starts.
     Job,
 }
@@ -41,6 +57,8 @@ pub enum Action {
     DropBefore,
     /// The request is done, the connection ends without an answer.
     DropAfter,
+    /// The request is done, the connection ends in the middle of the answer.
+    CutMidway,
     /// The request is done, the answer is cut in half.
     Truncate,
     /// The request is done, the answer is not XML.
@@ -115,12 +133,13 @@ impl Faults {
         self.cleared.subscribe()
     }
 
-    /// The actions that strike this request, each used up by one.
-    pub(crate) fn strike(&self, place: Where, subject: &str) -> Vec<Action> {
+    /// The actions that strike this request, each used up by one. `places`: all that the request is.
+    pub(crate) fn strike(&self, places: &[Where], subject: &str) -> Vec<Action> {
         let mut planted = self.lock();
         let mut struck = Vec::new();
         for fault in planted.iter_mut() {
-            let meant = fault.place == place && fault.matching.as_deref().is_none_or(|m| subject.contains(m));
+            let matches = fault.matching.as_deref().is_none_or(|m| subject.contains(m));
+            let meant = places.contains(&fault.place) && matches;
             if !meant {
                 continue;
             }
@@ -152,17 +171,17 @@ mod tests {
         ] {
             faults.plant(serde_json::from_str(json).unwrap());
         }
-        assert_eq!(faults.strike(Where::Config, "/config/address"), []);
+        assert_eq!(faults.strike(&[Where::Config], "/config/address"), []);
         let refuse = [Action::Refuse { code: 13, text: "later".to_owned() }];
-        assert_eq!(faults.strike(Where::Config, "/config/tag"), refuse);
-        assert_eq!(faults.strike(Where::Config, "/config/tag"), refuse);
-        assert_eq!(faults.strike(Where::Config, "/config/tag"), []);
+        assert_eq!(faults.strike(&[Where::Config], "/config/tag"), refuse);
+        assert_eq!(faults.strike(&[Where::Config], "/config/tag"), refuse);
+        assert_eq!(faults.strike(&[Where::Config], "/config/tag"), []);
         for _ in 0..5 {
-            assert_eq!(faults.strike(Where::Op, ""), [Action::DropAfter]);
+            assert_eq!(faults.strike(&[Where::Op], ""), [Action::DropAfter]);
         }
-        assert_eq!(faults.strike(Where::Job, "").len(), 1);
+        assert_eq!(faults.strike(&[Where::Job], "").len(), 1);
         assert_eq!(faults.list().len(), 1);
         faults.clear();
-        assert_eq!(faults.strike(Where::Op, ""), []);
+        assert_eq!(faults.strike(&[Where::Op], ""), []);
     }
 }

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod api;
+mod archive;
 mod clock;
 mod config;
 mod control;
@@ -37,7 +38,8 @@ pub use data_plane::{Flow, FlowError};
 pub use faults::{Action, Fault, Times, Where};
 pub use log::LogLine;
 pub use quirks::{
-    Anchors, BadPattern, OverlapWinner, PatternEngine, PolicyMatchLists, PortlessDefault, Quirks,
+    Anchors, ApplicationNeeds, BadPattern, BadSignatureList, FinishedProgress, OverlapWinner, PatternEngine,
+    PolicyMatchLists, PortlessDefault, QueuedStatus, Quirks, RuleNeeds,
 };
 pub use sessions::SessionRecord;
 pub use simulator::{Options, Running, Simulator, StartError};

@@ -59,9 +59,10 @@ impl Locks {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, kind: LockKind, scope: &Scope) -> Result<(), Refusal> {
+    /// Takes away a lock of one administrator: their own, or as a superuser one that they name.
+    pub(crate) fn remove(&mut self, kind: LockKind, scope: &Scope, owner: &str) -> Result<(), Refusal> {
         let before = self.held.len();
-        self.held.retain(|lock| !(lock.kind == kind && lock.scope == *scope));
+        self.held.retain(|lock| !(lock.kind == kind && lock.scope == *scope && lock.owner == owner));
         if self.held.len() < before {
             return Ok(());
         }

@@ -25,6 +25,46 @@ pub struct Quirks {
     /// rulebase must be committed together
     /// (<https://docs.paloaltonetworks.com/ngfw/help/12-2/web-interface-basics/commit-changes>)?
     pub member_edit_is_rule_change: bool,
+    /// Must a partial commit take along what others added, deleted or moved in the same rulebase? The page above says
+    /// so; Panorama can commit them apart since 11.0.1
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-0/pan-os-new-features/panorama-features/admin-level-commit-with-policy-reordering>).
+    pub rules_commit_together: bool,
+    /// Does a partial commit put its changes into force? On several releases its job ends well and the changes stay in
+    /// the candidate (<https://github.com/PaloAltoNetworks/pan-os-ansible/issues/569>).
+    pub partial_commit_takes_effect: bool,
+    /// Is `force` around a partial commit taken? A reviewer of the vendor's SDK doubts that it ever was
+    /// (<https://github.com/PaloAltoNetworks/pan-os-python/pull/604>).
+    pub forced_partial_commit: bool,
+    /// Is `multi-config` switched on? It was off by default in 10.0, and 11.2 still has the command that switches it
+    /// (<https://docs.paloaltonetworks.com/ngfw/pan-os-cli-quick-start/cli-command-hierarchy/pan-os-11-2-cli-ops-command-hierarchy>).
+    pub multi_config_enabled: bool,
+    /// Do others' configuration locks hold back the XML API? Not before 11.0.4
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-0/pan-os-release-notes/pan-os-11-0-4-known-and-addressed-issues/pan-os-11-0-4-addressed-issues>, PAN-214311).
+    pub config_locks_hold_the_api: bool,
+    /// What `status` says of a job that waits in the queue.
+    pub queued_status: QueuedStatus,
+    /// What `progress` says of a job that has ended; `PaloAltoNetworks/pango:client.go` reads both.
+    pub finished_progress: FinishedProgress,
+    /// Are job numbers above 65535 cut to 16 bits where a commit is answered? Jobs then begin there. Fixed in 11.1.14
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-release-notes/pan-os-11-1-14-known-and-addressed-issues/pan-os-11-1-14-addressed-issues>, PAN-271643).
+    pub job_ids_cut: bool,
+    /// How long an API key lives; 0 means for ever. The device counts in minutes
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-admin/firewall-administration/manage-firewall-administrators/configure-administrative-accounts-and-authentication/configure-api-key-lifetime>).
+    pub key_lifetime_ms: u64,
+    /// The longest description of an application: `PaloAltoNetworks/pan-os-codegen:specs/objects/application.yaml` says
+    /// 1023, the web interface takes 255.
+    pub application_description_limit: usize,
+    /// Without which members an application is not valid.
+    pub application_needs: ApplicationNeeds,
+    /// How many custom applications a vsys holds; 6416 on every VM-Series
+    /// (<https://docs.paloaltonetworks.com/vm-series/activation-and-onboarding/software-ngfw/maximum-limits-based-on-memory/maximum-limits-based-on-memory-11-1>).
+    pub application_limit: usize,
+    /// What an administrator demands of every rule that is made or changed
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-0/pan-os-admin/policy/enforce-policy-rule-description-tag-and-audit-comment>).
+    /// Whether the XML API is held to it is not said.
+    pub rule_needs: RuleNeeds,
+    /// How `show bad-custom-signature` writes its list; no answer is public.
+    pub bad_signature_list: BadSignatureList,
     /// Does a `set` at the parent list with an `<entry>` inside lose its owner, so that a partial commit skips it
     /// (<https://github.com/PaloAltoNetworks/pan-os-codegen/issues/119>)?
     pub parent_set_loses_owner: bool,
@@ -109,6 +149,60 @@ pub enum PolicyMatchLists {
     Members,
 }
 
+/// See [`Quirks::queued_status`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueuedStatus {
+    /// `PEND`, and only `ACT` once it runs.
+    Pend,
+    /// `ACT` from the beginning; `queued` tells the difference.
+    Act,
+}
+
+/// See [`Quirks::finished_progress`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishedProgress {
+    /// `100`.
+    Percent,
+    /// The time at which it ended.
+    Timestamp,
+}
+
+/// See [`Quirks::application_needs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationNeeds {
+    /// Category and risk, as the vendor's OpenAPI files say.
+    CategoryAndRisk,
+    /// Those, subcategory and technology, as the web interface asks for.
+    WhatTheFormAsks,
+    /// Nothing, as `PaloAltoNetworks/pan-os-codegen:specs/objects/application.yaml` says.
+    Nothing,
+}
+
+/// See [`Quirks::rule_needs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleNeeds {
+    /// Nothing more than the schema.
+    Nothing,
+    /// A tag and a description.
+    TagAndDescription,
+    /// An audit comment, given before the change.
+    AuditComment,
+}
+
+/// See [`Quirks::bad_signature_list`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadSignatureList {
+    /// One `<entry>` for each.
+    Entries,
+    /// One line of text for each.
+    Lines,
+}
+
 impl Default for Quirks {
     fn default() -> Self {
         Self {
@@ -119,6 +213,20 @@ impl Default for Quirks {
             bad_pattern: BadPattern::RefusedAtWrite,
             sni_context_known: true,
             member_edit_is_rule_change: false,
+            rules_commit_together: true,
+            partial_commit_takes_effect: true,
+            forced_partial_commit: true,
+            multi_config_enabled: true,
+            config_locks_hold_the_api: true,
+            queued_status: QueuedStatus::Pend,
+            finished_progress: FinishedProgress::Percent,
+            job_ids_cut: false,
+            key_lifetime_ms: 0,
+            application_description_limit: 1023,
+            application_needs: ApplicationNeeds::CategoryAndRisk,
+            application_limit: 6416,
+            rule_needs: RuleNeeds::Nothing,
+            bad_signature_list: BadSignatureList::Entries,
             parent_set_loses_owner: false,
             writes_during_commit: true,
             commit_queue_limit: 10,

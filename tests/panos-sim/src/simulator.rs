@@ -122,9 +122,11 @@ impl Simulator {
         let vsys = Scope::Vsys(options.vsys);
         let config = load_initial(options.config.as_deref(), &vsys, &options.quirks)?;
         let identity = tls::identity(&options.tls)?;
+        let key_lifetime =
+            Some(options.quirks.key_lifetime_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
         let device = Arc::new(Device::new(Parts {
             config,
-            accounts: options.accounts,
+            accounts: options.accounts.with_key_lifetime(key_lifetime),
             quirks: options.quirks,
             vsys,
             sw_version: options.sw_version,

@@ -17,6 +17,7 @@ use crate::{
     error::AwsError,
     fault::Fault,
     ledger::Issued,
+    quota::{Buckets, Quotas},
     rules::arn::CaArn,
     service::{IssueDelay, Service},
 };
@@ -32,6 +33,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/ca/state", post(change_state))
         .route("/issued", get(issued))
         .route("/issue-delay", post(change_delay))
+        .route("/quotas", post(change_quotas).delete(lift_quotas))
+        .route("/reachable", post(change_reachable))
         .with_state(service)
 }
 
@@ -87,6 +90,21 @@ struct NewDelay {
 async fn change_delay(State(service): Shared, Json(new): Json<NewDelay>) -> StatusCode {
     service.memory().issue_delay =
         IssueDelay { base: Duration::from_millis(new.ms), jitter: Duration::from_millis(new.jitter_ms) };
+    StatusCode::NO_CONTENT
+}
+
+async fn change_quotas(State(service): Shared, Json(quotas): Json<Quotas>) -> StatusCode {
+    service.memory().buckets = Buckets::new(Some(quotas));
+    StatusCode::NO_CONTENT
+}
+
+async fn lift_quotas(State(service): Shared) -> StatusCode {
+    service.memory().buckets = Buckets::new(None);
+    StatusCode::NO_CONTENT
+}
+
+async fn change_reachable(State(service): Shared, Json(reachable): Json<bool>) -> StatusCode {
+    service.reachable.send_replace(reachable);
     StatusCode::NO_CONTENT
 }
 

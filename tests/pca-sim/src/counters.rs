@@ -17,8 +17,14 @@ pub enum Outcome {
     DroppedBefore,
     /// Carried out, then cut.
     DroppedAfter,
+    /// Carried out, then cut in the middle of the answer.
+    DroppedMidBody,
     /// Carried out, then answered with nothing in it.
     EmptyReply,
+    /// Answered by something that is not AWS.
+    ForeignReply,
+    /// The client hung up before there was an answer.
+    Abandoned,
 }
 
 impl Outcome {
@@ -28,7 +34,10 @@ impl Outcome {
             Self::Refused(kind) => kind,
             Self::DroppedBefore => "dropped_before",
             Self::DroppedAfter => "dropped_after",
+            Self::DroppedMidBody => "dropped_mid_body",
             Self::EmptyReply => "empty_reply",
+            Self::ForeignReply => "foreign_reply",
+            Self::Abandoned => "abandoned",
         }
     }
 }
@@ -36,7 +45,8 @@ impl Outcome {
 /// The counts, as `GET /counters` shows them.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize)]
 pub struct Counters {
-    /// Calls by operation, then by `ok`, error type, `dropped_before`, `dropped_after` or `empty_reply`.
+    /// Calls by operation, then by `ok`, error type or what a fault made of them: `dropped_before`,
+    /// `dropped_after`, `dropped_mid_body`, `empty_reply`, `foreign_reply`, `abandoned`.
     pub calls: BTreeMap<String, BTreeMap<String, u64>>,
     /// Certificates issued: what AWS would bill.
     pub certificates_issued: u64,

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The content type of AWS JSON 1.1, of requests and of answers
 /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>).
@@ -118,11 +118,21 @@ impl AwsError {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The answer's body.
+    pub fn body(&self) -> Value {
+        json!({"__type": self.kind, "message": self.message})
+    }
 }
 
 impl IntoResponse for AwsError {
     fn into_response(self) -> Response {
-        let body = json!({"__type": self.kind, "message": self.message}).to_string();
+        let body = self.body().to_string();
         (self.status, [(CONTENT_TYPE, HeaderValue::from_static(AMZ_JSON))], body).into_response()
     }
 }

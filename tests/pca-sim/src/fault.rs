@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::AwsError, wrong_leaf::WrongLeaf};
+use crate::wrong_leaf::WrongLeaf;
 
 /// The operations that the stand-in has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -58,15 +58,29 @@ pub enum Action {
         #[serde(default = "bad_request")]
         status: u16,
     },
-    /// The call waits for so many milliseconds, then goes on.
+    /// The call waits for so many milliseconds, then goes on; nothing happens if the client hangs up before.
     DelayMs(u64),
+    /// The call is carried out at once, and its answer waits for so many milliseconds.
+    LateAnswerMs(u64),
     /// The connection is cut before anything happens.
     DropBefore,
     /// The call is carried out, and the connection is cut instead of an answer.
     DropAfter,
+    /// The call is carried out, and the connection is cut in the middle of the answer's body.
+    DropMidBody,
     /// The call is carried out, and the answer is `{}` with status 200.
     EmptyReply,
-    /// On IssueCertificate: the certificate comes to nothing, and every GetCertificate says `RequestFailedException`.
+    /// Something that is not AWS answers in its place, and nothing happens: a proxy with its page.
+    ForeignReply {
+        /// The HTTP status.
+        status: u16,
+        /// The body, as `text/html`.
+        body: String,
+    },
+    /// On IssueCertificate: the certificate is never ready. On GetCertificate: this answer says that it is not.
+    InProgress,
+    /// On IssueCertificate: the certificate comes to nothing, and every GetCertificate says so with
+    /// `RequestFailedException` once the usual time has passed, in which it is in progress like any other.
     /// On GetCertificate: this answer says so.
     LateFailure,
     /// On IssueCertificate: this is what the CA issues, for good. On GetCertificate: this is what the answer shows.
@@ -116,18 +130,24 @@ impl Fault {
     fn check(&self) -> Result<(), String> {
         let about_leaves = matches!(self.operation, Operation::IssueCertificate | Operation::GetCertificate);
         match &self.action {
-            Action::LateFailure | Action::WrongLeaf { .. } if !about_leaves => {
-                Err("late_failure and wrong_leaf apply to IssueCertificate and GetCertificate only"
-                    .to_owned())
-            }
-            Action::Error { status, .. } if StatusCode::from_u16(*status).is_err() => {
+            Action::InProgress | Action::LateFailure | Action::WrongLeaf { .. } if !about_leaves => Err(
+                "in_progress, late_failure and wrong_leaf apply to IssueCertificate and GetCertificate only"
+                    .to_owned(),
+            ),
+            Action::Error { status, .. } | Action::ForeignReply { status, .. }
+                if StatusCode::from_u16(*status).is_err() =>
+            {
                 Err(format!("{status} is not an HTTP status"))
             }
             Action::Error { .. }
             | Action::DelayMs(_)
+            | Action::LateAnswerMs(_)
             | Action::DropBefore
             | Action::DropAfter
+            | Action::DropMidBody
             | Action::EmptyReply
+            | Action::ForeignReply { .. }
+            | Action::InProgress
             | Action::LateFailure
             | Action::WrongLeaf { .. } => Ok(()),
         }
@@ -170,11 +190,6 @@ impl Faults {
     }
 }
 
-/// The refusal that an error action stands for.
-pub fn refusal(kind: &str, message: &str, status: u16) -> AwsError {
-    AwsError::injected(kind, message, StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST))
-}
-
 fn bad_request() -> u16 {
     400
 }
@@ -194,6 +209,12 @@ mod tests {
         for (text, action, times) in [
             (json!("drop_before"), Action::DropBefore, Times::Number(1)),
             (json!({"delay_ms": 500}), Action::DelayMs(500), Times::Number(3)),
+            (json!({"late_answer_ms": 500}), Action::LateAnswerMs(500), Times::Number(1)),
+            (
+                json!({"foreign_reply": {"status": 502, "body": "<html>"}}),
+                Action::ForeignReply { status: 502, body: "<html>".into() },
+                Times::Number(2),
+            ),
             (
                 json!({"wrong_leaf": {"kind": "other_key"}}),
                 Action::WrongLeaf { kind: WrongLeaf::OtherKey },
@@ -246,6 +267,12 @@ mod tests {
         let mut faults = Faults::default();
         for fault in [
             Fault::new(Operation::RevokeCertificate, Action::LateFailure, 1),
+            Fault::new(Operation::DescribeCertificateAuthority, Action::InProgress, 1),
+            Fault::new(
+                Operation::GetCertificate,
+                Action::ForeignReply { status: 1000, body: String::new() },
+                1,
+            ),
             Fault::new(
                 Operation::GetCertificate,
                 Action::Error { r#type: String::new(), message: String::new(), status: 9 },

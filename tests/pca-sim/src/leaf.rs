@@ -5,14 +5,14 @@
 //! extended key usage, and the CSR's subject and SANs. No CRL distribution point: the stand-in's CAs have no CRL.
 
 use rcgen::{
-    CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, PublicKeyData, SerialNumber,
-    SignatureAlgorithm,
+    CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, KeyUsagePurpose, PublicKeyData,
+    SerialNumber, SignatureAlgorithm,
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     authority::{Authority, hex},
-    rules::{csr::Csr, san::San, template::Template, validity::Window},
+    rules::{csr::Csr, san::San, validity::Window},
 };
 
 const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
@@ -23,8 +23,10 @@ const SUBJECT_KEY_IDENTIFIER: [u64; 4] = [2, 5, 29, 14];
 pub struct Leaf {
     /// Key, subject and names.
     pub csr: Csr,
-    /// Where the key usages come from.
-    pub template: Template,
+    /// Whether it may sign certificates, which only a planted fault makes it.
+    pub is_ca: bool,
+    /// The key usages.
+    pub key_usages: Vec<KeyUsagePurpose>,
     /// The extended key usages.
     pub extended_key_usages: Vec<ExtendedKeyUsagePurpose>,
     /// From when until when.
@@ -57,15 +59,20 @@ impl Leaf {
         params.not_before = self.window.not_before;
         params.not_after = self.window.not_after;
         params.use_authority_key_identifier_extension = true;
-        params.key_usages = self.template.key_usages();
+        params.key_usages.clone_from(&self.key_usages);
         params.extended_key_usages.clone_from(&self.extended_key_usages);
         params.custom_extensions = vec![
-            CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, vec![0x30, 0]),
+            CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints(self.is_ca)),
             CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier(&self.csr.public_key)),
         ];
         params.custom_extensions.extend(self.csr.san.as_ref().map(San::extension));
         ca.sign(&params, &self.csr.public_key, self.algorithm)
     }
+}
+
+/// `CA:FALSE` is the default and has no bytes of its own; `CA:TRUE` is a boolean in the sequence.
+fn basic_constraints(is_ca: bool) -> Vec<u8> {
+    if is_ca { vec![0x30, 3, 1, 1, 0xff] } else { vec![0x30, 0] }
 }
 
 /// The leftmost 160 bits of the key's SHA-256 (<https://datatracker.ietf.org/doc/html/rfc7093#section-2>), in DER.

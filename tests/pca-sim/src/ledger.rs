@@ -15,8 +15,8 @@ pub struct Record {
     pub leaf: Leaf,
     /// What GetCertificate answers.
     pub answer: Answer,
-    /// From when on GetCertificate answers so.
-    pub ready_at: OffsetDateTime,
+    /// From when on GetCertificate answers so; `None`: never.
+    pub ready_at: Option<OffsetDateTime>,
     /// Whether it came to nothing.
     pub failed: bool,
     /// Whether it was revoked.

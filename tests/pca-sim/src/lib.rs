@@ -1,7 +1,7 @@
 //! A stand-in for AWS Private CA to test against. Shares no code with cert-agent.
 //!
-//! A call flows through `listener` (TLS, connections), `protocol` (AWS JSON 1.1, faults), `service` (the operations)
-//! and `rules` (what AWS accepts) to `leaf` and `authority` (what AWS signs). Each rule names the AWS page or the
+//! A call flows through `listener` (TLS, connections), `protocol` (AWS JSON 1.1), `spoil` (faults), `service` (the
+//! operations) and `rules` (what AWS accepts) to `leaf` and `authority` (what AWS signs). Each rule names the AWS page or the
 //! public thread that it comes from. Tests steer it through [`Running`] or over HTTP through `control`.
 
 pub mod authority;
@@ -20,6 +20,7 @@ pub mod quota;
 pub mod rules;
 pub mod service;
 pub mod simulator;
+pub mod spoil;
 pub mod wrong_leaf;
 
 pub use authority::{AuthorityOptions, Status};

@@ -39,11 +39,13 @@ impl IntoResponse for Cut {
     }
 }
 
-/// Serves `router` until `stop` changes, then lets calls in flight end for two seconds and cuts the rest.
+/// Serves `router` until `stop` changes, then lets calls in flight end for two seconds and cuts the rest. While it is
+/// not `reachable`, every connection is cut, new ones before their first byte.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    mut reachable: watch::Receiver<bool>,
     mut stop: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -51,6 +53,7 @@ pub async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if !*reachable.borrow() => drop(stream),
                 Ok((stream, _)) => {
                     let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
                     connections.spawn(async move {
@@ -70,6 +73,11 @@ pub async fn serve(
                 }
             },
             Some(_) = connections.join_next() => {}
+            Ok(()) = reachable.changed() => {
+                if !*reachable.borrow_and_update() {
+                    connections.abort_all();
+                }
+            }
             _ = stop.changed() => break,
         }
     }

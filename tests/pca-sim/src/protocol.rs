@@ -1,27 +1,25 @@
-//! AWS JSON 1.1 over HTTP: which operation a request names, which fault it meets, and the answer's shape.
+//! AWS JSON 1.1 over HTTP: which operation a request names, and whether it is one for this endpoint.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue},
     response::{IntoResponse, Response},
     routing::post,
 };
-use serde_json::{Value, json};
 
 use crate::{
     authority::hex,
-    counters::Outcome,
     error::{AMZ_JSON, AwsError, Code},
-    fault::{self, Action, Operation},
-    listener::Cut,
+    fault::Operation,
     rules::scope,
-    service::{Service, Tampering},
+    service::Service,
+    spoil,
 };
 
 /// The endpoint's routes: everything is a POST to `/`.
@@ -31,7 +29,7 @@ pub fn router(service: Arc<Service>) -> Router {
 
 async fn call(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response {
     let mut response = match operation(&headers, &service.region) {
-        Ok(operation) => carry_out(&service, operation, &body).await,
+        Ok(operation) => spoil::carry_out(&service, operation, &body).await,
         Err(refusal) => refusal.into_response(),
     };
     if let Ok(id) = HeaderValue::from_str(&request_id()) {
@@ -51,50 +49,6 @@ fn operation(headers: &HeaderMap, region: &str) -> Result<Operation, AwsError> {
         Operation::from_target(target).ok_or_else(|| unknown(format!("No operation '{target}'.")))?;
     scope::check(headers, region)?;
     Ok(operation)
-}
-
-async fn carry_out(service: &Service, operation: Operation, body: &[u8]) -> Response {
-    let action = service.memory().faults.strike(operation);
-    let (outcome, response) = match action {
-        None => answered(service.perform(operation, body, None)),
-        Some(Action::Error { r#type, message, status }) => {
-            answered(Err(fault::refusal(&r#type, &message, status)))
-        }
-        Some(Action::DelayMs(milliseconds)) => {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            answered(service.perform(operation, body, None))
-        }
-        Some(Action::DropBefore) => (Outcome::DroppedBefore, Cut.into_response()),
-        Some(Action::DropAfter) => {
-            match service.perform(operation, body, None) {
-                Ok(_) => tracing::debug!(operation = operation.as_str(), "carried out, answer withheld"),
-                Err(refusal) => tracing::debug!(%refusal, "refused, answer withheld"),
-            }
-            (Outcome::DroppedAfter, Cut.into_response())
-        }
-        Some(Action::EmptyReply) => match service.perform(operation, body, None) {
-            Ok(_) => (Outcome::EmptyReply, ok(&json!({}))),
-            Err(refusal) => answered(Err(refusal)),
-        },
-        Some(Action::LateFailure) => answered(service.perform(operation, body, Some(Tampering::LateFailure))),
-        Some(Action::WrongLeaf { kind }) => {
-            answered(service.perform(operation, body, Some(Tampering::Wrong(kind))))
-        }
-    };
-    tracing::debug!(operation = operation.as_str(), ?outcome, "call");
-    service.memory().counters.call(operation, &outcome);
-    response
-}
-
-fn answered(result: Result<Value, AwsError>) -> (Outcome, Response) {
-    match result {
-        Ok(body) => (Outcome::Ok, ok(&body)),
-        Err(refusal) => (Outcome::Refused(refusal.kind().to_owned()), refusal.into_response()),
-    }
-}
-
-fn ok(body: &Value) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static(AMZ_JSON))], body.to_string()).into_response()
 }
 
 /// A UUID, as AWS's request IDs are.

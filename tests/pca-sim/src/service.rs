@@ -4,6 +4,8 @@ mod authorities;
 mod issue;
 mod retrieve;
 mod revoke;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +16,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use crate::{
     authority::{Authority, Status},
@@ -22,7 +25,7 @@ use crate::{
     error::{AwsError, Code},
     fault::{Faults, Operation},
     ledger::Ledger,
-    quota::Buckets,
+    quota::{Buckets, Quotas},
     rules::{arn::CaArn, token::Tokens},
     wrong_leaf::WrongLeaf,
 };
@@ -39,6 +42,8 @@ pub struct IssueDelay {
 /// What a planted fault does to the result of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tampering {
+    /// The certificate is not ready.
+    InProgress,
     /// The certificate comes to nothing.
     LateFailure,
     /// The certificate or its chain is wrong.
@@ -49,6 +54,8 @@ pub enum Tampering {
 pub struct Service {
     /// The Region that the endpoint stands for.
     pub region: String,
+    /// Whether the AWS endpoint can be reached.
+    pub reachable: watch::Sender<bool>,
     account: String,
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory>,
@@ -75,7 +82,13 @@ pub struct Memory {
 impl Service {
     /// A service for `account` in `region`.
     pub fn new(region: &str, account: &str, clock: Arc<dyn Clock>, memory: Memory) -> Self {
-        Self { region: region.to_owned(), account: account.to_owned(), clock, memory: Mutex::new(memory) }
+        Self {
+            region: region.to_owned(),
+            reachable: watch::Sender::new(true),
+            account: account.to_owned(),
+            clock,
+            memory: Mutex::new(memory),
+        }
     }
 
     /// The time in the stand-in.
@@ -139,6 +152,23 @@ impl Service {
 }
 
 impl Memory {
+    /// The memory of a stand-in that has not been asked anything.
+    pub fn new(
+        authorities: BTreeMap<CaArn, Authority>,
+        quotas: Option<Quotas>,
+        issue_delay: IssueDelay,
+    ) -> Self {
+        Self {
+            authorities,
+            ledger: Ledger::default(),
+            tokens: Tokens::default(),
+            faults: Faults::default(),
+            buckets: Buckets::new(quotas),
+            counters: Counters::default(),
+            issue_delay,
+        }
+    }
+
     /// The CA with this ARN.
     fn authority(&self, arn: &CaArn) -> Result<&Authority, AwsError> {
         self.authorities.get(arn).ok_or_else(|| unknown_ca(arn))

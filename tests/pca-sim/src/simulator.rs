@@ -16,11 +16,11 @@ use crate::{
     counters::Counters,
     endpoint_tls,
     error::AwsError,
-    fault::{Fault, Faults},
-    ledger::{Issued, Ledger},
+    fault::Fault,
+    ledger::Issued,
     listener, protocol,
     quota::{Buckets, Quotas},
-    rules::{arn::CaArn, token::Tokens},
+    rules::arn::CaArn,
     service::{IssueDelay, Memory, Service},
 };
 
@@ -118,22 +118,16 @@ impl Simulator {
                 return Err(StartError::Twice(twin.arn));
             }
         }
-        let memory = Memory {
-            authorities: by_arn,
-            ledger: Ledger::default(),
-            tokens: Tokens::default(),
-            faults: Faults::default(),
-            buckets: Buckets::new(options.quotas),
-            counters: Counters::default(),
-            issue_delay: options.issue_delay,
-        };
+        let memory = Memory::new(by_arn, options.quotas, options.issue_delay);
         let service = Arc::new(Service::new(&options.region, &options.account, options.clock, memory));
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let aws = protocol::router(Arc::clone(&service));
-        tasks.spawn(listener::serve(listener, Some(acceptor), aws, stopped.clone()));
+        let reachable = service.reachable.subscribe();
+        tasks.spawn(listener::serve(listener, Some(acceptor), aws, reachable, stopped.clone()));
         let tests = control::router(Arc::clone(&service));
-        tasks.spawn(listener::serve(control_listener, None, tests, stopped));
+        let (_, always) = watch::channel(true);
+        tasks.spawn(listener::serve(control_listener, None, tests, always, stopped));
         Ok(Running {
             endpoint: format!("https://{endpoint}"),
             control: format!("http://{control}"),
@@ -200,6 +194,16 @@ impl Running {
     /// Changes how long the next issuances take.
     pub fn set_issue_delay(&self, base: Duration) {
         self.service.memory().issue_delay = IssueDelay { base, jitter: Duration::ZERO };
+    }
+
+    /// Changes the rate quotas; their buckets are full again.
+    pub fn set_quotas(&self, quotas: Option<Quotas>) {
+        self.service.memory().buckets = Buckets::new(quotas);
+    }
+
+    /// Takes the AWS endpoint off the network, or brings it back; the control endpoint stays.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.service.reachable.send_replace(reachable);
     }
 
     /// Changes the state of a CA.

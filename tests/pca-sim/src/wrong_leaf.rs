@@ -1,6 +1,6 @@
 //! Answers that a CA must never give, so that a client's checks can be tested.
 
-use rcgen::{ExtendedKeyUsagePurpose, KeyPair, PublicKeyData, SubjectPublicKeyInfo};
+use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PublicKeyData, SubjectPublicKeyInfo};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -18,18 +18,46 @@ pub enum WrongLeaf {
     OtherKey,
     /// The first subject alternative name is missing.
     MissingSan,
+    /// There are no subject alternative names at all.
+    NoSan,
     /// A name nobody asked for is added: `not-asked-for.invalid`.
     ExtraSan,
+    /// A name nobody asked for stands in the place of the first.
+    OtherSan,
+    /// The subject has a common name that nobody asked for.
+    Subject,
     /// The extended key usage is code signing.
     WrongEku,
+    /// The key usage allows to sign certificates.
+    WrongKeyUsage,
+    /// The basic constraints say `CA:TRUE`.
+    CaTrue,
     /// The certificate ended an hour ago.
     Expired,
+    /// The certificate begins in an hour.
+    NotYetValid,
+    /// The certificate ends a day after what was asked.
+    TooLong,
+    /// The certificate ends in ten minutes.
+    TooShort,
+    /// Another CA of the same name signed the certificate; the chain is the right one.
+    OtherIssuer,
     /// The chain belongs to another CA of the same name.
     WrongChain,
     /// The chain is the other way round: root first.
     ReversedChain,
+    /// The chain has a gap: the issuer is missing, and where that was all of it, the chain is empty.
+    BrokenChain,
     /// There is no chain.
     NoChain,
+    /// The second half of the certificate's text is missing.
+    Truncated,
+    /// The certificate's PEM holds something that is no certificate.
+    Garbage,
+    /// There are two leaves instead of one.
+    TwoLeaves,
+    /// Four megabytes of blanks follow the certificate.
+    Huge,
     /// There is neither certificate nor chain.
     Empty,
 }
@@ -65,7 +93,40 @@ impl WrongLeaf {
         ca: &Authority,
         now: OffsetDateTime,
     ) -> Result<Answer, rcgen::Error> {
-        let mut wrong = leaf.clone();
+        let twin = || twin(ca, now);
+        match self {
+            Self::WrongChain => Ok(right.with_chain(Some(twin()?.chain()))),
+            Self::ReversedChain => {
+                let parts = ca.parent.as_deref().into_iter().chain([ca.certificate.as_str()]);
+                Ok(right.with_chain(Some(parts.collect::<Vec<_>>().join("\n"))))
+            }
+            Self::BrokenChain => Ok(right.with_chain(Some(ca.parent.clone().unwrap_or_default()))),
+            Self::NoChain => Ok(right.with_chain(None)),
+            Self::OtherIssuer => right.with_certificate(|_| leaf.sign(&twin()?)),
+            Self::Truncated => right.with_certificate(|pem| Ok(pem.chars().take(pem.len() / 2).collect())),
+            Self::Garbage => right.with_certificate(|_| Ok(GARBAGE.to_owned())),
+            Self::TwoLeaves => right.with_certificate(|pem| Ok(format!("{pem}\n{}", leaf.sign(ca)?))),
+            Self::Huge => right.with_certificate(|pem| Ok(format!("{pem}{}", " ".repeat(HUGE)))),
+            Self::Empty => Ok(Answer { certificate: None, chain: None }),
+            Self::OtherKey
+            | Self::MissingSan
+            | Self::NoSan
+            | Self::ExtraSan
+            | Self::OtherSan
+            | Self::Subject
+            | Self::WrongEku
+            | Self::WrongKeyUsage
+            | Self::CaTrue
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::TooLong
+            | Self::TooShort => Answer::right(&self.leaf(leaf, now)?, ca),
+        }
+    }
+
+    /// What the CA signs instead of `right`; the same where the wrong is not in what is signed.
+    fn leaf(self, right: &Leaf, now: OffsetDateTime) -> Result<Leaf, rcgen::Error> {
+        let mut wrong = right.clone();
         let san = &mut wrong.csr.san;
         match self {
             Self::OtherKey => {
@@ -73,27 +134,50 @@ impl WrongLeaf {
                 wrong.csr.public_key = SubjectPublicKeyInfo::from_der(&spki)?;
             }
             Self::MissingSan => *san = san.as_ref().and_then(San::without_first),
-            Self::ExtraSan => *san = san.as_ref().map(|san| san.with_dns("not-asked-for.invalid")),
+            Self::NoSan => *san = None,
+            Self::ExtraSan => *san = san.as_ref().map(|san| san.with_dns(NOT_ASKED_FOR)),
+            Self::OtherSan => *san = san.as_ref().map(|san| san.with_first_as(NOT_ASKED_FOR)),
+            Self::Subject => wrong.csr.subject.push(DnType::CommonName, NOT_ASKED_FOR),
             Self::WrongEku => wrong.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning],
+            Self::WrongKeyUsage => wrong.key_usages.push(KeyUsagePurpose::KeyCertSign),
+            Self::CaTrue => wrong.is_ca = true,
             Self::Expired => {
                 wrong.window.not_before = now - Duration::days(2);
                 wrong.window.not_after = now - Duration::hours(1);
             }
-            Self::WrongChain => return Ok(right.with_chain(Some(twin(ca, now)?.chain()))),
-            Self::ReversedChain => {
-                let parts = ca.parent.as_deref().into_iter().chain([ca.certificate.as_str()]);
-                return Ok(right.with_chain(Some(parts.collect::<Vec<_>>().join("\n"))));
-            }
-            Self::NoChain => return Ok(right.with_chain(None)),
-            Self::Empty => return Ok(Answer { certificate: None, chain: None }),
+            Self::NotYetValid => wrong.window.not_before = now + Duration::hours(1),
+            Self::TooLong => wrong.window.not_after += Duration::days(1),
+            Self::TooShort => wrong.window.not_after = now + Duration::minutes(10),
+            Self::OtherIssuer
+            | Self::WrongChain
+            | Self::ReversedChain
+            | Self::BrokenChain
+            | Self::NoChain
+            | Self::Truncated
+            | Self::Garbage
+            | Self::TwoLeaves
+            | Self::Huge
+            | Self::Empty => {}
         }
-        Answer::right(&wrong, ca)
+        Ok(wrong)
     }
 }
+
+const NOT_ASKED_FOR: &str = "not-asked-for.invalid";
+const GARBAGE: &str = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----";
+const HUGE: usize = 4 << 20;
 
 impl Answer {
     fn with_chain(&self, chain: Option<String>) -> Self {
         Self { certificate: self.certificate.clone(), chain }
+    }
+
+    fn with_certificate(
+        &self,
+        change: impl FnOnce(&str) -> Result<String, rcgen::Error>,
+    ) -> Result<Self, rcgen::Error> {
+        let certificate = self.certificate.as_deref().map(change).transpose()?;
+        Ok(Self { certificate, chain: self.chain.clone() })
     }
 }
 

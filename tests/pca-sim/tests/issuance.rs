@@ -3,19 +3,12 @@
 
 mod common;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_acmpca::types::{RevocationReason, SigningAlgorithm, Validity, ValidityPeriodType};
-use common::{client, code, csr, days, facts, issue, length, obtain, start, verify};
-use pca_sim::{
-    AuthorityOptions, Clock, IssueDelay, KeyAlgorithm, ManualClock, Operation, Quotas, Status, UsageMode,
-};
-use time::OffsetDateTime;
+use common::{client, code, csr, days, facts, issue, length, noon, obtain, start, verify};
+use pca_sim::{AuthorityOptions, Clock, IssueDelay, KeyAlgorithm, Operation, Quotas, Status, UsageMode};
 use tokio::task::JoinSet;
-
-fn noon() -> Arc<ManualClock> {
-    Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap()))
-}
 
 #[tokio::test]
 async fn a_certificate_is_in_progress_and_then_there() {
@@ -287,17 +280,30 @@ async fn a_ca_expires() {
 
 #[tokio::test]
 async fn quotas_throttle() {
+    let clock = noon();
     let sim = start(|options| {
-        options.clock = noon();
+        options.clock = clock.clone();
+        options.authorities = vec![AuthorityOptions::default(); 2];
         options.quotas = Some(Quotas { issue_per_second: 2, ..Quotas::default() });
     })
     .await;
     let pca = client(&sim);
     let (pem, _) = csr(&["a.shop.corp.example"]);
-    for expected in ["ok", "ok", "ThrottlingException"] {
-        assert_eq!(code(issue(&pca, &sim.ca_arn, &pem).send().await), expected);
+    let (one, two) = (sim.ca_arns[0].as_str(), sim.ca_arns[1].as_str());
+    let ask = async |ca: &str| code(issue(&pca, ca, &pem).send().await);
+    for (ca, expected) in
+        [(one, "ok"), (two, "ok"), (one, "ThrottlingException"), (two, "ThrottlingException")]
+    {
+        assert_eq!(ask(ca).await, expected, "the account's CAs share its quota");
     }
     assert_eq!(sim.counters().certificates_issued, 2);
+    let described = pca.describe_certificate_authority().certificate_authority_arn(one).send().await;
+    assert_eq!(code(described), "ok", "each operation has a quota of its own");
+    clock.advance(time::Duration::milliseconds(500));
+    assert_eq!(ask(one).await, "ok", "half a second brings one of two");
+    assert_eq!(ask(one).await, "ThrottlingException");
+    sim.set_quotas(None);
+    assert_eq!(ask(one).await, "ok");
     sim.stop().await;
 }
 

@@ -94,6 +94,10 @@ async fn the_control_endpoint_steers_it() {
     assert_eq!(get("/counters").await, json!({"calls": {}, "certificates_issued": 0, "issued_by_token": {}}));
     assert_eq!(get("/issued").await, json!([]));
     assert_eq!(post("/issue-delay", json!({"ms": 50})).await, StatusCode::NO_CONTENT);
+    assert_eq!(post("/quotas", json!({"issuePerSecond": 1})).await, StatusCode::NO_CONTENT);
+    assert_eq!(http.delete(program.at("/quotas")).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(post("/reachable", json!(false)).await, StatusCode::NO_CONTENT);
+    assert_eq!(post("/reachable", json!(true)).await, StatusCode::NO_CONTENT, "the control endpoint stays");
     let state = json!({"arn": program.ready["ca_arn"], "status": "DISABLED"});
     assert_eq!(post("/ca/state", state).await, StatusCode::NO_CONTENT);
     let unknown = json!({"arn": "arn:aws:acm-pca:eu-central-1:123456789012:certificate-authority/x", "status": "ACTIVE"});

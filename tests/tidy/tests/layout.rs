@@ -2,7 +2,7 @@
 
 use tidy::{Source, sources};
 
-const CRATES: [&str; 13] = [
+const CRATES: [&str; 14] = [
     "contract",
     "process",
     "webhook",
@@ -12,6 +12,7 @@ const CRATES: [&str; 13] = [
     "tests/panos-sim",
     "tests/pca-sim",
     "tests/ground",
+    "tests/mistakes",
     "tests/system",
     "tests/demo",
     "tests/bench",

@@ -5,11 +5,11 @@
 use super::{envelope::Answer, params::Params};
 use crate::{
     clock,
-    config::{Place, Readout, Write, Writer, apply_write, read_candidate, read_running, run_multi},
+    config::{Place, Readout, Write, Writer, address, apply_write, read_candidate, read_running, run_multi},
     device::{Device, State},
     refusal::{Code, Refusal},
     scope::Scope,
-    tree::{Element, NodePath, ParseError, Segment, parse_fragment, parse_one, parse_xpath},
+    tree::{Element, ParseError, parse_fragment, parse_one},
 };
 
 pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
@@ -35,6 +35,9 @@ fn write_one(device: &Device, user: &str, write: &Write) -> Result<Answer, Refus
 }
 
 fn multi(device: &Device, user: &str, params: &Params) -> Result<Answer, Refusal> {
+    if !device.quirks.multi_config_enabled {
+        return Err(Refusal::new(Code::InvalidCommand, "multi-config is not enabled"));
+    }
     let root = parse_one(params.get("element")).map_err(malformed)?;
     let strict = params.get("strict-transactional") == "yes";
     let mut state = device.lock();
@@ -56,19 +59,15 @@ fn check_writable(device: &Device, state: &State, user: &str, xpaths: &[&str]) -
     if !device.quirks.writes_during_commit && state.jobs.busy() {
         return Err(Refusal::new(Code::NotFound, "A commit is pending. Please try again later"));
     }
+    if !device.quirks.config_locks_hold_the_api {
+        return Ok(());
+    }
     xpaths.iter().try_for_each(|xpath| state.locks.check_write(user, scope_of(xpath).as_ref()))
 }
 
 /// The scope that an xpath writes into, as far as it can be read.
 fn scope_of(xpath: &str) -> Option<Scope> {
-    let steps = parse_xpath(xpath).ok()?.steps;
-    let path = steps.into_iter().map(|step| match step.predicate {
-        crate::tree::Predicate::Names(mut names) => Segment { name: step.name, key: names.pop() },
-        crate::tree::Predicate::None | crate::tree::Predicate::Texts(_) => {
-            Segment { name: step.name, key: None }
-        }
-    });
-    Scope::of(&NodePath(path.collect()))
+    Scope::of(&address(xpath)?)
 }
 
 fn parse_write(action: &str, params: &Params) -> Result<Write, Refusal> {

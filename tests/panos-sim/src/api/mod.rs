@@ -1,6 +1,7 @@
 //! The XML API: HTTPS in front, then parameters, authentication, and one handler for each type of request.
 
 mod auth;
+mod body;
 mod commit;
 mod config;
 mod envelope;

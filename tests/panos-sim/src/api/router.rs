@@ -2,6 +2,7 @@
 
 use super::{auth::authenticate, commit, config, envelope::Answer, op, params::Params};
 use crate::{
+    clock,
     device::Device,
     faults::{Action, Where},
     log::LogLine,
@@ -17,6 +18,8 @@ const PATHS: &[&str] = &["/api/", "/api", "/esp/restapi.esp", "/esp/restapi.esp/
 /// What the server sends.
 pub(crate) enum Reply {
     Answer(Answer),
+    /// The connection ends in the middle of this answer.
+    Cut(Answer),
     /// The connection ends without a word.
     Dropped,
 }
@@ -33,7 +36,7 @@ pub(crate) async fn route(device: &Device, path: &str, headers: &HeaderMap, para
             line.status.clone_from(&answer.status);
             line.job = answer.job;
         }
-        Reply::Dropped => "dropped".clone_into(&mut line.status),
+        Reply::Cut(_) | Reply::Dropped => "dropped".clone_into(&mut line.status),
     }
     line.time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     device.log.add(line);
@@ -41,15 +44,8 @@ pub(crate) async fn route(device: &Device, path: &str, headers: &HeaderMap, para
 }
 
 async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mut LogLine) -> Reply {
-    let place = match params.get("type") {
-        "keygen" => Some(Where::Keygen),
-        "config" => Some(Where::Config),
-        "commit" => Some(Where::Commit),
-        "op" => Some(Where::Op),
-        _ => None,
-    };
     let subject = format!("{} {} {}", params.get("xpath"), params.get("element"), params.get("cmd"));
-    let struck = place.map(|place| device.faults.strike(place, &subject)).unwrap_or_default();
+    let struck = device.faults.strike(&places(params), &subject);
     for action in &struck {
         match action {
             Action::DelayMs(ms) => sleep(Duration::from_millis(*ms)).await,
@@ -64,6 +60,7 @@ async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mu
                 return Reply::Answer(answer);
             }
             Action::DropAfter
+            | Action::CutMidway
             | Action::Truncate
             | Action::Garbage
             | Action::FailJob(_)
@@ -74,11 +71,36 @@ async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mu
     spoil(dispatch(device, headers, params, line), &struck)
 }
 
+/// Everything that a request is, as faults name it.
+fn places(params: &Params) -> Vec<Where> {
+    match params.get("type") {
+        "keygen" => vec![Where::Keygen],
+        "commit" => vec![Where::Commit],
+        "op" if params.get("cmd").contains("<show><jobs>") => vec![Where::Op, Where::JobPoll],
+        "op" => vec![Where::Op],
+        "config" => {
+            let action = match params.get("action") {
+                "get" => Some(Where::Get),
+                "show" => Some(Where::Show),
+                "set" => Some(Where::Set),
+                "edit" => Some(Where::Edit),
+                "delete" => Some(Where::Delete),
+                "move" => Some(Where::Move),
+                "multi-config" => Some(Where::MultiConfig),
+                _ => None,
+            };
+            [Some(Where::Config), action].into_iter().flatten().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Faults that strike after the request was done.
 fn spoil(mut answer: Answer, struck: &[Action]) -> Reply {
     for action in struck {
         match action {
             Action::DropAfter => return Reply::Dropped,
+            Action::CutMidway => return Reply::Cut(answer),
             Action::Truncate => {
                 let half = answer.body.len() / 2;
                 let cut = (0..=half).rev().find(|at| answer.body.is_char_boundary(*at)).unwrap_or(0);
@@ -101,7 +123,9 @@ fn dispatch(device: &Device, headers: &HeaderMap, params: &Params, line: &mut Lo
     if params.get("type") == "keygen" {
         return keygen(device, params, line);
     }
-    let Some(user) = authenticate(&device.accounts, headers, params) else { return Answer::forbidden() };
+    let Some(user) = authenticate(&device.accounts, headers, params, clock::instant()) else {
+        return Answer::forbidden();
+    };
     line.user.clone_from(&user);
     match params.get("type") {
         "config" => config::handle(device, &user, params),
@@ -120,7 +144,7 @@ fn keygen(device: &Device, params: &Params, line: &mut LogLine) -> Answer {
         return Answer::forbidden();
     }
     user.clone_into(&mut line.user);
-    let key = crate::tree::Element::leaf("key", device.accounts.generate_key(user));
+    let key = crate::tree::Element::leaf("key", device.accounts.generate_key(user, clock::instant()));
     Answer::result([&key])
 }
 

@@ -1,6 +1,7 @@
 //! HTTPS: takes connections, reads a request within limits, writes the reply.
 
 use super::{
+    body::Body,
     params::Params,
     router::{Reply, route},
 };
@@ -8,8 +9,7 @@ use crate::{
     device::Device,
     faults::{Action, Where},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::{
     Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
 };
@@ -51,13 +51,14 @@ pub(crate) async fn serve(device: Arc<Device>, listener: TcpListener, tls: TlsAc
 }
 
 async fn connection(device: Arc<Device>, stream: TcpStream, tls: TlsAcceptor) -> io::Result<()> {
-    for action in device.faults.strike(Where::Connect, "") {
+    for action in device.faults.strike(&[Where::Connect], "") {
         match action {
             Action::DelayMs(ms) => sleep(Duration::from_millis(ms)).await,
             Action::DropBefore
             | Action::DropAfter
             | Action::Refuse { .. }
             | Action::HttpStatus(_)
+            | Action::CutMidway
             | Action::Truncate
             | Action::Garbage
             | Action::FailJob(_)
@@ -74,21 +75,22 @@ async fn connection(device: Arc<Device>, stream: TcpStream, tls: TlsAcceptor) ->
 }
 
 /// An error ends the connection without a response.
-async fn answer(device: Arc<Device>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+async fn answer(device: Arc<Device>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
     let (head, body) = request.into_parts();
     let body = match timeout(PATIENCE * 3, Limited::new(body, MAX_BODY).collect()).await? {
         Ok(body) => body.to_bytes(),
-        Err(_) => return response(413, "<html>Request Entity Too Large</html>".to_owned()),
+        Err(_) => return response(413, Body::whole("<html>Request Entity Too Large</html>".to_owned())),
     };
     let params = Params::parse(head.uri.query().unwrap_or_default(), &String::from_utf8_lossy(&body));
     match route(&device, head.uri.path(), &head.headers, params).await {
-        Reply::Answer(answer) => response(answer.http, answer.body),
+        Reply::Answer(answer) => response(answer.http, Body::whole(answer.body)),
+        Reply::Cut(answer) => response(answer.http, Body::half(answer.body)),
         Reply::Dropped => Err(io::Error::other("connection dropped by a fault")),
     }
 }
 
-fn response(status: u16, body: String) -> Result<Response<Full<Bytes>>, io::Error> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn response(status: u16, body: Body) -> Result<Response<Body>, io::Error> {
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
     let xml = header::HeaderValue::from_static("application/xml; charset=UTF-8");
     response.headers_mut().insert(header::CONTENT_TYPE, xml);

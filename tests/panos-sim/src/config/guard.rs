@@ -1,10 +1,11 @@
 //! What a write must not break: exclusive words of a list, and names that others rely on.
 
 use super::{
-    store::{Store, Writer},
+    store::{Store, Writer, is_security_rules},
     target::label_of,
 };
 use crate::{
+    quirks::{Quirks, RuleNeeds},
     refusal::{Code, Refusal},
     schema::{self, Checker, Kind, each_reference, locate, removed_objects, resolves},
     scope::Scope,
@@ -23,6 +24,30 @@ pub(super) fn check_lonely_lists(store: &Store, changed: &NodePath) -> Result<()
     match (locate(&list).map(|place| place.kind), find(&store.candidate, &list)) {
         (Some(Kind::Members(members)), Some(node)) => schema::check_lonely(members, node, &label_of(&list)),
         (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Does the rule that a change is about, or is in, have what the administrators of this device demand of rules?
+/// The device's words for this are not public.
+pub(super) fn check_rule_needs(store: &Store, quirks: &Quirks, changed: &NodePath) -> Result<(), Refusal> {
+    let mut above =
+        (1..=changed.0.len()).map(|length| NodePath(changed.0.iter().take(length).cloned().collect()));
+    let Some(path) = above.find(|path| path.parent().is_some_and(|list| is_security_rules(&list))) else {
+        return Ok(());
+    };
+    let Some(rule) = find(&store.candidate, &path) else { return Ok(()) };
+    let missing = match quirks.rule_needs {
+        RuleNeeds::Nothing => None,
+        RuleNeeds::TagAndDescription if rule.members_of("tag").next().is_none() => Some("tag"),
+        RuleNeeds::TagAndDescription => rule.text_of("description").is_none().then_some("description"),
+        RuleNeeds::AuditComment => (!store.audit_comments.contains(&path)).then_some("audit comment"),
+    };
+    match missing {
+        Some(what) => {
+            let name = rule.attr("name").unwrap_or_default();
+            Err(Refusal::new(Code::InvalidObject, format!(" {name} is missing '{what}'")))
+        }
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::validate;
 use crate::{
+    engine::{CONTEXT_CLIENT_HELLO, CONTEXT_SNI},
     quirks::Quirks,
     scope::Scope,
     tree::{Element, ParseError, find, parse_one},
@@ -31,7 +32,12 @@ impl From<ParseError> for InitialError {
 /// # Errors
 /// The text is not XML, has no such vsys, or would not pass a commit's validation.
 pub(crate) fn load(text: Option<&str>, vsys: &Scope, quirks: &Quirks) -> Result<Element, InitialError> {
-    let config = parse_one(text.unwrap_or(BUILT_IN))?;
+    let built_in = || match quirks.sni_context_known {
+        true => BUILT_IN.to_owned(),
+        // A device without the context has no signature that uses it.
+        false => BUILT_IN.replace(CONTEXT_SNI, CONTEXT_CLIENT_HELLO),
+    };
+    let config = parse_one(&text.map_or_else(built_in, str::to_owned))?;
     if find(&config, &vsys.base()).is_none() {
         return Err(InitialError::Refused(format!("there is no {vsys} in it")));
     }
@@ -42,11 +48,15 @@ pub(crate) fn load(text: Option<&str>, vsys: &Scope, quirks: &Quirks) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quirks::PatternEngine;
 
     #[test]
     fn the_built_in_configuration_is_valid() {
         let vsys = Scope::Vsys("vsys1".to_owned());
         load(None, &vsys, &Quirks::default()).unwrap();
+        load(None, &vsys, &Quirks { sni_context_known: false, ..Quirks::default() }).unwrap();
+        let classic = Quirks { pattern_engine: PatternEngine::Classic, ..Quirks::default() };
+        load(None, &vsys, &classic).unwrap();
         let error = load(None, &Scope::Vsys("vsys9".to_owned()), &Quirks::default()).unwrap_err();
         assert!(error.to_string().contains("vsys9"), "{error}");
         assert!(load(Some("<config/>"), &vsys, &Quirks::default()).is_err());

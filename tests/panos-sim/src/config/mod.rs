@@ -18,6 +18,7 @@ pub(crate) use multi::{MultiReply, run_multi};
 pub(crate) use partial::{Selection, plan_commit, revert};
 pub(crate) use read::{Readout, read_candidate, read_running};
 pub(crate) use store::{Store, Writer};
+pub(crate) use target::address;
 pub(crate) use validate::validate;
 pub(crate) use write::{Outcome, Place, Write, apply_write};
 

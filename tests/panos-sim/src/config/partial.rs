@@ -48,7 +48,9 @@ pub(crate) fn plan_commit(store: &Store, selection: &Selection, quirks: &Quirks)
     let running = match selection {
         Selection::Everybody => store.candidate.clone(),
         Selection::Admins(admins) => {
-            check_rulebases(store, admins, quirks)?;
+            if quirks.rules_commit_together {
+                check_rulebases(store, admins, quirks)?;
+            }
             check_nesting(store, selection)?;
             transplant(&store.candidate, &store.running, &included)?
         }

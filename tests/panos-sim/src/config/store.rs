@@ -1,12 +1,13 @@
 //! The two configurations of the device and who is writing.
 
-use super::units::Units;
+use super::units::{Change, Units};
 use crate::{
     clock::Moment,
     quirks::Quirks,
     tree::{Element, NodePath, Segment, find_mut},
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// Candidate, running, and the pending changes between them.
 #[derive(Debug, Clone)]
@@ -14,6 +15,10 @@ pub(crate) struct Store {
     pub(crate) candidate: Element,
     pub(crate) running: Element,
     pub(crate) units: Units,
+    /// A configuration was loaded: no partial commit until a full one.
+    pub(crate) full_commit_required: bool,
+    /// Nodes of which somebody said why they change; archived by the next commit.
+    pub(crate) audit_comments: BTreeSet<NodePath>,
     rules_made: u64,
 }
 
@@ -30,7 +35,14 @@ impl Store {
     pub(crate) fn new(mut config: Element) -> Self {
         let mut rules_made = 0;
         number_rules(&mut config, &NodePath(vec![Segment::named("config")]), &mut rules_made);
-        Self { candidate: config.clone(), running: config, units: Units::default(), rules_made }
+        Self {
+            candidate: config.clone(),
+            running: config,
+            units: Units::default(),
+            full_commit_required: false,
+            audit_comments: BTreeSet::new(),
+            rules_made,
+        }
     }
 
     /// Gives every new rule at or below a node a device-made identity.
@@ -48,6 +60,20 @@ impl Store {
     pub(crate) fn revert_all(&mut self) {
         self.candidate = self.running.clone();
         self.units.clear();
+        self.full_commit_required = false;
+    }
+
+    /// Puts another configuration in the place of the candidate; from then on all of it is the loader's change.
+    pub(crate) fn load(&mut self, config: &Element, admin: &str, now: Moment) {
+        self.revert_all();
+        if self.running == *config {
+            return;
+        }
+        self.candidate = config.clone();
+        self.full_commit_required = true;
+        let root = NodePath(vec![Segment::named("config")]);
+        self.number_rules_at(&root);
+        self.units.note(&root, Some(admin), Change::Edit, now, true);
     }
 }
 

@@ -33,15 +33,24 @@ pub(super) fn place_of(path: &NodePath, xpath: &str) -> Result<schema::Place, Re
 
 /// The path as the schema sees it, for nodes that do not exist.
 pub(super) fn schema_path(parsed: &XPath, xpath: &str) -> Result<NodePath, Refusal> {
-    let mut path = NodePath::default();
-    for step in &parsed.steps {
+    let path = first_path(parsed);
+    place_of(&path, xpath).map(|_| path)
+}
+
+/// The node that an xpath names, or the first of several; `None` when it cannot be read.
+pub(crate) fn address(xpath: &str) -> Option<NodePath> {
+    parse_xpath(xpath).ok().map(|parsed| first_path(&parsed))
+}
+
+fn first_path(parsed: &XPath) -> NodePath {
+    let segments = parsed.steps.iter().map(|step| {
         let key = match &step.predicate {
             Predicate::None => None,
             Predicate::Names(keys) | Predicate::Texts(keys) => keys.first().cloned(),
         };
-        path.0.push(Segment { name: step.name.clone(), key });
-    }
-    place_of(&path, xpath).map(|_| path)
+        Segment { name: step.name.clone(), key }
+    });
+    NodePath(segments.collect())
 }
 
 /// The one node that a write is about; it need not exist yet. An `entry` without a name stands for the only one.

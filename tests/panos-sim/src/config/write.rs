@@ -4,7 +4,7 @@
 //! and `kevinsteves/pan-python:doc/pan.xapi.rst`.
 
 use super::{
-    guard::{check_lonely_lists, check_still_referenced, checker},
+    guard::{check_lonely_lists, check_rule_needs, check_still_referenced, checker},
     merge::{Changes, merge_child, note_created, strip_bookkeeping, strip_uuids},
     store::{Store, Writer},
     target::{
@@ -97,7 +97,7 @@ fn set(store: &mut Store, writer: Writer<'_>, xpath: &str, elements: &[Element])
     }
     // Since 11.0 a `set` at the list, with the entry inside, can lose its owner.
     let lost = writer.quirks.parent_set_loses_owner && matches!(place.kind, Kind::Entries(_));
-    note(store, writer, &changes, !lost);
+    note(store, writer, &changes, !lost)?;
     Ok(Outcome::Done)
 }
 
@@ -135,7 +135,7 @@ fn edit(store: &mut Store, writer: Writer<'_>, xpath: &str, element: &Element) -
             Some(_) => changes.push((target, Change::Edit)),
             None => note_created(&element, place.kind, &target, &mut changes),
         }
-        note(store, writer, &changes, true);
+        note(store, writer, &changes, true)?;
     }
     Ok(Outcome::Done)
 }
@@ -163,7 +163,7 @@ fn delete(store: &mut Store, writer: Writer<'_>, xpath: &str) -> Result<Outcome,
         check_still_referenced(store, Some(node), path)?;
     }
     for (path, ..) in &removed {
-        note(store, writer, &[(path.clone(), Change::Delete)], true);
+        note(store, writer, &[(path.clone(), Change::Delete)], true)?;
     }
     Ok(Outcome::Done)
 }
@@ -190,7 +190,7 @@ fn move_entry(store: &mut Store, writer: Writer<'_>, xpath: &str, place: &Place)
     };
     list.children.insert(to.min(list.children.len()), entry);
     if from != to {
-        note(store, writer, &[(path, Change::Move)], true);
+        note(store, writer, &[(path, Change::Move)], true)?;
     }
     Ok(Outcome::Done)
 }
@@ -221,7 +221,7 @@ fn rename(store: &mut Store, writer: Writer<'_>, xpath: &str, newname: &str) -> 
     if let (Some(entries), Some(node)) = (place.item_of, find(&store.candidate, &new_path)) {
         checker(store, &new_path, writer).entry(entries, node, "")?;
     }
-    note(store, writer, &changes, true);
+    note(store, writer, &changes, true)?;
     Ok(Outcome::Done)
 }
 
@@ -243,10 +243,18 @@ fn clone(
     set(store, writer, xpath, &[copy])
 }
 
-fn note(store: &mut Store, writer: Writer<'_>, changes: &[(NodePath, Change)], owned: bool) {
+/// Writes down whose change this is, unless the administrators of this device ask for more than was given.
+fn note(
+    store: &mut Store,
+    writer: Writer<'_>,
+    changes: &[(NodePath, Change)],
+    owned: bool,
+) -> Result<(), Refusal> {
     for (path, change) in changes {
+        check_rule_needs(store, writer.quirks, path)?;
         store.number_rules_at(path);
         let in_running = find(&store.running, path).is_some();
         store.units.note(path, owned.then_some(writer.admin), *change, writer.now, in_running);
     }
+    Ok(())
 }

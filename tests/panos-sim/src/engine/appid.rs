@@ -14,7 +14,7 @@ use crate::{
 /// (<https://docs.paloaltonetworks.com/advanced-threat-prevention/custom-signatures-reference/custom-signature-contexts/string-contexts/ssl-req-chello-sni>).
 pub(crate) const CONTEXT_SNI: &str = "ssl-req-chello-sni";
 /// The whole ClientHello (same reference, `ssl-req-client-hello`).
-const CONTEXT_CLIENT_HELLO: &str = "ssl-req-client-hello";
+pub(crate) const CONTEXT_CLIENT_HELLO: &str = "ssl-req-client-hello";
 
 /// The contexts that this device's content release knows; the reference pages under
 /// <https://docs.paloaltonetworks.com/advanced-threat-prevention/custom-signatures-reference/custom-signature-contexts> list more.

@@ -9,7 +9,7 @@
 pub(crate) const MAX_PATTERN: usize = 127;
 /// The enhanced engine needs two literal characters.
 pub(crate) const ENHANCED_LITERALS: u32 = 2;
-/// The classic engine needs seven.
+/// The classic engine needs a string of seven fixed bytes.
 pub(crate) const CLASSIC_LITERALS: u32 = 7;
 
 /// A parsed pattern.
@@ -135,6 +135,34 @@ impl Node {
             Node::Alternate(nodes) => Node::Alternate(nodes.into_iter().map(Node::folded).collect()),
             Node::Repeat { node, min, max } => Node::Repeat { node: Box::new(node.folded()), min, max },
             Node::Empty | Node::Anchor(_) => self,
+        }
+    }
+
+    /// The longest string of fixed bytes that every match contains.
+    pub(crate) fn fixed_string(&self) -> u32 {
+        let (mut run, mut longest) = (0, 0);
+        self.measure(&mut run, &mut longest);
+        longest
+    }
+
+    /// Goes on with a string of fixed bytes, or ends it.
+    fn measure(&self, run: &mut u32, longest: &mut u32) {
+        match self {
+            Node::Empty | Node::Anchor(_) => {}
+            Node::Bytes(set) if set.literal => {
+                *run += 1;
+                *longest = (*longest).max(*run);
+            }
+            Node::Bytes(_) => *run = 0,
+            Node::Concat(nodes) => nodes.iter().for_each(|node| node.measure(run, longest)),
+            Node::Alternate(nodes) => {
+                *longest = (*longest).max(nodes.iter().map(Node::fixed_string).min().unwrap_or(0));
+                *run = 0;
+            }
+            Node::Repeat { node, min, .. } => {
+                *longest = (*longest).max(if *min > 0 { node.fixed_string() } else { 0 });
+                *run = 0;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reads a signature pattern in PAN-OS's own grammar. It is similar to common regular expressions, not equal:
-//! `{min-max}` repeats, `\x … \x` holds hex bytes, and there is no escape outside of the vendor's tables.
+//! `{min-max}` stands for so many bytes of any kind in front of a fixed string, `\x … \x` holds hex bytes, the classic
+//! engine repeats and alternates only what stands in parentheses, and there is no escape outside of the vendor's tables
+//! (<https://docs.paloaltonetworks.com/pan-os/9-1/pan-os-web-interface-help/objects/objects-custom-objects/objects-custom-objects-data-patterns/syntax-for-regular-expression-data-patterns>).
 
 use super::grammar::{Anchor, ByteSet, CLASSIC_LITERALS, ENHANCED_LITERALS, MAX_PATTERN, Node, PatternError};
 use crate::quirks::PatternEngine;
@@ -17,11 +19,10 @@ pub(crate) fn parse_pattern(text: &str, engine: PatternEngine) -> Result<Node, P
     if let Some(byte) = parser.peek() {
         return Err(PatternError::Unexpected(char::from(byte)));
     }
-    let needed = match engine {
-        PatternEngine::Enhanced => ENHANCED_LITERALS,
-        PatternEngine::Classic => CLASSIC_LITERALS,
+    let (needed, found) = match engine {
+        PatternEngine::Enhanced => (ENHANCED_LITERALS, node.literals()),
+        PatternEngine::Classic => (CLASSIC_LITERALS, node.fixed_string()),
     };
-    let found = node.literals();
     if found < needed { Err(PatternError::TooFewLiterals { needed, found }) } else { Ok(node) }
 }
 
@@ -34,20 +35,20 @@ struct Flags {
     extended: bool,
 }
 
-struct Parser<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Parser<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     engine: PatternEngine,
     flags: Flags,
     depth: u32,
 }
 
 impl Parser<'_> {
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    fn next(&mut self) -> Result<u8, PatternError> {
+    pub(super) fn next(&mut self) -> Result<u8, PatternError> {
         let byte = self.peek().ok_or(PatternError::EndsEarly)?;
         self.at += 1;
         Ok(byte)
@@ -61,7 +62,7 @@ impl Parser<'_> {
         found
     }
 
-    fn enhanced_only(&self, what: &str) -> Result<(), PatternError> {
+    pub(super) fn enhanced_only(&self, what: &str) -> Result<(), PatternError> {
         match self.engine {
             PatternEngine::Enhanced => Ok(()),
             PatternEngine::Classic => Err(PatternError::Unsupported(what.to_owned())),
@@ -71,6 +72,9 @@ impl Parser<'_> {
     fn alternation(&mut self) -> Result<Node, PatternError> {
         let mut branches = vec![self.sequence()?];
         while self.take(b"|") {
+            if self.depth == 0 {
+                self.enhanced_only("| outside of parentheses")?;
+            }
             branches.push(self.sequence()?);
         }
         match (branches.pop(), branches.is_empty()) {
@@ -95,9 +99,14 @@ impl Parser<'_> {
                     if self.options()? {
                         continue;
                     }
+                    if self.gap_ahead() {
+                        nodes.push(self.gap()?);
+                        continue;
+                    }
+                    let is_group = self.peek() == Some(b'(');
                     let atoms = self.atom()?;
                     nodes.extend(atoms);
-                    self.repetition(&mut nodes)?;
+                    self.repetition(&mut nodes, is_group)?;
                 }
             }
         }
@@ -278,69 +287,6 @@ impl Parser<'_> {
                 Err(PatternError::Unsupported(format!("\\{}", char::from(other))))
             }
             (None, other) => Ok(Some(other)),
-        }
-    }
-
-    /// `?`, `*`, `+`, `{n}`, `{n,}`, `{n,m}` and the classic `{n-m}` after the last atom.
-    fn repetition(&mut self, nodes: &mut Vec<Node>) -> Result<(), PatternError> {
-        let (min, max) = match self.peek() {
-            Some(b'?') => (0, Some(1)),
-            Some(b'*') => (0, None),
-            Some(b'+') => (1, None),
-            Some(b'{') => {
-                self.at += 1;
-                return self.counted(nodes);
-            }
-            Some(_) | None => return Ok(()),
-        };
-        self.at += 1;
-        self.repeat_last(nodes, min, max)
-    }
-
-    fn counted(&mut self, nodes: &mut Vec<Node>) -> Result<(), PatternError> {
-        let min = self.number()?.ok_or(PatternError::BadCount)?;
-        let max = match self.next()? {
-            b'}' => Some(min),
-            separator @ (b',' | b'-') => {
-                let max = self.number()?;
-                if self.next()? != b'}' || (max.is_none() && separator == b'-') {
-                    return Err(PatternError::BadCount);
-                }
-                max
-            }
-            _ => return Err(PatternError::BadCount),
-        };
-        if max.is_some_and(|max| max < min) {
-            return Err(PatternError::BadCount);
-        }
-        self.repeat_last(nodes, min, max)
-    }
-
-    fn number(&mut self) -> Result<Option<u32>, PatternError> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        let digits = self.bytes.get(start..self.at).unwrap_or_default();
-        if digits.is_empty() {
-            return Ok(None);
-        }
-        let text = std::str::from_utf8(digits).map_err(|_| PatternError::BadCount)?;
-        text.parse().map(Some).map_err(|_| PatternError::BadCount)
-    }
-
-    fn repeat_last(&self, nodes: &mut Vec<Node>, min: u32, max: Option<u32>) -> Result<(), PatternError> {
-        match nodes.pop() {
-            Some(Node::Anchor(_)) | None => Err(PatternError::Unexpected('?')),
-            Some(node) => {
-                nodes.push(Node::Repeat { node: Box::new(node), min, max });
-                match self.peek() {
-                    Some(byte @ (b'?' | b'*' | b'+' | b'{')) => {
-                        Err(PatternError::Unexpected(char::from(byte)))
-                    }
-                    Some(_) | None => Ok(()),
-                }
-            }
         }
     }
 }

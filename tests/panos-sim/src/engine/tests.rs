@@ -32,16 +32,49 @@ fn patterns_match_what_the_grammar_says() {
         (r"^[^.]+\.shop\.example$", "a.shop.example", true),
         (r"^[^.]+\.shop\.example$", "a.b.shop.example", false),
         (r"^[^.]+\.shop\.example$", ".shop.example", false),
-        // Repetition in both notations.
-        ("^ab{2-3}c$", "abbc", true),
-        ("^ab{2-3}c$", "abbbbc", false),
+        // Operators.
+        ("^ab?c$", "ac", true),
+        ("^ab?c$", "abbc", false),
+        ("^ab*c$", "ac", true),
+        ("^ab*c$", "abbbc", true),
+        ("^ab+c$", "ac", false),
+        ("^ab+c$", "abbbc", true),
+        ("^ab.c$", "ab-c", true),
+        ("^ab.c$", "abc", false),
+        ("^ab|cd$", "xcd", true),
+        ("^(ab|cd)$", "xcd", false),
+        ("^ab{2,3}c$", "abbc", true),
+        ("^ab{2,3}c$", "abbbbc", false),
         ("^ab{2,}c$", "abbbbc", true),
+        // A gap of so many bytes of any kind, in front of a fixed string.
+        ("^ab{2-3}cd$", "abXYcd", true),
+        ("^ab{2-3}cd$", "abXYZcd", true),
+        ("^ab{2-3}cd$", "abXcd", false),
+        ("^ab{2-3}cd$", "abbcd", false),
+        ("{1-2}\\.example", "a.example", true),
+        ("^{1-2}\\.example", "abc.example", false),
         ("^ab{2}c$", "abbbc", false),
         ("^(ab)*cd$", "ababcd", true),
         ("^(ab)+cd$", "cd", false),
         ("((bif)|(scr)|(exe))", "x.scr", true),
         ("((bif)|(scr)|(exe))", "x.com", false),
-        // Classes, hex, word edge, extended layout.
+        // Classes, escapes, hex, word edge, extended layout.
+        (r"^[abz]+\.x$", "zab.x", true),
+        (r"^[abz]+\.x$", "zac.x", false),
+        (r"^[^abz]+\.x$", "cd.x", true),
+        (r"^[^abz]+\.x$", "ca.x", false),
+        (r"^[c-e]x\.y$", "dx.y", true),
+        (r"^[c-e]x\.y$", "fx.y", false),
+        (r"^a\+b\*c\?$", "a+b*c?", true),
+        (r"^a\+b\*c\?$", "aab", false),
+        (r"^\(a\)\[b\]\{c\}\|\^\$\\$", r"(a)[b]{c}|^$\", true),
+        (r"^ab\scd$", "ab cd", true),
+        (r"^ab\scd$", "ab-cd", false),
+        (r"^ab\dcd$", "abxcd", false),
+        (r"^ab\wcd$", "ab-cd", false),
+        (r"^ab\hcd$", "ab\ncd", false),
+        (r"^ab\vcd$", "ab\ncd", true),
+        (r"^ab\vcd$", "ab cd", false),
         (r"^a\d\w\.z$", "a1_.z", true),
         (r"^a\h\sz$", "a \tz", true),
         (r"^[a-c\d-]+zz$", "a-1zz", true),
@@ -88,6 +121,11 @@ fn bad_patterns_are_refused_with_a_reason() {
         "ab{2",
         "ab{3,2}",
         "ab{-2}",
+        "ab{3-2}c",
+        "ab{2-3}",
+        "ab{2-3}.",
+        "ab{2-3}(c)",
+        "ab{2-c",
         "ab[z-a]",
         "ab[",
         r"ab\q",
@@ -114,10 +152,50 @@ fn bad_patterns_are_refused_with_a_reason() {
 #[test]
 fn the_classic_engine_wants_seven_literals_and_knows_no_anchors() {
     assert!(parse_pattern(r"example\.com", PatternEngine::Classic).is_ok());
-    assert!(parse_pattern("(abc)?defghij", PatternEngine::Classic).is_ok());
-    for pattern in ["abcdef", "^abcdefgh$", "(?i)abcdefgh", r"abcdefgh\d"] {
+    for pattern in [
+        "(abc)?defghij",
+        "((abcdefgh)|(ijklmnop))",
+        "{2-5}abcdefg",
+        "(.)*abcdefg",
+        r"[a-z]\.example",
+        r"\x61 62 63 64 65 66 67\x",
+    ] {
+        assert!(parse_pattern(pattern, PatternEngine::Classic).is_ok(), "{pattern}");
+    }
+    for pattern in [
+        "abcdef",
+        "abc.defg",
+        "(abcdefgh)?",
+        "((abcdefgh)|(ij))",
+        "[a-z]bcdefg",
+        "^abcdefgh$",
+        "(?i)abcdefgh",
+        r"abcdefgh\d",
+        r"\Aabcdefgh",
+        r"abcdefgh\z",
+        "abcdefgh.*",
+        "abcdefghi?",
+        "(abcdefgh){2,3}",
+        "abcdefgh|ijklmnop",
+    ] {
         assert!(parse_pattern(pattern, PatternEngine::Classic).is_err(), "{pattern}");
     }
+}
+
+#[test]
+fn lengths_are_counted_in_characters_and_literals() {
+    let (longest, too_long) = ("a".repeat(127), "a".repeat(128));
+    for engine in [PatternEngine::Enhanced, PatternEngine::Classic] {
+        assert!(parse_pattern(&longest, engine).is_ok());
+        assert_eq!(parse_pattern(&too_long, engine), Err(PatternError::TooLong));
+    }
+    assert!(parse_pattern("ab", PatternEngine::Enhanced).is_ok());
+    assert!(parse_pattern(".a.*b", PatternEngine::Enhanced).is_ok());
+    assert!(parse_pattern("(a){2}", PatternEngine::Enhanced).is_ok());
+    assert_eq!(
+        parse_pattern("abcdef", PatternEngine::Classic),
+        Err(PatternError::TooFewLiterals { needed: 7, found: 6 })
+    );
 }
 
 #[test]

@@ -3,7 +3,11 @@
 //! the shape of a job is as recorded in public client tests (`<tenq>`, `<tdeq>`, `<positionInQ>`…).
 
 use super::commit::CommitRequest;
-use crate::{clock::Moment, tree::Element};
+use crate::{
+    clock::Moment,
+    quirks::{FinishedProgress, QueuedStatus, Quirks},
+    tree::Element,
+};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,14 +50,20 @@ pub(crate) struct Job {
 }
 
 /// All jobs since the start, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Jobs {
     list: Vec<Job>,
+    first: u32,
 }
 
 impl Jobs {
+    /// No jobs yet. A device that ran for long has numbers that do not fit into 16 bits.
+    pub(crate) fn new(ran_for_long: bool) -> Self {
+        Self { list: Vec::new(), first: if ran_for_long { 70_001 } else { 1 } }
+    }
+
     pub(crate) fn enqueue(&mut self, user: &str, task: Task, description: &str, now: Moment) -> u32 {
-        let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX).saturating_add(self.first);
         self.list.push(Job {
             id,
             user: user.to_owned(),
@@ -114,9 +124,13 @@ impl Jobs {
         }
     }
 
-    pub(crate) fn to_xml(&self, job: &Job) -> Element {
+    pub(crate) fn to_xml(&self, job: &Job, quirks: &Quirks) -> Element {
+        let pending = match quirks.queued_status {
+            QueuedStatus::Pend => "PEND",
+            QueuedStatus::Act => "ACT",
+        };
         let (status, result, tdeq, tfin, progress) = match job.stage {
-            Stage::Pending => ("PEND", "PEND", String::new(), String::new(), "0".to_owned()),
+            Stage::Pending => (pending, "PEND", String::new(), String::new(), "0".to_owned()),
             Stage::Active { since, lasts, dequeued } => {
                 let percent = since.elapsed().as_millis() * 100 / lasts.as_millis().max(1);
                 ("ACT", "PEND", dequeued.time(), "Still Active".to_owned(), percent.min(99).to_string())
@@ -126,7 +140,11 @@ impl Jobs {
                     JobResult::Ok => "OK",
                     JobResult::Fail => "FAIL",
                 };
-                ("FIN", result, dequeued.time(), finished.date_time(), "100".to_owned())
+                let progress = match quirks.finished_progress {
+                    FinishedProgress::Percent => "100".to_owned(),
+                    FinishedProgress::Timestamp => finished.date_time(),
+                };
+                ("FIN", result, dequeued.time(), finished.date_time(), progress)
             }
         };
         let lines = |name: &str, lines: &[String]| {

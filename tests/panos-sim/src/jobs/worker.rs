@@ -45,6 +45,7 @@ struct Work {
 /// A configuration that passed validation; `None` for a mere validation.
 struct Committed {
     running: Option<(Element, Vec<(NodePath, u64)>)>,
+    everything: bool,
     details: Vec<String>,
 }
 
@@ -58,11 +59,15 @@ fn start_next(device: &Device) -> Option<Work> {
     let mut outcome = match &task {
         Task::Commit(request) => prepare(device, &state, request),
         Task::Validate => validate(&state.store.candidate, &device.quirks)
-            .map(|()| Committed { running: None, details: vec!["Configuration is valid".to_owned()] })
+            .map(|()| Committed {
+                running: None,
+                everything: false,
+                details: vec!["Configuration is valid".to_owned()],
+            })
             .map_err(|refusal| validation_error(&refusal.lines)),
     };
     let (mut never_finish, mut not_compiled) = (false, None);
-    for action in device.faults.strike(Where::Job, &subject) {
+    for action in device.faults.strike(&[Where::Job], &subject) {
         match action {
             Action::FailJob(text) => outcome = Err(vec![text]),
             Action::NeverFinish => never_finish = true,
@@ -72,6 +77,7 @@ fn start_next(device: &Device) -> Option<Work> {
             | Action::DelayMs(_)
             | Action::DropBefore
             | Action::DropAfter
+            | Action::CutMidway
             | Action::Truncate
             | Action::Garbage => {}
         }
@@ -89,7 +95,9 @@ fn prepare(device: &Device, state: &State, request: &CommitRequest) -> Result<Co
             .push(format!("Partial changes to commit: changes to configuration by administrators: {admins}"));
     }
     details.push("Configuration committed successfully".to_owned());
-    Ok(Committed { running: Some((plan.running, plan.settled)), details })
+    let everything = request.selection == Selection::Everybody;
+    let effective = everything || device.quirks.partial_commit_takes_effect;
+    Ok(Committed { running: effective.then_some((plan.running, plan.settled)), everything, details })
 }
 
 fn validation_error(lines: &[String]) -> Vec<String> {
@@ -111,8 +119,11 @@ fn finish(device: &Device, work: Work) {
                         .is_some_and(|apps| apps.is_empty() || apps.iter().any(|a| a == app))
                 };
                 device.enforce(Enforced::new(&running, &device.vsys, &device.quirks, &refuse));
+                state.archive.committed(&running);
                 state.store.running = running;
                 state.store.units.settle(&settled);
+                state.store.audit_comments.clear();
+                state.store.full_commit_required &= !committed.everything;
                 // A commit that succeeds releases the locks of the one who made it.
                 let owner = state.jobs.get(work.id).map(|job| job.user.clone()).unwrap_or_default();
                 state.locks.release_all(&owner);

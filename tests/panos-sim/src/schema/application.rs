@@ -20,10 +20,10 @@ pub(super) static APPLICATIONS: Entries = Entries {
 };
 
 static FIELDS: &[Field] = &[
-    required("category", Kind::Text(&CATEGORY)),
+    field("category", Kind::Text(&CATEGORY)),
     field("subcategory", Kind::Text(&NAME_63)),
     field("technology", Kind::Text(&TECHNOLOGY)),
-    required("risk", Kind::Text(&RISK)),
+    field("risk", Kind::Text(&RISK)),
     field("description", Kind::Text(&DESCRIPTION)),
     field("parent-app", Kind::Text(&PARENT)),
     field("default", Kind::Container(&[DEFAULT])),
@@ -66,7 +66,7 @@ static TECHNOLOGY: Text =
 static RISK: Text = formed(Form::Number(1, 5));
 static NAME_63: Text = text(63);
 static TEXT_127: Text = text(127);
-static DESCRIPTION: Text = text(1023);
+static DESCRIPTION: Text = formed(Form::ApplicationDescription);
 static PARENT: Text = Text { max: 127, form: Form::Any, refers: Refers::ParentApp };
 static TIMEOUT: Text = formed(Form::Number(0, 604_800));
 static HALF_CLOSED: Text = formed(Form::Number(1, 604_800));

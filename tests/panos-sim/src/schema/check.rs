@@ -12,7 +12,7 @@ use super::{
 use crate::{
     engine::{CONTEXT_SNI, KNOWN_CONTEXTS, Matcher, parse_pattern},
     policy::is_address_literal,
-    quirks::{BadPattern, Quirks},
+    quirks::{ApplicationNeeds, BadPattern, Quirks},
     refusal::{Code, Refusal},
     scope::Scope,
     tree::Element,
@@ -78,7 +78,24 @@ impl Checker<'_> {
         let name = entry.attr("name").unwrap_or_default();
         check_name(entries, name)?;
         let label = if entries.object { name.to_owned() } else { join(label, name) };
-        self.check(entries.kind, entry, &label)
+        self.check(entries.kind, entry, &label)?;
+        let missing = self.application_needs(entries).iter().find(|field| lacks(entry, field));
+        match missing {
+            Some(field) => Err(invalid(format!(" {label} is missing '{field}'"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The members without which an application is not valid; nothing for other lists.
+    fn application_needs(&self, entries: &Entries) -> &'static [&'static str] {
+        if !self.complete || entries.kind.field("signature").is_none() {
+            return &[];
+        }
+        match self.quirks.application_needs {
+            ApplicationNeeds::CategoryAndRisk => &["category", "risk"],
+            ApplicationNeeds::WhatTheFormAsks => &["category", "subcategory", "technology", "risk"],
+            ApplicationNeeds::Nothing => &[],
+        }
     }
 
     fn text(&self, text: &Text, element: &Element, label: &str) -> Result<(), Refusal> {
@@ -148,6 +165,9 @@ impl Checker<'_> {
                 KNOWN_CONTEXTS.contains(&text) && (text != CONTEXT_SNI || self.quirks.sni_context_known)
             }
             Form::Pattern => return self.pattern(text, label),
+            Form::ApplicationDescription => {
+                return check_length(text, self.quirks.application_description_limit, label);
+            }
         };
         if fits { Ok(()) } else { Err(invalid(format!(" {label} '{text}' is invalid"))) }
     }
@@ -179,14 +199,16 @@ pub(crate) fn check_lonely(members: &Members, list: &Element, label: &str) -> Re
 /// Are the members there without which the object is not valid? `NAME is missing 'service'`.
 pub(crate) fn check_required(kind: Kind, element: &Element, label: &str) -> Result<(), Refusal> {
     let Kind::Container(groups) = kind else { return Ok(()) };
-    let missing = groups.iter().flat_map(|group| group.iter()).filter(|field| field.required).find(|field| {
-        let child = element.child(field.name);
-        child.is_none_or(|child| child.children.is_empty() && child.text.is_empty())
-    });
+    let mut required = groups.iter().flat_map(|group| group.iter()).filter(|field| field.required);
+    let missing = required.find(|field| lacks(element, field.name));
     match missing {
         Some(field) => Err(invalid(format!(" {label} is missing '{}'", field.name))),
         None => Ok(()),
     }
+}
+
+fn lacks(element: &Element, name: &str) -> bool {
+    element.child(name).is_none_or(|child| child.children.is_empty() && child.text.is_empty())
 }
 
 fn join(label: &str, name: &str) -> String {

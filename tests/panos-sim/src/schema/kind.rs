@@ -72,6 +72,8 @@ pub(crate) enum Form {
     Ports,
     Pattern,
     Context,
+    /// How long it may be is open.
+    ApplicationDescription,
 }
 
 /// What a text names.

@@ -1,7 +1,7 @@
 //! Commit jobs: validation, queue, partial commits, locks.
 
-use crate::support::{Client, PAY, VSYS, batch, between, options, rule, start, start_with};
-use panos_sim::{Action, Fault, Options, Quirks, Times, Where};
+use crate::support::{Client, PAY, VSYS, batch, between, hang, options, rule, start, start_with};
+use panos_sim::{Options, Quirks};
 use std::time::Duration;
 
 #[tokio::test]
@@ -25,9 +25,7 @@ async fn a_rule_without_a_service_fails_its_commit() {
 async fn commits_queue_up_and_carry_whose_work_they_name() {
     let (running, us) = start().await;
     let alice = Client::login(&running, "alice", "wonder").await;
-    let hang =
-        Fault { place: Where::Job, action: Action::NeverFinish, times: Times::Count(1), matching: None };
-    running.plant(hang);
+    running.plant(hang());
     us.config("set", "/tag/entry[@name='ours']", "<color>color1</color>").await;
     alice.config("set", "/tag/entry[@name='hers']", "<color>color2</color>").await;
     us.op("<show><config><list><changes/></list></config></show>")

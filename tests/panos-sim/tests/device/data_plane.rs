@@ -1,7 +1,7 @@
 //! Sessions through the data plane: what is allowed arrives, what is not does not, and each for the right reason.
 
-use crate::support::{PAY, VSYS, batch, between, rule, start};
-use panos_sim::{Accounts, Flow, Options, Running, SessionRecord, Simulator, TlsOptions};
+use crate::support::{PAY, VSYS, batch, between, options, rule, start, start_with};
+use panos_sim::{Accounts, Flow, Options, Quirks, Running, SessionRecord, Simulator, TlsOptions};
 use std::{
     io::ErrorKind,
     net::SocketAddr,
@@ -201,10 +201,17 @@ async fn a_signature_that_did_not_compile_does_not_let_anything_through() {
 }
 
 #[tokio::test]
-async fn a_live_session_keeps_its_app_and_loses_its_rule() {
+async fn a_live_session_keeps_its_app_and_loses_its_rule_unless_sessions_are_not_matched_again() {
+    for rematch in [true, false] {
+        live_session(rematch).await;
+    }
+}
+
+async fn live_session(rematch_sessions: bool) {
     let mut tasks = JoinSet::new();
     let upstream = echo(&mut tasks).await;
-    let (running, us) = start().await;
+    let quirks = Quirks { rematch_sessions, ..Quirks::default() };
+    let (running, us) = start_with(Options { quirks, ..options() }).await;
     let through = flow(&running, upstream, "").await;
     us.multi(&batch("sp-pay", PAY, "allow")).await;
     us.commit_of(&["sallyport"]).await;
@@ -226,6 +233,11 @@ async fn a_live_session_keeps_its_app_and_loses_its_rule() {
     )
     .await;
     us.commit_of(&["sallyport"]).await;
+    if !rematch_sessions {
+        stream.write_all(b"even now").await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+        return;
+    }
     let error = timeout(Duration::from_secs(10), stream.read(&mut [0; 10])).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let ended = running.sessions().pop().unwrap();

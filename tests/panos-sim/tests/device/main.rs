@@ -3,10 +3,16 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod colleague;
+#[cfg(test)]
 mod commits;
 #[cfg(test)]
 mod data_plane;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod faults_by_request;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod switches;

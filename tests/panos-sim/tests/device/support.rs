@@ -1,6 +1,6 @@
 //! A small XML API client and the objects that the tests write.
 
-use panos_sim::{Accounts, Options, Running, Simulator};
+use panos_sim::{Accounts, Action, Fault, Options, Running, Simulator, Times, Where};
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -19,6 +19,11 @@ pub(crate) fn options() -> Options {
         commit_time: Duration::from_millis(30),
         ..Options::default()
     }
+}
+
+/// The next job stays active until the faults are cleared.
+pub(crate) fn hang() -> Fault {
+    Fault { place: Where::Job, action: Action::NeverFinish, times: Times::Count(1), matching: None }
 }
 
 pub(crate) struct Client {

@@ -62,6 +62,12 @@ impl San {
         (!names.is_empty()).then_some(Self { critical: self.critical, names })
     }
 
+    /// With this DNS name (at most 100 bytes of ASCII) in the place of its first name.
+    pub fn with_first_as(&self, name: &str) -> Self {
+        let names = std::iter::once(tlv(DNS_NAME, name.as_bytes())).chain(self.names.iter().skip(1).cloned());
+        Self { critical: self.critical, names: names.collect() }
+    }
+
     /// With one more DNS name (at most 100 bytes of ASCII).
     pub fn with_dns(&self, name: &str) -> Self {
         let mut more = self.clone();
@@ -137,5 +143,6 @@ mod tests {
         assert_eq!(san(&["a", "b"]).without_first(), Some(san(&["b"])));
         assert_eq!(san(&["a"]).without_first(), None);
         assert_eq!(san(&["a"]).with_dns("b").texts(), ["a", "b"]);
+        assert_eq!(san(&["a", "b"]).with_first_as("c").texts(), ["c", "b"]);
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn issue(
     let answer = Answer::right(&leaf, ca)
         .and_then(|right| match tampering {
             Some(Tampering::Wrong(kind)) => kind.answer(&leaf, &right, ca, now),
-            Some(Tampering::LateFailure) | None => Ok(right),
+            Some(Tampering::InProgress | Tampering::LateFailure) | None => Ok(right),
         })
         .map_err(|error| signer_failed(&error))?;
     let arn = ca_arn.certificate(&leaf.serial_hex());
@@ -62,7 +62,7 @@ pub(super) fn issue(
         ca: ca_arn.clone(),
         leaf,
         answer,
-        ready_at: now + drawn(memory.issue_delay),
+        ready_at: (tampering != Some(Tampering::InProgress)).then(|| now + drawn(memory.issue_delay)),
         failed: tampering == Some(Tampering::LateFailure),
         revoked: false,
         token: token.map(str::to_owned),
@@ -86,7 +86,8 @@ fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime)
         .map_err(|_| AwsError::new(Code::Serialization, "Csr is not base64."))?;
     Ok(Leaf {
         csr: csr::read(&pem)?,
-        template,
+        is_ca: false,
+        key_usages: template.key_usages(),
         extended_key_usages: template.extended_key_usages(),
         window,
         serial: random_serial(),
@@ -94,7 +95,8 @@ fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime)
     })
 }
 
-/// The text is AWS's: <https://github.com/hashicorp/terraform-provider-aws/issues/37592>.
+/// Only an active CA issues: <https://docs.aws.amazon.com/privateca/latest/userguide/PcaUpdateStatus.html>. The text is
+/// AWS's: <https://github.com/hashicorp/terraform-provider-aws/issues/37592>.
 fn check_active(ca: &Authority, now: OffsetDateTime) -> Result<(), AwsError> {
     if ca.status_at(now) == Status::Active {
         return Ok(());

@@ -53,17 +53,20 @@ pub(super) fn retrieve(
             let wrong = kind.answer(&record.leaf, &record.answer, ca, now);
             wrong.map(answer).map_err(|error| signer_failed(&error))
         }
-        Some(Tampering::LateFailure) | None => Ok(answer(record.answer.clone())),
+        Some(Tampering::InProgress | Tampering::LateFailure) | None => Ok(answer(record.answer.clone())),
     }
 }
 
+/// What is planted for this answer strikes it, also when there would be nothing to show yet.
 fn check_done(
     record: &Record,
     arn: &str,
     now: OffsetDateTime,
     tampering: Option<Tampering>,
 ) -> Result<(), AwsError> {
-    if now < record.ready_at {
+    let ready = record.ready_at.is_some_and(|at| at <= now);
+    let in_progress = tampering.map_or(!ready, |tampering| tampering == Tampering::InProgress);
+    if in_progress {
         let text = format!("The request to issue certificate {arn} is in progress.");
         return Err(AwsError::new(Code::RequestInProgress, text));
     }

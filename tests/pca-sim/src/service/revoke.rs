@@ -62,6 +62,8 @@ pub(super) fn revoke(
     Ok(json!({}))
 }
 
+/// The states in which "certificates can be revoked":
+/// <https://docs.aws.amazon.com/privateca/latest/userguide/PcaUpdateStatus.html>.
 fn check_state(ca: &Authority, now: OffsetDateTime) -> Result<(), AwsError> {
     match ca.status_at(now) {
         Status::Active | Status::Disabled => Ok(()),

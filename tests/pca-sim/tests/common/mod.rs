@@ -4,7 +4,8 @@
 use std::{
     path::Path,
     process::{Command, Output},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_acmpca::{
@@ -16,7 +17,7 @@ use aws_sdk_acmpca::{
     types::{SigningAlgorithm, Validity, ValidityPeriodType},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use pca_sim::{IssueDelay, Options, Running, Simulator};
+use pca_sim::{IssueDelay, ManualClock, Options, Running, Simulator};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 
 /// A stand-in that issues at once.
@@ -27,6 +28,20 @@ pub(crate) async fn start(change: impl FnOnce(&mut Options)) -> Running {
     };
     change(&mut options);
     Simulator::start(options).await.unwrap()
+}
+
+/// A clock that stands still at some noon.
+pub(crate) fn noon() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(time::OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap()))
+}
+
+/// Waits until something is so.
+pub(crate) async fn arrives(what: &str, so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !so() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// An SDK client for the stand-in: its TLS CA is the only one trusted, and each call is one request on the wire.
@@ -140,6 +155,8 @@ pub(crate) struct Facts {
     pub(crate) extensions: Vec<(String, bool)>,
     pub(crate) server: bool,
     pub(crate) client: bool,
+    pub(crate) is_ca: bool,
+    pub(crate) signs: bool,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
 }
@@ -161,6 +178,8 @@ pub(crate) fn facts(pem: &str) -> Facts {
         extensions: certificate.extensions().iter().map(|e| (e.oid.to_id_string(), e.critical)).collect(),
         server: usage.as_ref().is_some_and(|usage| usage.value.server_auth),
         client: usage.as_ref().is_some_and(|usage| usage.value.client_auth),
+        is_ca: certificate.is_ca(),
+        signs: certificate.key_usage().unwrap().is_some_and(|usage| usage.value.key_cert_sign()),
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
     }

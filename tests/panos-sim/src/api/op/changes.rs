@@ -1,9 +1,10 @@
 //! What is pending, of whom; and taking it back.
 
-use super::{Command, refuse};
+use super::Command;
 use crate::{
     api::envelope::Answer,
     config::{Selection, revert},
+    device::State,
     refusal::{Code, Refusal},
     tree::Element,
 };
@@ -15,7 +16,8 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
         return Some(Answer::result_text(if pending { "yes" } else { "no" }));
     }
     if command.at(&["check", "full-commit-required"]).is_some() {
-        return Some(Answer::result_text("no"));
+        let required = command.device.lock().store.full_commit_required;
+        return Some(Answer::result_text(if required { "yes" } else { "no" }));
     }
     if let Some(changes) = command.at(&["show", "config", "list", "changes"]) {
         return Some(list_changes(command, changes));
@@ -31,14 +33,6 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     }
     if let Some(revert) = command.at(&["revert", "config"]) {
         return Some(revert_config(command, revert));
-    }
-    if let Some(from) = command.at(&["load", "config", "from"]) {
-        return Some(if from.text == "running-config.xml" {
-            device.lock().store.revert_all();
-            Answer::result_text("Config loaded from running-config.xml")
-        } else {
-            refuse(&format!(" {} does not exist", from.text))
-        });
     }
     None
 }
@@ -79,9 +73,8 @@ fn list_admins(command: &Command<'_>) -> Answer {
 
 fn revert_config(command: &Command<'_>, cmd: &Element) -> Answer {
     let mut state = command.device.lock();
-    if state.jobs.busy() {
-        let text = "A commit is pending. Please try again later";
-        return Answer::refused(&Refusal::new(Code::NotFound, text));
+    if let Err(refusal) = replaceable(command, &state) {
+        return Answer::refused(&refusal);
     }
     match selection(cmd) {
         Selection::Everybody => state.store.revert_all(),
@@ -92,6 +85,15 @@ fn revert_config(command: &Command<'_>, cmd: &Element) -> Answer {
         }
     }
     Answer::result_text("Config reverted successfully")
+}
+
+/// May the candidate be replaced now? Not while a commit waits or runs, nor through another administrator's lock
+/// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/web-interface-basics/lock-configurations>).
+pub(super) fn replaceable(command: &Command<'_>, state: &State) -> Result<(), Refusal> {
+    if state.jobs.busy() {
+        return Err(Refusal::new(Code::NotFound, "A commit is pending. Please try again later"));
+    }
+    state.locks.check_write(command.user, Some(&command.device.vsys))
 }
 
 fn selection(cmd: &Element) -> Selection {

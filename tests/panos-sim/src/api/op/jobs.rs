@@ -32,7 +32,7 @@ fn show_one(command: &Command<'_>, id: &str) -> Answer {
     let state = command.device.lock();
     let Ok(number) = id.parse() else { return refuse(&format!(" show -> jobs -> id '{id}' is invalid")) };
     match state.jobs.get(number) {
-        Some(job) => Answer::result([&state.jobs.to_xml(job)]),
+        Some(job) => Answer::result([&state.jobs.to_xml(job, &command.device.quirks)]),
         None => Answer::refused(&Refusal::new(Code::NotPresent, format!("job {id} not found"))),
     }
 }
@@ -40,7 +40,8 @@ fn show_one(command: &Command<'_>, id: &str) -> Answer {
 fn show_all(command: &Command<'_>, pending_only: bool) -> Answer {
     let state = command.device.lock();
     let wanted = |job: &&Job| !pending_only || matches!(job.stage, crate::jobs::Stage::Pending);
-    let jobs: Vec<_> = state.jobs.iter().rev().filter(wanted).map(|job| state.jobs.to_xml(job)).collect();
+    let jobs = state.jobs.iter().rev().filter(wanted);
+    let jobs: Vec<_> = jobs.map(|job| state.jobs.to_xml(job, &command.device.quirks)).collect();
     Answer::result(&jobs)
 }
 

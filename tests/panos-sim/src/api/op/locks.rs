@@ -17,8 +17,9 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
             let added = state.locks.add(kind, command.scope.clone(), command.user, comment, clock::now());
             return Some(answer(added, "Successfully acquired lock."));
         }
-        if command.at(&["request", request, "remove"]).is_some() {
-            let removed = command.device.lock().locks.remove(kind, &command.scope);
+        if let Some(remove) = command.at(&["request", request, "remove"]) {
+            let owner = remove.text_of("admin").unwrap_or(command.user);
+            let removed = command.device.lock().locks.remove(kind, &command.scope, owner);
             return Some(answer(removed, "Successfully released lock."));
         }
     }

@@ -6,6 +6,7 @@ mod jobs;
 mod locks;
 mod policy_match;
 mod signatures;
+mod snapshots;
 mod system;
 
 pub(crate) use system::version;
@@ -49,6 +50,7 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
         system::handle,
         jobs::handle,
         changes::handle,
+        snapshots::handle,
         signatures::handle,
         policy_match::handle,
         locks::handle,

@@ -6,25 +6,14 @@
 use super::Command;
 use crate::{
     api::envelope::Answer,
-    engine::{Matcher, parse_pattern},
-    quirks::PatternEngine,
+    engine::{BadSignature, Matcher, parse_pattern},
+    quirks::{BadSignatureList, PatternEngine},
     tree::Element,
 };
 
 pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     if command.at(&["show", "bad-custom-signature"]).is_some() {
-        let enforced = command.device.enforced();
-        let bad: Vec<_> = enforced
-            .bad
-            .iter()
-            .map(|bad| {
-                Element::entry(&bad.app)
-                    .with(Element::leaf("vsys", bad.scope.as_str()))
-                    .with(Element::leaf("signature", bad.signature.as_str()))
-                    .with(Element::leaf("reason", bad.reason.as_str()))
-            })
-            .collect();
-        return Some(Answer::result(&bad));
+        return Some(list(&command.device.enforced().bad, command.device.quirks.bad_signature_list));
     }
     let pattern = command.at(&["test", "custom-signature-type", "pattern"])?;
     let engine = command.device.quirks.pattern_engine;
@@ -37,4 +26,24 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
         Ok(_) => format!("pattern is valid, engine: {name}"),
         Err(error) => format!("pattern is invalid: {error}"),
     }))
+}
+
+fn list(bad: &[BadSignature], form: BadSignatureList) -> Answer {
+    match form {
+        BadSignatureList::Entries => {
+            let entries = bad.iter().map(|bad| {
+                Element::entry(&bad.app)
+                    .with(Element::leaf("vsys", bad.scope.as_str()))
+                    .with(Element::leaf("signature", bad.signature.as_str()))
+                    .with(Element::leaf("reason", bad.reason.as_str()))
+            });
+            Answer::result(&entries.collect::<Vec<_>>())
+        }
+        BadSignatureList::Lines if bad.is_empty() => Answer::result_text("no bad custom signature"),
+        BadSignatureList::Lines => {
+            let line =
+                |bad: &BadSignature| format!("{} {} {}: {}", bad.scope, bad.app, bad.signature, bad.reason);
+            Answer::result_text(&bad.iter().map(line).collect::<Vec<_>>().join("\n"))
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The device about itself: `show system info`, high availability, audit comments, and `type=version`.
 
 use super::Command;
-use crate::{api::envelope::Answer, clock, device::Device, tree::Element};
+use crate::{api::envelope::Answer, clock, config::address, device::Device, tree::Element};
 
 const MODEL: &str = "PA-VM";
 const SERIAL: &str = "007200000000001";
@@ -22,8 +22,11 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     if let Some(comment) = command.at(&["set", "audit-comment"]) {
         // At most 256 characters (`PaloAltoNetworks/pango:audit/audit.go`).
         let fits = comment.text_of("comment").is_some_and(|text| text.chars().count() <= 256);
-        return Some(match (comment.text_of("xpath"), fits) {
-            (Some(_), true) => Answer::result_text("Audit comment set successfully"),
+        return Some(match (comment.text_of("xpath").and_then(address), fits) {
+            (Some(node), true) => {
+                command.device.lock().store.audit_comments.insert(node);
+                Answer::result_text("Audit comment set successfully")
+            }
             (Some(_), false) | (None, _) => super::refuse(" set -> audit-comment -> comment is invalid"),
         });
     }
