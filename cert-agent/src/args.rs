@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sallyport_contract::{duration::Duration, keys};
-use sallyport_process::args::ProcessArgs;
+use sallyport_process::{args::ProcessArgs, lease::LeaseArgs};
 
 /// Flags of `sallyport cert-agent`.
 #[derive(clap::Args, Clone, Debug)]
@@ -11,7 +11,10 @@ pub struct Args {
     /// What every program is told.
     #[command(flatten)]
     pub process: ProcessArgs,
-    /// The namespace of the agent's own Secrets.
+    /// Which of several replicas works.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+    /// The namespace of the agent's own Secrets and of its Lease.
     #[arg(long, env = "SALLYPORT_NAMESPACE", default_value = keys::SYSTEM_NAMESPACE)]
     pub namespace: String,
     /// How long an identity that nobody wants stays before it is deleted.

@@ -3,7 +3,7 @@
 //! Making a `NameClaim` is the lock; this tells before whether it can be had, and after whether a claim of
 //! another namespace that can match the same name is older.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use sallyport_contract::{
@@ -62,6 +62,8 @@ pub enum Holding {
     Ours,
     /// Nobody does.
     Free,
+    /// It held it, and the claim is just being ended: nothing may be built on it.
+    Ending,
     /// Another namespace holds it, or one that can match the same SNI.
     Elsewhere {
         /// The name that is held.
@@ -77,6 +79,9 @@ pub struct ClaimBook {
     shelf: Shelf<Claim>,
     /// By what stands behind the left-most label: only such names can overlap.
     by_parent: HashMap<String, BTreeMap<DnsName, Claim>>,
+    /// Claims that we are about to make; no list knows them yet.
+    reserved: HashMap<DnsName, Claim>,
+    ending: HashSet<DnsName>,
 }
 
 impl ClaimBook {
@@ -98,15 +103,58 @@ impl ClaimBook {
         if whole {
             self.by_parent.clear();
             let all: Vec<Claim> = self.shelf.all().map(|(_, _, claim)| (**claim).clone()).collect();
-            all.into_iter().for_each(|claim| self.index(claim));
+            let reserved: Vec<Claim> = self.reserved.values().cloned().collect();
+            for claim in reserved.into_iter().chain(all) {
+                self.index(claim);
+            }
         }
         touched
     }
 
     /// Notes a claim that was just made or found, before the watch tells.
     pub fn note(&mut self, claim: Claim) {
+        self.release(&claim.dns_name);
         let place = (String::new(), claim_of(&claim.dns_name));
         self.take(Change::Put(place, claim));
+    }
+
+    /// Notes that a free name is about to be claimed, so that nobody else in this process tries.
+    pub fn reserve(&mut self, dns_name: &DnsName, namespace: &str) {
+        let claim = Claim {
+            dns_name: dns_name.clone(),
+            namespace: namespace.to_owned(),
+            uid: None,
+            resource_version: None,
+            created: None,
+            on_a_firewall: false,
+        };
+        self.reserved.insert(dns_name.clone(), claim.clone());
+        self.index(claim);
+    }
+
+    /// Takes a reservation back.
+    pub fn release(&mut self, dns_name: &DnsName) {
+        if self.reserved.remove(dns_name).is_none() {
+            return;
+        }
+        if let Some(siblings) = self.by_parent.get_mut(parent(dns_name))
+            && siblings.get(dns_name).is_some_and(|claim| claim.uid.is_none())
+        {
+            siblings.remove(dns_name);
+        }
+    }
+
+    /// Notes that a claim is about to be ended: from here on nobody builds on it.
+    pub fn end(&mut self, dns_name: &DnsName) {
+        self.ending.insert(dns_name.clone());
+    }
+
+    /// The end of a claim came, or came to nothing.
+    pub fn ended(&mut self, dns_name: &DnsName, gone: bool) {
+        self.ending.remove(dns_name);
+        if gone {
+            self.take(Change::Gone((String::new(), claim_of(dns_name))));
+        }
     }
 
     fn index(&mut self, claim: Claim) {
@@ -139,6 +187,7 @@ impl ClaimBook {
             (Some(other), _) => {
                 Holding::Elsewhere { dns_name: other.dns_name.clone(), namespace: other.namespace.clone() }
             }
+            (None, Some(own)) if self.ending.contains(&own.dns_name) => Holding::Ending,
             (None, Some(_)) => Holding::Ours,
             (None, None) => Holding::Free,
         }
@@ -204,6 +253,34 @@ mod tests {
         book.note(claim("web.corp.example", "shop", 2));
         assert_eq!(book.holding("bill", &name("*.corp.example")), Holding::Ours);
         assert!(matches!(book.holding("shop", &name("web.corp.example")), Holding::Elsewhere { .. }));
+    }
+
+    #[test]
+    fn law_5_a_reservation_holds_through_a_list_that_does_not_know_it() {
+        let (mut book, asked) = (ClaimBook::default(), name("web.corp.example"));
+        book.reserve(&asked, "shop");
+        book.take(Change::ListBegins);
+        book.take(Change::ListEnds);
+        assert!(matches!(book.holding("bill", &name("*.corp.example")), Holding::Elsewhere { .. }));
+        book.release(&asked);
+        assert_eq!(book.holding("bill", &asked), Holding::Free);
+        book.reserve(&asked, "shop");
+        book.note(claim("web.corp.example", "shop", 1));
+        book.release(&asked);
+        assert_eq!(book.holding("shop", &asked), Holding::Ours, "what was made is no reservation");
+    }
+
+    #[test]
+    fn law_5_nobody_builds_on_a_claim_that_is_being_ended() {
+        let (mut book, asked) = (ClaimBook::default(), name("web.corp.example"));
+        book.note(claim("web.corp.example", "shop", 1));
+        book.end(&asked);
+        assert_eq!(book.holding("shop", &asked), Holding::Ending);
+        book.ended(&asked, false);
+        assert_eq!(book.holding("shop", &asked), Holding::Ours);
+        book.end(&asked);
+        book.ended(&asked, true);
+        assert_eq!(book.holding("shop", &asked), Holding::Free);
     }
 
     #[test]

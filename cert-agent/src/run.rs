@@ -13,7 +13,8 @@ use sallyport_contract::object::NameClaim;
 use sallyport_process::{
     clock::Clock,
     endpoint::Endpoint,
-    kubernetes::{ConnectError, connect},
+    kubernetes::{ConnectError, connect, connect_behind},
+    lease::{Campaign, Fence, Leadership},
     readiness::Readiness,
     shutdown::{Signals, Stop},
     tasks::{TaskError, TaskResult, Tasks},
@@ -71,6 +72,8 @@ pub enum RunError {
     Task(#[source] TaskError),
 }
 
+/// The Lease of the replica that works.
+const LEASE: &str = "sallyport-cert-agent";
 /// What runs is given so long to come to its end: longer than any call to the API server or to AWS.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -79,9 +82,13 @@ const GRACE: Duration = Duration::from_secs(15);
 /// # Errors
 /// What it needs at the start is not there, or a task ended.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let Args { process, namespace, identity_grace, webhook_names, aws_ca_bundle, resync, ready_file } = args;
-    let client = connect().await.map_err(RunError::Connect)?;
+    let Args { process, lease, namespace, identity_grace, webhook_names, aws_ca_bundle, resync, ready_file } =
+        args;
     let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
+    let unfenced = connect().await.map_err(RunError::Connect)?;
+    let campaign = Campaign::new(unfenced, &namespace, LEASE, lease, clock.clone());
+    let leadership = campaign.leadership();
+    let client = connect_behind(Fence(leadership.clone())).await.map_err(RunError::Connect)?;
     let listed = readiness.wait_for("the first lists");
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
@@ -106,28 +113,36 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     watch_workloads(&mut tasks, &client, &intake, &stop);
     watch_outputs(&mut tasks, &client, &intake, &stop);
     let signals = Signals::install().map_err(RunError::Signals)?;
-    tasks.start("work", work(agent, intake, listed, stop));
+    tasks.start("lease", campaign.clone().run(stop.clone()));
+    tasks.start("work", work(agent, intake, listed, leadership, stop));
     if let Some(path) = ready_file {
         let text = serde_json::json!({"health": bound_at}).to_string();
         tokio::fs::write(&path, text).await.map_err(|source| RunError::ReadyFile { path, source })?;
     }
-    tasks.run(signals, GRACE).await.map_err(RunError::Task)
+    let ended = tasks.run(signals, GRACE).await.map_err(RunError::Task);
+    campaign.give_back().await;
+    ended
 }
 
-/// Works, once every first list is in.
+/// Works, once every first list is in and this replica leads.
 async fn work<C: Cluster>(
     agent: Arc<Agent<C>>,
     intake: Intake,
     listed: sallyport_process::readiness::Handle,
+    leadership: Leadership,
     stop: Stop,
 ) -> TaskResult {
-    agent.queue.add(Work::Webhook, Instant::now(), true);
     tokio::select! {
         () = stop.wait() => return Ok(()),
         () = intake.complete() => {}
     }
     listed.done();
     tracing::info!("every first list is in");
+    tokio::select! {
+        () = stop.wait() => return Ok(()),
+        () = leadership.won() => {}
+    }
+    agent.queue.add(Work::Webhook, Instant::now(), true);
     agent.queue.add(Work::Policies, Instant::now(), true);
     agent.queue.add(Work::Sweep, Instant::now() + agent.settings.resync, true);
     worker::run(agent, stop).await

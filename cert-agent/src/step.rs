@@ -74,6 +74,14 @@ pub fn next(state: Option<&State>, delivered: Delivered, terms: &Terms, now: Tim
     }
 }
 
+/// Whether what was issued before has to be delivered again, for an identity that gets nothing new.
+#[must_use]
+pub fn is_to_repair(state: Option<&State>, delivered: Delivered, now: Timestamp) -> bool {
+    let current = state.and_then(|state| state.current.as_ref());
+    matches!(delivered, Delivered::Nothing | Delivered::Stale)
+        && current.is_some_and(|current| now < current.not_after)
+}
+
 /// Two thirds of what was left when the certificate came, give or take a tenth of it.
 #[must_use]
 pub fn renew_at(received_at: Timestamp, not_after: Timestamp, draw: u16) -> Timestamp {

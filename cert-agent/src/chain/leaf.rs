@@ -36,8 +36,9 @@ pub(super) fn judge(der: &[u8], expected: &Expected<'_>, now: Timestamp) -> Resu
     if !begun || now >= not_after {
         return Err(Wrong::NotNow { from: not_before, to: not_after, now });
     }
-    if not_after > expected.not_after {
-        return Err(Wrong::TooLong { asked: expected.not_after, got: not_after });
+    let earliest = expected.not_after.saturating_sub(SKEW).unwrap_or(expected.not_after);
+    if not_after > expected.not_after || not_after < earliest {
+        return Err(Wrong::End { asked: expected.not_after, got: not_after });
     }
     // A number whose first bit is set has a zero before it in DER, which is not part of it.
     let serial = leaf.raw_serial_as_string();

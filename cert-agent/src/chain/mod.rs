@@ -77,9 +77,9 @@ pub enum Wrong {
         /// Now.
         now: Timestamp,
     },
-    /// It lives too long.
+    /// It ends later than was asked, or so early that it would be renewed, and paid, again and again.
     #[error("the certificate ends at {got}, and {asked} was asked for")]
-    TooLong {
+    End {
         /// What was asked.
         asked: Timestamp,
         /// What came.

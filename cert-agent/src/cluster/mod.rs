@@ -2,6 +2,8 @@
 
 pub mod kube_api;
 #[cfg(test)]
+pub(crate) mod turnstile;
+#[cfg(test)]
 pub mod twin;
 
 use std::{fmt::Debug, future::Future};

@@ -8,7 +8,7 @@ use std::{
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
-use super::{Cluster, ClusterError, Exactly, Kind, Notice};
+use super::{Cluster, ClusterError, Exactly, Kind, Notice, turnstile::Turnstile};
 
 type Place = (String, String, String);
 
@@ -24,13 +24,28 @@ pub(crate) struct Memory {
     version: u64,
 }
 
-/// The API server in memory.
+/// The API server in memory, as one agent reaches it.
 #[derive(Clone, Default)]
-pub(crate) struct Twin(Arc<Mutex<Memory>>);
+pub(crate) struct Twin {
+    memory: Arc<Mutex<Memory>>,
+    gate: Arc<Turnstile>,
+}
 
 impl Twin {
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap()
+        self.memory.lock().unwrap()
+    }
+
+    /// The same API server, reached through another turnstile.
+    pub(crate) fn through(&self, gate: &Arc<Turnstile>) -> Self {
+        Self { memory: Arc::clone(&self.memory), gate: Arc::clone(gate) }
+    }
+
+    async fn call<T>(&self, work: impl FnOnce() -> T) -> T {
+        let call = self.gate.before().await;
+        let done = work();
+        self.gate.after(call).await;
+        done
     }
 
     /// What is stored, as its type.
@@ -90,48 +105,63 @@ fn exists<T>() -> Result<T, ClusterError> {
 
 impl Cluster for Twin {
     async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, ClusterError> {
-        self.memory().fault(&format!("get {} {namespace}", K::plural(&())))?;
-        Ok(self.stored(namespace, name))
+        let get = || {
+            self.memory().fault(&format!("get {} {namespace}", K::plural(&())))?;
+            Ok(self.stored(namespace, name))
+        };
+        self.call(get).await
     }
 
     async fn create<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let meta = object.meta().clone();
         let value = serde_json::to_value(object).unwrap();
-        self.write("create", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
-            if found.is_some() { exists() } else { Ok(value) }
-        })
+        let create = || {
+            self.write("create", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+                if found.is_some() { exists() } else { Ok(value) }
+            })
+        };
+        self.call(create).await
     }
 
     async fn replace<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let meta = object.meta().clone();
         let mut value = serde_json::to_value(object).unwrap();
-        self.write("replace", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
-            let found = found.ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
-            if json!(meta.resource_version) != found["metadata"]["resourceVersion"] {
-                return exists();
-            }
-            value["metadata"]["uid"] = found["metadata"]["uid"].clone();
-            Ok(value)
-        })
+        let replace = || {
+            self.write("replace", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+                let found = found.ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+                if json!(meta.resource_version) != found["metadata"]["resourceVersion"] {
+                    return exists();
+                }
+                value["metadata"]["uid"] = found["metadata"]["uid"].clone();
+                Ok(value)
+            })
+        };
+        self.call(replace).await
     }
 
     async fn apply<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let meta = object.meta().clone();
         let value = serde_json::to_value(object).unwrap();
-        self.write("apply", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
-            let mut merged = found.cloned().unwrap_or(json!({}));
-            merge(&mut merged, &value);
-            Ok(merged)
-        })
+        let apply = || {
+            self.write("apply", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
+                let mut merged = found.cloned().unwrap_or(json!({}));
+                merge(&mut merged, &value);
+                Ok(merged)
+            })
+        };
+        self.call(apply).await
     }
 
     async fn apply_status<K: Kind>(&self, object: &Value) -> Result<K, ClusterError> {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-        self.write("status", &text("namespace"), &text("name"), |found| {
-            let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
-            value["status"] = object["status"].clone();
-            Ok(value)
-        })
+        let apply = || {
+            self.write("status", &text("namespace"), &text("name"), |found| {
+                let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+                value["status"] = object["status"].clone();
+                Ok(value)
+            })
+        };
+        self.call(apply).await
     }
 
     async fn patch<K: Kind>(
@@ -141,12 +171,16 @@ impl Cluster for Twin {
         operations: &Value,
     ) -> Result<(), ClusterError> {
         let operations: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
-        self.write::<K>("patch", namespace, name, |found| {
-            let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
-            json_patch::patch(&mut value, &operations).map_err(|e| ClusterError::Refused(e.to_string()))?;
-            Ok(value)
-        })
-        .map(drop)
+        let patch = || {
+            self.write::<K>("patch", namespace, name, |found| {
+                let mut value = found.cloned().ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+                let patched = json_patch::patch(&mut value, &operations);
+                patched.map_err(|error| ClusterError::Refused(error.to_string()))?;
+                Ok(value)
+            })
+            .map(drop)
+        };
+        self.call(patch).await
     }
 
     async fn delete<K: Kind>(
@@ -155,37 +189,40 @@ impl Cluster for Twin {
         name: &str,
         exactly: &Exactly,
     ) -> Result<(), ClusterError> {
-        let mut memory = self.memory();
-        let place = (K::plural(&()).to_string(), namespace.to_owned(), name.to_owned());
-        let Some(found) = memory.objects.get(&place) else { return Ok(()) };
-        if found["metadata"]["uid"] != json!(exactly.uid)
-            || found["metadata"]["resourceVersion"] != json!(exactly.resource_version)
-        {
-            return exists();
-        }
-        memory.objects.remove(&place);
-        memory.journal.push(format!("delete {} {name}", K::plural(&())));
-        Ok(())
+        let delete = || {
+            let mut memory = self.memory();
+            let place = (K::plural(&()).to_string(), namespace.to_owned(), name.to_owned());
+            let Some(found) = memory.objects.get(&place) else { return Ok(()) };
+            if found["metadata"]["uid"] != json!(exactly.uid)
+                || found["metadata"]["resourceVersion"] != json!(exactly.resource_version)
+            {
+                return exists();
+            }
+            memory.objects.remove(&place);
+            memory.journal.push(format!("delete {} {name}", K::plural(&())));
+            Ok(())
+        };
+        self.call(delete).await
     }
 
     async fn carriers(&self, _: &str, _: &str) -> Result<Vec<String>, ClusterError> {
-        Ok(self.memory().carriers.clone())
+        self.call(|| Ok(self.memory().carriers.clone())).await
     }
 
     async fn states(&self, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
-        let memory = self.memory();
-        let secrets = memory.objects.iter().filter(|((kind, ns, _), _)| kind == "secrets" && ns == namespace);
-        let states = secrets.filter(|((_, _, name), _)| name.starts_with("state."));
-        Ok(states
-            .map(|(_, value)| Secret {
-                metadata: serde_json::from_value(value["metadata"].clone()).unwrap(),
-                ..Secret::default()
-            })
-            .collect())
+        let states = || {
+            let memory = self.memory();
+            let secrets =
+                memory.objects.iter().filter(|((kind, ns, _), _)| kind == "secrets" && ns == namespace);
+            let states = secrets.filter(|((_, _, name), _)| name.starts_with("state."));
+            let metadata = |value: &Value| serde_json::from_value(value["metadata"].clone()).unwrap();
+            Ok(states.map(|(_, value)| Secret { metadata: metadata(value), ..Secret::default() }).collect())
+        };
+        self.call(states).await
     }
 
     async fn tell(&self, notice: &Notice) -> Result<(), ClusterError> {
-        self.memory().notices.push(notice.clone());
+        self.call(|| self.memory().notices.push(notice.clone())).await;
         Ok(())
     }
 }

@@ -71,8 +71,12 @@ impl<C: Cluster> Agent<C> {
         if let Some(rest) =
             memo.rest.as_ref().filter(|rest| !anew && rest.terms == case.terms && now < rest.until)
         {
-            let left = Duration::try_from(rest.until.duration_since(now)).unwrap_or_default();
-            return Ok((rest.report.clone(), self.next_look(&case, left)));
+            if rest.report.stands_in(made) {
+                let left = Duration::try_from(rest.until.duration_since(now)).unwrap_or_default();
+                return Ok((rest.report.clone(), self.next_look(&case, left)));
+            }
+            // Somebody else says something else of it: what we remember may be over.
+            memo.forget_state();
         }
         memo.rest = None;
         memo.fresh = false;
@@ -89,6 +93,31 @@ impl<C: Cluster> Agent<C> {
         tracing::error!(identity = case.owner.name, "more steps than a journey has");
         let report = Report::waiting(Reason::AwaitingCertificate, "more steps were taken than a journey has");
         Ok((report, Next::look_again(Duration::from_secs(60))))
+    }
+
+    /// An identity that gets nothing new keeps what it was given: that is put back where somebody took it
+    /// away, and is not renewed.
+    pub(super) async fn kept(
+        &self,
+        memo: &mut Memo,
+        identity: &Identity,
+        made: &WorkloadIdentity,
+        why: &str,
+    ) -> Result<(Report, Next), ClusterError> {
+        let held = || self.with_what_stands(made, Report::waiting(Reason::NameRefused, why));
+        let next =
+            Next::look_again(resync(self.settings.resync, &identity.namespace, identity.name.as_str()));
+        let Ok(case) = self.case(identity, made).await else { return Ok((held(), next)) };
+        (memo.rest, memo.fresh, memo.delivered) = (None, false, None);
+        self.load(memo, &case).await?;
+        self.look(memo, &case).await?;
+        let delivered = memo.delivered.unwrap_or(step::Delivered::Nothing);
+        if step::is_to_repair(memo.state.as_ref(), delivered, self.clock.now())
+            && let Turn::Wait(next, _) = self.deliver(memo, &case).await?
+        {
+            return Ok((held(), next));
+        }
+        Ok((held(), next))
     }
 
     /// Who is to sign what; or what to tell if that cannot even be said.
@@ -119,7 +148,10 @@ impl<C: Cluster> Agent<C> {
             uid: made.metadata.uid.clone().unwrap_or_default(),
         };
         let facts = self.world.lock().namespaces.get("", &identity.namespace);
-        let namespace_uid = facts.map(|facts| facts.uid.clone()).unwrap_or_default();
+        let Some(namespace_uid) = facts.map(|facts| facts.uid.clone()) else {
+            let text = format!("namespace {} is no longer there", identity.namespace);
+            return Err(Report::waiting(Reason::AwaitingCertificate, text));
+        };
         Ok(Case { identity, owner, namespace_uid, issuer, terms })
     }
 

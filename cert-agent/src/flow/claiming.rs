@@ -4,9 +4,8 @@ use sallyport_contract::{DnsName, DnsNames, identity::claim_of, object::NameClai
 
 use super::agent::Agent;
 use crate::{
-    claim::{Claim, Holding, to_make},
+    claim::{Claim, ClaimBook, Holding, to_make},
     cluster::{Cluster, ClusterError},
-    observe::shelf::Change,
 };
 
 /// A name that another namespace holds.
@@ -24,7 +23,7 @@ impl<C: Cluster> Agent<C> {
         namespace: &str,
         names: &DnsNames,
     ) -> Result<Option<HeldElsewhere>, ClusterError> {
-        let free = match self.reserve(namespace, names) {
+        let free = match self.reserve(namespace, names)? {
             Ok(free) => free,
             Err(held) => return Ok(Some(held)),
         };
@@ -32,41 +31,43 @@ impl<C: Cluster> Agent<C> {
             match self.make(namespace, name).await {
                 Ok(None) => {}
                 Ok(Some(held)) => {
-                    self.give_back(free.get(index + 1..).unwrap_or_default());
+                    self.release(free.get(index..).unwrap_or_default());
                     return Ok(Some(held));
                 }
                 Err(error) => {
-                    self.give_back(free.get(index..).unwrap_or_default());
+                    self.release(free.get(index..).unwrap_or_default());
                     return Err(error);
                 }
             }
         }
-        // Another agent may have made an overlapping claim in the same moment; of two the older holds.
-        Ok(self.reserve(namespace, names).err())
+        // Another agent may have made an overlapping claim in the same moment; of two the older holds. And
+        // somebody may have deleted one of ours.
+        match self.missing(namespace, names)? {
+            Ok(missing) if !missing.is_empty() => Err(just_gone()),
+            Ok(_) => Ok(None),
+            Err(held) => Ok(Some(held)),
+        }
     }
 
-    /// Notes at once, for everybody in this process, that the free names are about to be claimed.
-    fn reserve(&self, namespace: &str, names: &DnsNames) -> Result<Vec<DnsName>, HeldElsewhere> {
-        let mut shelves = self.world.lock();
-        let mut free = Vec::new();
-        for name in names.iter() {
-            match shelves.claims.holding(namespace, name) {
-                Holding::Ours => {}
-                Holding::Free => free.push(name.clone()),
-                Holding::Elsewhere { dns_name, namespace } => {
-                    return Err(HeldElsewhere { asked: name.clone(), held: dns_name, namespace });
-                }
-            }
-        }
-        for name in &free {
-            shelves.claims.note(Claim {
-                dns_name: name.clone(),
-                namespace: namespace.to_owned(),
-                uid: None,
-                resource_version: None,
-                created: None,
-                on_a_firewall: false,
-            });
+    /// The names that have no claim yet, or one that another namespace holds.
+    fn missing(
+        &self,
+        namespace: &str,
+        names: &DnsNames,
+    ) -> Result<Result<Vec<DnsName>, HeldElsewhere>, ClusterError> {
+        missing(&self.world.lock().claims, namespace, names)
+    }
+
+    /// The free names, noted at once for everybody in this process as about to be claimed.
+    fn reserve(
+        &self,
+        namespace: &str,
+        names: &DnsNames,
+    ) -> Result<Result<Vec<DnsName>, HeldElsewhere>, ClusterError> {
+        let claims = &mut self.world.lock().claims;
+        let free = missing(claims, namespace, names)?;
+        for name in free.iter().flatten() {
+            claims.reserve(name, namespace);
         }
         Ok(free)
     }
@@ -76,7 +77,7 @@ impl<C: Cluster> Agent<C> {
             Ok(stored) => stored,
             Err(ClusterError::Conflict(_)) => {
                 let found = self.cluster.get::<NameClaim>("", &claim_of(name)).await?;
-                found.ok_or_else(|| ClusterError::Conflict("the claim has just gone".to_owned()))?
+                found.ok_or_else(just_gone)?
             }
             Err(error) => return Err(error),
         };
@@ -88,10 +89,31 @@ impl<C: Cluster> Agent<C> {
         Ok(elsewhere.then(|| HeldElsewhere { asked: name.clone(), held: name.clone(), namespace: holder }))
     }
 
-    fn give_back(&self, names: &[DnsName]) {
-        let mut shelves = self.world.lock();
-        for name in names {
-            shelves.claims.take(Change::Gone((String::new(), claim_of(name))));
+    fn release(&self, names: &[DnsName]) {
+        let claims = &mut self.world.lock().claims;
+        names.iter().for_each(|name| claims.release(name));
+    }
+}
+
+fn just_gone() -> ClusterError {
+    ClusterError::Conflict("the claim has just gone".to_owned())
+}
+
+fn missing(
+    claims: &ClaimBook,
+    namespace: &str,
+    names: &DnsNames,
+) -> Result<Result<Vec<DnsName>, HeldElsewhere>, ClusterError> {
+    let mut free = Vec::new();
+    for name in names.iter() {
+        match claims.holding(namespace, name) {
+            Holding::Ours => {}
+            Holding::Ending => return Err(just_gone()),
+            Holding::Free => free.push(name.clone()),
+            Holding::Elsewhere { dns_name, namespace } => {
+                return Ok(Err(HeldElsewhere { asked: name.clone(), held: dns_name, namespace }));
+            }
         }
     }
+    Ok(Ok(free))
 }

@@ -13,7 +13,7 @@ use super::{
     agent::{Agent, Next},
     claiming::HeldElsewhere,
     memo::Memo,
-    namespace::{exactly, resync},
+    namespace::exactly,
     queue::Work,
 };
 use crate::{
@@ -104,16 +104,10 @@ impl<C: Cluster> Agent<C> {
             self.report(memo, &made, &Report::waiting(Reason::NameHeldElsewhere, elsewhere(&held))).await?;
             return Ok(Next::look_again(Duration::from_secs(15)));
         }
-        if let Some(why) = &wanted.held {
-            let report = self.with_what_stands(&made, Report::waiting(Reason::NameRefused, why.clone()));
-            self.report(memo, &made, &report).await?;
-            return Ok(Next::look_again(resync(
-                self.settings.resync,
-                &identity.namespace,
-                identity.name.as_str(),
-            )));
-        }
-        let (report, next) = self.certificate(memo, identity, &made, anew).await?;
+        let (report, next) = match &wanted.held {
+            Some(why) => self.kept(memo, identity, &made, why).await?,
+            None => self.certificate(memo, identity, &made, anew).await?,
+        };
         self.report(memo, &made, &report).await?;
         Ok(next)
     }

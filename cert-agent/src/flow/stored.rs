@@ -124,6 +124,13 @@ impl<C: Cluster> Agent<C> {
         Ok(())
     }
 
+    /// Whether another agent went on with this identity since we read its state.
+    async fn is_behind(&self, memo: &Memo, case: &Case<'_>) -> Result<bool, ClusterError> {
+        let name = state::name_of(&case.owner.namespace, &case.owner.name);
+        let found = self.cluster.get::<Secret>(&self.settings.system, &name).await?;
+        Ok(found.and_then(|found| found.metadata.resource_version) != memo.state_version)
+    }
+
     /// Writes the Secret, whole, in one write.
     pub(super) async fn deliver(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
         let current = memo.state.as_ref().and_then(|state| state.current.as_ref());
@@ -132,6 +139,12 @@ impl<C: Cluster> Agent<C> {
             let report = Report::waiting(Reason::AwaitingCertificate, "the stored certificate is read again");
             return Ok(Turn::Wait(Next::look_again(Duration::ZERO), report));
         };
+        // Of two agents one may remember a certificate that the other has replaced. The Secret was looked at
+        // before, so that what the other writes from here on makes our own write fail.
+        if !memo.fresh && self.is_behind(memo, case).await? {
+            memo.forget_state();
+            return Err(ClusterError::Conflict("another agent went on with this identity".to_owned()));
+        }
         let secret = deliver::secret(&case.owner, verified, &current.key, memo.secret_version.clone());
         let result = match memo.delivered {
             Some(Delivered::Stale) => self.cluster.replace(&secret).await,

@@ -25,9 +25,17 @@ impl<C: Cluster> Agent<C> {
     /// Ends what is over.
     pub(super) async fn sweep(&self) -> Result<Next, ClusterError> {
         for claim in self.unused_claims() {
-            let (Some(uid), Some(resource_version)) = (claim.uid, claim.resource_version) else { continue };
+            let Claim { dns_name, uid: Some(uid), resource_version: Some(resource_version), .. } = claim
+            else {
+                continue;
+            };
+            if !self.still_unused(&dns_name) {
+                continue;
+            }
             let exactly = Exactly { uid, resource_version };
-            match self.cluster.delete::<NameClaim>("", &claim_of(&claim.dns_name), &exactly).await {
+            let result = self.cluster.delete::<NameClaim>("", &claim_of(&dns_name), &exactly).await;
+            self.world.lock().claims.ended(&dns_name, result.is_ok());
+            match result {
                 // Somebody wrote to it in the meantime: it is looked at again the next time.
                 Ok(()) | Err(ClusterError::Conflict(_)) => {}
                 Err(error) => return Err(error),
@@ -47,27 +55,36 @@ impl<C: Cluster> Agent<C> {
         Ok(Next::after(resync(period, "sweep", "sweep")))
     }
 
-    /// Claims of names that no identity has or is about to have, and that no firewall holds.
+    /// Marks a claim as being ended, if nobody has come to want its name while others were ended.
+    fn still_unused(&self, dns_name: &DnsName) -> bool {
+        self.world.lock().claims.end(dns_name);
+        let unused = self.unused_claims().iter().any(|claim| claim.dns_name == *dns_name);
+        if !unused {
+            self.world.lock().claims.ended(dns_name, false);
+        }
+        unused
+    }
+
+    /// Claims of names that no identity of their namespace has or is about to have, and that no firewall
+    /// holds. Another namespace that waits for the name does not keep it from becoming free.
     fn unused_claims(&self) -> Vec<Claim> {
         let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
-        let mut used: HashSet<&DnsName> = HashSet::new();
+        let mut used: HashSet<(&str, &str)> = HashSet::new();
         for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
-            used.extend(wanted.identity.dns_names.iter());
+            let namespace = wanted.identity.namespace.as_str();
+            used.extend(wanted.identity.dns_names.iter().map(|name| (namespace, name.as_str())));
         }
         let shelves = self.world.lock();
-        let made: HashSet<&str> = shelves
-            .identities
-            .all()
-            .flat_map(|(_, _, identity)| identity.spec.dns_names.iter().map(String::as_str))
-            .collect();
+        for (namespace, _, identity) in shelves.identities.all() {
+            used.extend(identity.spec.dns_names.iter().map(|name| (namespace.as_str(), name.as_str())));
+        }
         let old = |claim: &Claim| {
             claim.created.is_some_and(|created| self.clock.now().duration_since(created) > YOUNG)
         };
         let unused = shelves.claims.all().filter(|claim| {
             !claim.on_a_firewall
                 && old(claim)
-                && !used.contains(&claim.dns_name)
-                && !made.contains(claim.dns_name.as_str())
+                && !used.contains(&(claim.namespace.as_str(), claim.dns_name.as_str()))
         });
         unused.cloned().collect()
     }

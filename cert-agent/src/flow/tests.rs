@@ -1,14 +1,21 @@
 //! The flow through real code: the agent over a cluster in memory, with the embedded CA and a scripted one.
 
+mod authority;
+mod claims;
+mod crashes;
+mod held;
 mod renewal;
 mod stage;
+mod two_agents;
+mod views;
 
+use authority::Script;
 use sallyport_contract::{
     Reason, keys,
     object::{NameClaim, WorkloadIdentity},
 };
 use serde_json::json;
-use stage::{Script, Stage};
+use stage::Stage;
 
 use crate::{
     cluster::ClusterError,

@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use sallyport_contract::{
     keys,
-    object::{NamespaceBindingSpec, OptOut},
+    object::{Mode, NamespaceBindingSpec, OptOut},
     policy::{Holder, PolicyBook},
 };
 
@@ -21,18 +21,21 @@ pub fn told(namespace: &str, labels: &BTreeMap<String, String>, book: &PolicyBoo
     match book.holder(namespace, labels) {
         Holder::Held { policy, also } => NamespaceBindingSpec {
             policy: Some(policy.name.clone()),
+            mode: policy.mode,
             opt_out: policy.opt_out,
             problem: (!also.is_empty()).then(|| {
                 format!("also selected by IdentityPolicy {}; {} comes first", also.join(", "), policy.name)
             }),
         },
-        Holder::Broken { name, error } => NamespaceBindingSpec {
+        Holder::Broken { name, mode, error } => NamespaceBindingSpec {
             policy: Some(name.to_owned()),
+            mode,
             opt_out: OptOut::Forbid,
             problem: Some(format!("IdentityPolicy {name} cannot be understood: {error}")),
         },
         Holder::Nobody => NamespaceBindingSpec {
             policy: None,
+            mode: Mode::Enforce,
             opt_out: OptOut::Forbid,
             problem: Some(format!(
                 "no IdentityPolicy selects this namespace; create one with spec.namespaces: [{namespace}]"

@@ -1,8 +1,12 @@
 //! Who may say what happens to a name: of one workload's revisions the newest, of several workloads of a
 //! namespace none against the others.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
+use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason,
     object::{Action, WorkloadIdentity},
@@ -16,23 +20,22 @@ use super::wanted::{Ask, Complaint};
 /// What stands in an identity already goes before what is new, and the older workload before the younger.
 #[must_use]
 pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &WorkloadIdentity>) -> (Vec<Ask>, Vec<Complaint>) {
+    let order = Voices::of(&asks, made).order(&asks);
     let mut decided: BTreeMap<DnsName, Decision> = BTreeMap::new();
-    let mut order: Vec<(Rank, usize)> =
-        asks.iter().enumerate().map(|(index, ask)| (rank(ask, &asks, made), index)).collect();
-    order.sort();
     let mut asks: Vec<Option<Ask>> = asks.into_iter().map(Some).collect();
     let (mut standing, mut complaints) = (Vec::new(), Vec::new());
-    for (_, index) in order {
+    for index in order {
         let Some(mut ask) = asks.get_mut(index).and_then(Option::take) else { continue };
         match judge(&ask, &decided) {
             Ok(action) => {
                 ask.identity.action = action;
                 for name in ask.identity.dns_names.iter() {
-                    decided.entry(name.clone()).or_insert_with(|| Decision {
+                    let decision = decided.entry(name.clone()).or_insert_with(|| Decision {
                         action,
-                        uid: ask.uid.clone(),
+                        agreed: BTreeSet::new(),
                         by: ask.about.shown(),
                     });
+                    decision.agreed.insert(ask.uid.clone());
                 }
                 standing.push(ask);
             }
@@ -44,44 +47,95 @@ pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &WorkloadIdentity>) -> (Vec<
 
 struct Decision {
     action: Action,
-    uid: String,
+    /// The workloads whose loudest voice agrees; what else they say does not count.
+    agreed: BTreeSet<String>,
     by: String,
 }
 
-/// Smaller goes first: not against what stands, a template before its pods, old before young, by name.
-type Rank = (bool, bool, Option<jiff::Timestamp>, String);
+/// Of what one workload says the smallest counts: its template, which is its newest revision; else the pods
+/// that say what stands already, for that was its newest revision once; else the youngest.
+type Loudness = (bool, bool, Reverse<Option<Timestamp>>, String);
 
-fn rank(ask: &Ask, asks: &[Ask], made: &BTreeMap<&str, &WorkloadIdentity>) -> Rank {
-    let stands = made.get(ask.identity.name.as_str()).map(|made| made.spec.action);
-    // A pod of the same workload never speaks against its own template, so only templates and bare pods
-    // can be said to be against what stands.
-    let alone = !asks.iter().any(|other| other.uid != ask.uid && other.identity.name == ask.identity.name);
-    let against = !alone && stands.is_some_and(|action| action != ask.identity.action);
-    let is_pod = ask.about.kind == "Pod";
-    (against, is_pod, ask.created, ask.about.shown())
+/// Of several workloads the smallest goes first: not against what stands, a template before pods, old before
+/// young, by name.
+type Rank = (bool, bool, Option<Timestamp>, String);
+
+/// What is said about each name, and by whom.
+struct Voices<'a> {
+    stands: BTreeMap<&'a str, Action>,
+    loudest: BTreeMap<(&'a str, &'a DnsName), &'a Ask>,
+    speakers: BTreeMap<&'a DnsName, BTreeSet<&'a str>>,
+}
+
+impl<'a> Voices<'a> {
+    fn of(asks: &'a [Ask], made: &BTreeMap<&str, &'a WorkloadIdentity>) -> Self {
+        let specs = made.values().map(|made| &made.spec);
+        let stands = specs.flat_map(|spec| spec.dns_names.iter().map(|name| (name.as_str(), spec.action)));
+        let mut voices =
+            Self { stands: stands.collect(), loudest: BTreeMap::new(), speakers: BTreeMap::new() };
+        for ask in asks {
+            for name in ask.identity.dns_names.iter() {
+                voices.speakers.entry(name).or_default().insert(&ask.uid);
+                let key = (ask.uid.as_str(), name);
+                let before = voices.loudest.get(&key);
+                if before.is_none_or(|before| voices.loudness(ask) < voices.loudness(before)) {
+                    voices.loudest.insert(key, ask);
+                }
+            }
+        }
+        voices
+    }
+
+    /// The order in which the asks are judged.
+    fn order(&self, asks: &[Ask]) -> Vec<usize> {
+        let ranked = asks.iter().enumerate().map(|(n, ask)| ((self.rank(ask), self.loudness(ask)), n));
+        let mut ranked: Vec<((Rank, Loudness), usize)> = ranked.collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, n)| n).collect()
+    }
+
+    fn loudness(&self, ask: &Ask) -> Loudness {
+        (is_pod(ask), self.is_against(ask), Reverse(ask.created), ask.about.shown())
+    }
+
+    fn rank(&self, ask: &Ask) -> Rank {
+        let names = ask.identity.dns_names.iter();
+        let loudest = names.filter_map(|name| self.loudest.get(&(ask.uid.as_str(), name)).copied());
+        let speaks = loudest.min_by_key(|ask| self.loudness(ask)).unwrap_or(ask);
+        let mut names = speaks.identity.dns_names.iter();
+        let disputed = names.any(|name| self.speakers.get(name).is_some_and(|speakers| speakers.len() > 1));
+        (disputed && self.is_against(speaks), is_pod(speaks), speaks.created, speaks.about.shown())
+    }
+
+    fn is_against(&self, ask: &Ask) -> bool {
+        let mut names = ask.identity.dns_names.iter();
+        names.any(|name| self.stands.get(name.as_str()).is_some_and(|stands| *stands != ask.identity.action))
+    }
+}
+
+fn is_pod(ask: &Ask) -> bool {
+    ask.about.kind == "Pod"
 }
 
 /// The action that the ask gets, or why it gets none.
 fn judge(ask: &Ask, decided: &BTreeMap<DnsName, Decision>) -> Result<Action, Box<Complaint>> {
-    let mut action = ask.identity.action;
-    for name in ask.identity.dns_names.iter() {
-        match decided.get(name) {
-            Some(decision) if decision.action == action => {}
-            Some(decision) if decision.uid == ask.uid => action = decision.action,
-            Some(decision) => return Err(Box::new(complaint(ask, name, decision))),
-            None => {}
-        }
+    let decisions = || ask.identity.dns_names.iter().filter_map(|name| Some((name, decided.get(name)?)));
+    let own = decisions().find(|(_, decision)| decision.agreed.contains(&ask.uid));
+    let action = own.map_or(ask.identity.action, |(_, decision)| decision.action);
+    let mut others = decisions().filter(|(_, decision)| !decision.agreed.contains(&ask.uid));
+    match others.find(|(_, decision)| decision.action != action) {
+        Some((name, decision)) => Err(Box::new(complaint(ask, name, action, decision))),
+        None => Ok(action),
     }
-    Ok(action)
 }
 
-fn complaint(ask: &Ask, name: &DnsName, decision: &Decision) -> Complaint {
+fn complaint(ask: &Ask, name: &DnsName, action: Action, decision: &Decision) -> Complaint {
     let message = format!(
         "{} asks to {} \"{name}\", but {} asks to {} it. Whose rule: the action belongs to the name, and \
          workloads of one namespace must agree. Until then \"{name}\" stays {}. Do: give both the same \
          sallyport.dev/action, or other names",
         ask.about.shown(),
-        ask.identity.action.as_str(),
+        action.as_str(),
         decision.by,
         decision.action.as_str(),
         decision.action.as_str(),

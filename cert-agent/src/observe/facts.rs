@@ -10,13 +10,13 @@ use k8s_openapi::{
         batch::v1::{CronJob, Job},
         core::v1::{Namespace, Pod},
     },
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::core::PartialObjectMeta;
 use sallyport_contract::{
     keys,
     object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
-    workload::{Subject, controller},
+    workload::{Subject, controller, deployment_of},
 };
 
 use super::shelf::Same;
@@ -36,8 +36,8 @@ pub struct NamespaceFacts {
 /// The controller of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Its kind.
-    pub kind: String,
+    /// Its API version and kind, as the owned object's writer gave them.
+    pub kind: (String, String),
     /// Its UID, which nobody can reuse.
     pub uid: String,
 }
@@ -68,6 +68,16 @@ impl WorkloadKind {
         }
     }
 
+    /// The kind that an owner reference names; none if it is not one of these.
+    #[must_use]
+    pub fn of(owner: &Owner) -> Option<Self> {
+        let (version, kind) = (owner.kind.0.as_str(), owner.kind.1.as_str());
+        Self::ALL.into_iter().find(|one| one.api_version() == version && one.as_str() == kind)
+    }
+
+    const ALL: [Self; 6] =
+        [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::ReplicaSet, Self::Job, Self::CronJob];
+
     /// The API version that serves it.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
@@ -85,6 +95,8 @@ pub struct Workload {
     pub kind: WorkloadKind,
     /// Its name.
     pub name: String,
+    /// What `{workload}` stands for in the names of its pods.
+    pub called: String,
     /// Its UID.
     pub uid: String,
     /// When it was made.
@@ -97,13 +109,16 @@ pub struct Workload {
 
 impl Workload {
     fn new(kind: WorkloadKind, meta: &ObjectMeta, subject: impl FnOnce(&str) -> Option<Subject>) -> Self {
+        let name = meta.name.clone().unwrap_or_default();
+        let subject = subject(meta.namespace.as_deref().unwrap_or_default());
         Self {
             kind,
-            name: meta.name.clone().unwrap_or_default(),
+            called: subject.as_ref().and_then(|subject| subject.workload.clone()).unwrap_or(name.clone()),
+            name,
             uid: meta.uid.clone().unwrap_or_default(),
             created: created(meta),
             owner: owner(meta),
-            subject: subject(meta.namespace.as_deref().unwrap_or_default()),
+            subject,
         }
     }
 
@@ -127,10 +142,12 @@ impl Workload {
         Self::new(WorkloadKind::DaemonSet, &object.metadata, |ns| Some(Subject::of_daemon_set(ns, object)))
     }
 
-    /// Reads the metadata of a ReplicaSet: it only leads from a pod to its Deployment.
+    /// Reads the metadata of a ReplicaSet: it only leads from a pod to its Deployment. One that was orphaned
+    /// is still called like the Deployment that made it.
     #[must_use]
     pub fn replica_set(object: &PartialObjectMeta<ReplicaSet>) -> Self {
-        Self::new(WorkloadKind::ReplicaSet, &object.metadata, |_| None)
+        let plain = Self::new(WorkloadKind::ReplicaSet, &object.metadata, |_| None);
+        Self { called: deployment_of(&plain.name, &object.metadata).to_owned(), ..plain }
     }
 
     /// Reads a Job; one that a CronJob owns only leads from a pod to it.
@@ -247,7 +264,8 @@ macro_rules! same_if_version_is {
 same_if_version_is!(WorkloadIdentity, NamespaceBinding);
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
-    controller(meta).map(|owner| Owner { kind: owner.kind.clone(), uid: owner.uid.clone() })
+    let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());
+    controller(meta).map(|owner| Owner { kind: kind(owner), uid: owner.uid.clone() })
 }
 
 fn created(meta: &ObjectMeta) -> Option<Timestamp> {

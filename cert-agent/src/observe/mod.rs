@@ -1,10 +1,10 @@
 //! What there is in the cluster, and what is wanted because of it.
 //!
 //! [`facts`] what we keep of an object · [`shelf`] where it is kept · [`world`] everything together ·
-//! [`owners`] whose pod it is · [`wanted`] the decision · [`conflict`] who may say what happens to a
-//! name ·
-//! [`watch`] how we hear of it.
+//! [`owners`] whose pod it is · [`wanted`] the decision, with [`carried`] what pods carry and [`conflict`]
+//! who may say what happens to a name · [`watch`] how we hear of it.
 
+mod carried;
 pub mod conflict;
 pub mod facts;
 pub mod owners;

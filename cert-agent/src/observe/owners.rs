@@ -4,24 +4,39 @@ use std::{collections::HashMap, sync::Arc};
 
 use sallyport_contract::workload::Subject;
 
-use super::facts::{PodFacts, Workload};
+use super::facts::{Owner, PodFacts, Workload, WorkloadKind};
 
 /// The workloads of one namespace by UID.
 pub struct Owners<'a>(HashMap<&'a str, &'a Workload>);
 
 /// Whose pod it is, and as what it is derived.
 pub struct Owned {
-    /// The UID of its workload, or its own if it is bare.
+    /// The UID of its workload, or its own if it is nobody's.
     pub uid: String,
     /// What it is derived from. More than one only for a bare pod with a generated name: the webhook saw
     /// it before it had one.
     pub subjects: Vec<Subject>,
-    /// Whether the workload was found; a watch may be behind.
-    pub known: bool,
+    /// What our own stores say to the owner that it names.
+    pub owner: Claimed,
 }
 
-/// Pod, ReplicaSet, Deployment; Pod, Job, CronJob: no chain that we know is longer.
-const LONGEST_CHAIN: usize = 3;
+/// What our own stores say to the owner that a pod names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is there, or it is of a kind that we do not keep, or the pod names none.
+    Known,
+    /// It is not there: a watch may be behind, or the owner has gone and the pod follows.
+    Missing,
+    /// Under that UID stands an object of another kind.
+    Forged,
+}
+
+enum Top<'a> {
+    Found(&'a Workload),
+    Foreign,
+    Missing(&'a str),
+    Forged,
+}
 
 impl<'a> Owners<'a> {
     /// Indexes the workloads of a namespace.
@@ -30,16 +45,23 @@ impl<'a> Owners<'a> {
         Self(workloads.iter().map(|workload| (workload.uid.as_str(), &**workload)).collect())
     }
 
-    /// The workload at the end of the chain of controllers; `None` where a link is not in our stores.
-    fn top(&self, pod: &PodFacts) -> Option<&'a Workload> {
-        let mut workload = *self.0.get(pod.owner.as_ref()?.uid.as_str())?;
-        for _ in 0..LONGEST_CHAIN {
-            match &workload.owner {
-                Some(owner) if is_ours(&owner.kind) => workload = *self.0.get(owner.uid.as_str())?,
-                Some(_) | None => return Some(workload),
-            }
+    /// The workload at the end of the chain of controllers: Pod, ReplicaSet, Deployment or Pod, Job, CronJob
+    /// and no other is longer than one link.
+    fn top<'o>(&'o self, owner: &'o Owner) -> Top<'o> {
+        let Some(first) = self.0.get(owner.uid.as_str()) else {
+            return if WorkloadKind::of(owner).is_some() { Top::Missing(&owner.uid) } else { Top::Foreign };
+        };
+        if WorkloadKind::of(owner) != Some(first.kind) {
+            return Top::Forged;
         }
-        None
+        let Some(next) = first.owner.as_ref().filter(|next| leads(first.kind, next)) else {
+            return Top::Found(first);
+        };
+        match self.0.get(next.uid.as_str()) {
+            Some(workload) if WorkloadKind::of(next) == Some(workload.kind) => Top::Found(workload),
+            Some(_) => Top::Forged,
+            None => Top::Missing(&next.uid),
+        }
     }
 
     /// Whose pod this is.
@@ -49,23 +71,28 @@ impl<'a> Owners<'a> {
         let Some(owner) = &pod.owner else {
             let mut subjects = vec![subject()];
             subjects.extend(pod.generated.clone().map(|name| subject().with_workload(name)));
-            return Owned { uid: pod.uid.clone(), subjects, known: true };
+            return Owned { uid: pod.uid.clone(), subjects, owner: Claimed::Known };
         };
-        match self.top(pod) {
-            Some(workload) => {
-                // A Job of its own may be called like a scheduled one; its template's subject knows.
-                let name = workload.subject.as_ref().and_then(|subject| subject.workload.clone());
-                let subjects = vec![subject().with_workload(name.unwrap_or_else(|| workload.name.clone()))];
-                Owned { uid: workload.uid.clone(), subjects, known: true }
+        let owned = |uid: &str, subject, owner| Owned { uid: uid.to_owned(), subjects: vec![subject], owner };
+        match self.top(owner) {
+            Top::Found(workload) => {
+                let subject = subject().with_workload(workload.called.clone());
+                owned(&workload.uid, subject, Claimed::Known)
             }
-            None => Owned { uid: owner.uid.clone(), subjects: vec![subject()], known: !is_ours(&owner.kind) },
+            Top::Foreign => owned(&owner.uid, subject(), Claimed::Known),
+            Top::Missing(uid) => owned(uid, subject(), Claimed::Missing),
+            Top::Forged => owned(&pod.uid, subject(), Claimed::Forged),
         }
     }
 }
 
-/// Whether objects of this kind are in our stores.
-fn is_ours(kind: &str) -> bool {
-    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob")
+/// Whether a controller of that kind stands behind a workload of this one.
+fn leads(kind: WorkloadKind, owner: &Owner) -> bool {
+    matches!(
+        (kind, WorkloadKind::of(owner)),
+        (WorkloadKind::ReplicaSet, Some(WorkloadKind::Deployment))
+            | (WorkloadKind::Job, Some(WorkloadKind::CronJob))
+    )
 }
 
 #[cfg(test)]
@@ -74,8 +101,9 @@ mod tests {
 
     use super::*;
 
-    fn pod(name: &str, kind: &str, uid: &str) -> PodFacts {
-        let owner = json!([{"apiVersion": "v1", "kind": kind, "name": "o", "uid": uid, "controller": true}]);
+    fn pod(name: &str, version: &str, kind: &str, uid: &str) -> PodFacts {
+        let owner =
+            json!([{"apiVersion": version, "kind": kind, "name": "o", "uid": uid, "controller": true}]);
         read_pod(json!({"name": name, "namespace": "shop", "uid": "p", "ownerReferences": owner}))
     }
 
@@ -84,38 +112,76 @@ mod tests {
         PodFacts::read(&serde_json::from_value(pod).unwrap())
     }
 
+    fn replica_set(name: &str, uid: &str, labels: Value, owner: Value) -> Workload {
+        let metadata = json!({"name": name, "namespace": "shop", "uid": uid, "labels": labels, "ownerReferences": owner});
+        Workload::replica_set(&serde_json::from_value(json!({"metadata": metadata})).unwrap())
+    }
+
     fn workloads() -> Vec<Arc<Workload>> {
+        let of = |version: &str, kind: &str, uid: &str| json!([{"apiVersion": version, "kind": kind, "name": "forged", "uid": uid, "controller": true}]);
+        let (apps, hash) = ("apps/v1", json!({"pod-template-hash": "5d"}));
         let deployment = serde_json::from_value(json!({
             "metadata": {"name": "web", "namespace": "shop", "uid": "d"},
             "spec": {"selector": {}, "template": {}}}))
-        .unwrap();
-        let replica_set = serde_json::from_value(json!({"metadata": {"name": "web-5d", "namespace": "shop",
-            "uid": "r", "ownerReferences":
-                [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "forged", "uid": "d", "controller": true}]}}))
         .unwrap();
         let job = serde_json::from_value(json!({
             "metadata": {"name": "report-28000000", "namespace": "shop", "uid": "j"},
             "spec": {"template": {}}}))
         .unwrap();
-        [Workload::deployment(&deployment), Workload::replica_set(&replica_set), Workload::job(&job)]
-            .map(Arc::new)
-            .to_vec()
+        [
+            Workload::deployment(&deployment),
+            Workload::job(&job),
+            replica_set("web-5d", "r", hash.clone(), of(apps, "Deployment", "d")),
+            replica_set("gone-5d", "r-of-gone", hash.clone(), of(apps, "Deployment", "gone")),
+            replica_set("old-5d", "orphan", hash.clone(), json!([])),
+            replica_set("own-5d", "own", json!({}), json!([])),
+            replica_set("roll-5d", "r-of-rollout", hash, of("argoproj.io/v1alpha1", "Rollout", "x")),
+            replica_set("liar-5d", "liar", json!({}), of(apps, "Deployment", "j")),
+        ]
+        .map(Arc::new)
+        .to_vec()
     }
 
     #[test]
-    fn law_4_the_owner_is_found_by_uid_and_not_by_name() {
+    fn law_4_the_owner_is_found_by_uid_and_kind_and_not_by_name() {
         let workloads = workloads();
         let owners = Owners::new(&workloads);
-        for (pod, uid, workload, known) in [
-            (pod("web-5d-x", "ReplicaSet", "r"), "d", "web", true),
-            (pod("x", "Job", "j"), "j", "report", true),
-            (pod("x", "ReplicaSet", "nobody"), "nobody", "o", false),
-            (pod("x", "Rollout", "foreign"), "foreign", "o", true),
+        let (apps, foreign) = ("apps/v1", "apps.kruise.io/v1beta1");
+        for (what, pod, uid, workload, claimed) in [
+            ("a Deployment's", pod("web-5d-x", apps, "ReplicaSet", "r"), "d", "web", Claimed::Known),
+            ("a Job's", pod("x", "batch/v1", "Job", "j"), "j", "report", Claimed::Known),
+            ("an orphan's", pod("x", apps, "ReplicaSet", "orphan"), "orphan", "old", Claimed::Known),
+            ("a ReplicaSet's own", pod("x", apps, "ReplicaSet", "own"), "own", "own-5d", Claimed::Known),
+            (
+                "a Rollout's",
+                pod("x", apps, "ReplicaSet", "r-of-rollout"),
+                "r-of-rollout",
+                "roll",
+                Claimed::Known,
+            ),
+            ("a foreign kind's", pod("x", foreign, "StatefulSet", "k"), "k", "o", Claimed::Known),
+            ("nobody's", pod("x", apps, "ReplicaSet", "nobody"), "nobody", "o", Claimed::Missing),
+            ("of one that goes", pod("x", apps, "ReplicaSet", "r-of-gone"), "gone", "o", Claimed::Missing),
+            ("another kind's UID", pod("x", apps, "StatefulSet", "d"), "p", "o", Claimed::Forged),
+            ("a foreign kind with our UID", pod("x", foreign, "Thing", "d"), "p", "o", Claimed::Forged),
+            ("through a forged link", pod("x", apps, "ReplicaSet", "liar"), "p", "o", Claimed::Forged),
         ] {
             let owned = owners.of(&pod);
-            assert_eq!((owned.uid.as_str(), owned.known), (uid, known), "{pod:?}");
-            assert_eq!(owned.subjects[0].workload.as_deref(), Some(workload), "{pod:?}");
+            assert_eq!((owned.uid.as_str(), owned.owner), (uid, claimed), "{what}");
+            assert_eq!(owned.subjects[0].workload.as_deref(), Some(workload), "{what}");
         }
+    }
+
+    #[test]
+    fn law_4_a_hash_that_only_the_pod_carries_leads_to_no_deployment() {
+        let workloads = workloads();
+        let owner = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "own-5d", "uid": "own", "controller": true}]);
+        let labels = json!({"pod-template-hash": "5d"});
+        let forged = read_pod(
+            json!({"name": "x", "namespace": "shop", "uid": "p", "labels": labels, "ownerReferences": owner}),
+        );
+        let owned = Owners::new(&workloads).of(&forged);
+        assert_eq!(owned.subjects[0].workload.as_deref(), Some("own-5d"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What is wanted in one namespace: identities with who wants them, and everything to complain about.
 //!
-//! Nothing on a pod is believed. Each template and each living pod is derived anew; what a pod carries is
-//! only compared.
+//! Nothing on a pod is believed. Each template is derived anew, and so is each living pod ([`carried`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,17 +9,14 @@ use std::{
 
 use jiff::Timestamp;
 use sallyport_contract::{
-    DnsNames, Identity, Reason, Refusal,
-    derive::{Verdict, derive},
-    identity::IdentityName,
-    keys,
+    Identity, Reason,
+    derive::{Audit, Verdict, derive},
     object::WorkloadIdentity,
     policy::PolicyBook,
-    refusal::quoted,
-    workload::Subject,
 };
 
 use super::{
+    carried::carried,
     conflict,
     facts::{PodFacts, Workload},
     owners::Owners,
@@ -173,116 +169,13 @@ fn templates(
         Verdict::Refused(refusal) => {
             complaints.insert(Complaint { about, reason: refusal.reason, message: refusal.to_string() });
         }
+        Verdict::Audited(audit) => complaints.extend(would_be_refused(about, &audit)),
     }
 }
 
-/// What a living pod carries keeps its identity wanted, if it is what we derive or once derived.
-fn carried(
-    scene: &Scene,
-    book: &PolicyBook,
-    owners: &Owners<'_>,
-    pod: &PodFacts,
-    asks: &mut Vec<Ask>,
-    complaints: &mut BTreeSet<Complaint>,
-) {
-    let Some(label) = &pod.identity else { return };
-    let made = scene.made.iter().find(|made| made.metadata.name.as_ref() == Some(label));
-    if !scene.enabled && made.is_none() {
-        return;
-    }
-    let owned = owners.of(pod);
-    let about = About {
-        api_version: "v1",
-        kind: "Pod",
-        namespace: scene.namespace.clone(),
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-    };
-    let ask = |identity, held| Ask {
-        identity,
-        uid: owned.uid.clone(),
-        about: about.clone(),
-        created: pod.created,
-        held,
-    };
-    let derived = owned.subjects.iter().find_map(|subject| match derive(subject, &scene.labels, book) {
-        Verdict::Granted(grant) if matches(&grant.first, pod, label) => Some(grant.first),
-        Verdict::Granted(_) | Verdict::LeftOut | Verdict::Refused(_) => None,
-    });
-    if let Some(identity) = derived {
-        asks.push(ask(identity, None));
-        return;
-    }
-    let before = made.and_then(|made| made_before(made, &owned.uid, pod));
-    match (before, owned.subjects.first()) {
-        (Some(before), Some(subject)) => {
-            let (identity, held) = as_if_asked(before, subject, scene, book);
-            asks.push(ask(identity, held));
-        }
-        (Some(_), None) => {}
-        (None, _) if owned.known => {
-            complaints.insert(tampered(about, pod, label));
-        }
-        (None, _) => {}
-    }
-}
-
-fn matches(identity: &Identity, pod: &PodFacts, label: &str) -> bool {
-    identity.name.as_str() == label && pod.dns_names.as_deref() == Some(&*identity.dns_names.to_string())
-}
-
-/// The identity that we made earlier for this workload, if it is what the pod carries.
-fn made_before(made: &WorkloadIdentity, uid: &str, pod: &PodFacts) -> Option<Identity> {
-    if !made_for(made).any(|known| known == uid) {
-        return None;
-    }
-    let namespace = made.metadata.namespace.clone().unwrap_or_default();
-    let dns_names = DnsNames::from_strings(&made.spec.dns_names)?;
-    let identity = Identity {
-        name: IdentityName::of(&namespace, &dns_names, made.spec.delivery),
-        namespace,
-        dns_names,
-        delivery: made.spec.delivery,
-        action: made.spec.action,
-        policy: made.spec.policy.clone(),
-        certificate: made.spec.certificate.clone(),
-        firewall: made.spec.firewall.clone(),
-    };
-    matches(&identity, pod, made.metadata.name.as_deref()?).then_some(identity)
-}
-
-/// Today's terms for names that were given earlier; held where today's policy would not give them.
-fn as_if_asked(
-    before: Identity,
-    subject: &Subject,
-    scene: &Scene,
-    book: &PolicyBook,
-) -> (Identity, Option<String>) {
-    let mut asking = subject.clone();
-    asking.annotations.insert(keys::SAN.to_owned(), before.dns_names.to_string());
-    asking.annotations.insert(keys::ACTION.to_owned(), before.action.as_str().to_owned());
-    asking.annotations.remove(keys::CONTAINERS);
-    match derive(&asking, &scene.labels, book) {
-        Verdict::Granted(grant) if grant.first.name == before.name => (grant.first, None),
-        Verdict::Refused(Refusal { what, rule, .. }) => {
-            let why = format!(
-                "a living pod still carries this identity, but it is no longer given: {what} ({rule})"
-            );
-            (before, Some(why))
-        }
-        Verdict::Granted(_) | Verdict::LeftOut => (before, None),
-    }
-}
-
-fn tampered(about: About, pod: &PodFacts, label: &str) -> Complaint {
-    let message = format!(
-        "the pod says that it is identity {} with the names {}, which is neither what Sallyport derives for \
-         its workload nor what it ever made for it; no certificate comes of it. Whose rule: Sallyport's own. \
-         Do: delete the pod, or restart its workload",
-        quoted(label),
-        quoted(pod.dns_names.as_deref().unwrap_or_default()),
-    );
-    Complaint { about, reason: Reason::Tampered, message }
+fn would_be_refused(about: About, audit: &Audit) -> Option<Complaint> {
+    let reason = audit.would.as_ref().err()?.reason;
+    Some(Complaint { about, reason, message: audit.would_be_refused()? })
 }
 
 /// The UIDs of the workloads that an identity was made for.

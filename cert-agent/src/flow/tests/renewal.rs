@@ -2,19 +2,8 @@
 
 use serde_json::json;
 
-use super::stage::{Script, Stage};
+use super::{authority::Script, stage::Stage};
 use crate::issuer::{Fetched, IssueError};
-
-const DAY: u64 = 86_400;
-
-async fn pass_days(stage: &Stage, days: u64) {
-    // Coarse steps: nothing happens between them but looking again.
-    for _ in 0..days * 24 {
-        tokio::time::advance(std::time::Duration::from_secs(DAY / 24)).await;
-        stage.clock.advance(jiff::SignedDuration::from_hours(1));
-        stage.settle().await;
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn renews_at_two_thirds_with_another_key() {
@@ -26,7 +15,7 @@ async fn renews_at_two_thirds_with_another_key() {
     let life = first.not_after.duration_since(stage.now()).as_hours();
     let wait = first.renew_at.duration_since(stage.now()).as_hours();
     assert!((143..=144).contains(&life) && (80..=111).contains(&wait), "{life} {wait}");
-    pass_days(&stage, 5).await;
+    stage.pass_days(5).await;
     let second = stage.identity("web").status.unwrap().certificate.unwrap();
     assert!(second.serial != first.serial && second.not_after > first.not_after, "{first:?} {second:?}");
     assert_ne!(stage.secret("web").unwrap().data.unwrap()["tls.key"], key);
@@ -41,12 +30,12 @@ async fn a_renewal_in_trouble_leaves_the_old_one_and_says_so_until_it_ends() {
     stage.pass(2).await;
     let data = stage.secret("web").unwrap().data;
     stage.script.then(vec![Err(IssueError::Throttled("Rate exceeded".to_owned())); 100_000], Vec::new());
-    pass_days(&stage, 5).await;
+    stage.pass_days(5).await;
     let identity = stage.identity("web");
     assert_eq!(Stage::reason(&identity), ("True", "Issued"));
     assert!(Stage::message(&identity).contains("Throttled: "), "{}", Stage::message(&identity));
     assert_eq!(stage.secret("web").unwrap().data, data);
-    pass_days(&stage, 2).await;
+    stage.pass_days(2).await;
     assert_eq!(Stage::reason(&stage.identity("web")), ("False", "Throttled"), "it has ended");
 }
 

@@ -1,139 +1,56 @@
 //! A cluster in memory with one agent, time that stands still, and a certificate authority of choice.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use futures::future::{BoxFuture, FutureExt as _};
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::{
-    ByteString,
-    api::{core::v1::Secret, rbac::v1::RoleBinding},
-};
+use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use sallyport_contract::{
-    DnsNames, IdentityName, Reason, identity,
-    object::{CertificateAuthority, Delivery, NameClaim, NamespaceBinding, WorkloadIdentity},
+    DnsNames, IdentityName, identity,
+    object::{Delivery, NameClaim},
 };
 use sallyport_process::clock::Clock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::authority::{Only, Reached, Script, Scripted};
 use crate::{
-    claim::{Claim, to_make},
-    cluster::{Cluster as _, twin::Twin},
+    claim::Claim,
+    cluster::{turnstile::Turnstile, twin::Twin},
     flow::{
         agent::{Agent, Settings},
         intake::Intake,
         queue::Work,
     },
-    issuer::{Described, Fetched, IssueError, Issuer, Issuers, embedded::Embedded},
+    issuer::embedded::Embedded,
     metrics::Metrics,
     observe::{
-        facts::{NamespaceFacts, Workload},
+        facts::{NamespaceFacts, PodFacts, Workload},
         shelf::Change,
     },
-    request::Request,
-    state::{self, State},
 };
-
-/// What the scripted authority answers before it does what it should.
-#[derive(Default)]
-pub(super) struct Script {
-    pub(super) issue: Vec<Result<String, IssueError>>,
-    pub(super) fetch: Vec<Result<Fetched, IssueError>>,
-}
-
-type Answers = (VecDeque<Result<String, IssueError>>, VecDeque<Result<Fetched, IssueError>>);
-
-/// An authority that follows a script, then an embedded CA.
-pub(super) struct Scripted {
-    script: Mutex<Answers>,
-    requests: Mutex<Vec<Request>>,
-    fetched: Mutex<usize>,
-    scripted: bool,
-    inner: Embedded<Twin>,
-}
-
-impl Scripted {
-    pub(super) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
-    }
-
-    /// What it answers from now on.
-    pub(super) fn then(
-        &self,
-        issue: Vec<Result<String, IssueError>>,
-        fetch: Vec<Result<Fetched, IssueError>>,
-    ) {
-        *self.script.lock().unwrap() = (issue.into(), fetch.into());
-    }
-
-    pub(super) fn fetched(&self) -> usize {
-        *self.fetched.lock().unwrap()
-    }
-}
-
-impl Issuer for Scripted {
-    fn id(&self) -> &str {
-        self.inner.id()
-    }
-
-    fn first_wait(&self) -> Duration {
-        if self.scripted { Duration::from_millis(200) } else { Duration::ZERO }
-    }
-
-    fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
-        self.inner.describe()
-    }
-
-    fn issue<'a>(
-        &'a self,
-        request: &'a Request,
-        _: &'a Described,
-    ) -> BoxFuture<'a, Result<String, IssueError>> {
-        self.requests.lock().unwrap().push(request.clone());
-        let answer = self.script.lock().unwrap().0.pop_front();
-        async { answer.unwrap_or_else(|| Ok("arn:aws:acm-pca:ticket/1".to_owned())) }.boxed()
-    }
-
-    fn fetch<'a>(&'a self, request: &'a Request, _: &'a str) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        *self.fetched.lock().unwrap() += 1;
-        let answer = self.script.lock().unwrap().1.pop_front();
-        async move {
-            match answer {
-                Some(answer) => answer,
-                None => self.inner.fetch(request, &format!("{}:{}", self.inner.id(), request.token)).await,
-            }
-        }
-        .boxed()
-    }
-}
-
-struct Only(Arc<Scripted>);
-
-impl Issuers for Only {
-    fn issuer<'a>(
-        &'a self,
-        _: &'a CertificateAuthority,
-    ) -> BoxFuture<'a, Result<Arc<dyn Issuer>, IssueError>> {
-        let issuer: Arc<dyn Issuer> = Arc::<Scripted>::clone(&self.0);
-        async { Ok(issuer) }.boxed()
-    }
-}
 
 pub(super) struct Stage {
     pub(super) twin: Twin,
     pub(super) script: Arc<Scripted>,
     pub(super) clock: Clock,
+    /// What the agent's outward calls go through.
+    pub(super) gate: Arc<Turnstile>,
     agent: Agent<Twin>,
     intake: Intake,
+    /// How much of the journal the watches have told.
+    told: AtomicUsize,
 }
 
-const NAMESPACE: &str = "shop";
-const SYSTEM: &str = "sallyport-system";
+pub(super) const NAMESPACE: &str = "shop";
+pub(super) const SYSTEM: &str = "sallyport-system";
+/// The workload that is everywhere.
+pub(super) const WEB: &str = "web";
 
 impl Stage {
     pub(super) async fn embedded() -> Self {
@@ -146,19 +63,14 @@ impl Stage {
 
     async fn new(script: Script, scripted: bool) -> Self {
         let (twin, clock) = (Twin::default(), Clock::manual("2027-01-01T00:00:00Z".parse().unwrap()));
-        let script = Arc::new(Scripted {
-            script: Mutex::new((script.issue.into(), script.fetch.into())),
-            requests: Mutex::default(),
-            fetched: Mutex::default(),
-            scripted,
-            inner: Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone()),
-        });
-        let stage = Self::over(twin, script, clock);
+        let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
+        let script = Arc::new(Scripted::new(script, scripted, &clock, inner));
+        let stage = Self::over(&twin, script, clock);
         stage.furnish();
         stage
     }
 
-    fn over(twin: Twin, script: Arc<Scripted>, clock: Clock) -> Self {
+    fn over(twin: &Twin, script: Arc<Scripted>, clock: Clock) -> Self {
         let settings = Settings {
             system: SYSTEM.to_owned(),
             identity_grace: Duration::from_secs(600),
@@ -166,38 +78,64 @@ impl Stage {
             webhook_names: Vec::new(),
         };
         let metrics = Metrics::new(&mut Registry::default());
-        let issuers = Arc::new(Only(Arc::clone(&script)));
+        let gate: Arc<Turnstile> = Arc::default();
+        let reached = Reached { authority: Arc::clone(&script), gate: Arc::clone(&gate) };
+        let (twin, issuers) = (twin.through(&gate), Arc::new(Only(Arc::new(reached))));
         let agent = Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics);
         let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
-        Self { twin, script, clock, agent, intake }
+        Self { twin, script, clock, gate, agent, intake, told: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Another agent over the same cluster.
-    pub(super) async fn restarted(&self) -> Self {
-        let stage = Self::over(self.twin.clone(), Arc::clone(&self.script), self.clock.clone());
+    /// Another agent over the same cluster, whose first lists are in.
+    pub(super) fn beside(&self) -> Self {
+        let stage = Self::over(&self.twin, Arc::clone(&self.script), self.clock.clone());
+        stage.told_by_watch();
         stage.furnish();
-        stage.deployment("web", json!({}));
+        stage.agent.queue.add(Work::Sweep, Instant::now() + Duration::from_secs(60), true);
+        stage
+    }
+
+    /// The same after a restart, with the Deployment web as it was.
+    pub(super) async fn restarted(&self) -> Self {
+        let stage = self.beside();
+        stage.deployment(WEB, json!({}));
         stage.settle().await;
         stage
     }
 
     fn furnish(&self) {
-        let policy = json!({"metadata": {"name": "shop", "uid": "p"}, "spec": {
-            "namespaces": [NAMESPACE],
+        let authority = json!({"metadata": {"name": "ca", "uid": "c"}, "spec": {"embedded": {}}});
+        self.store("certificateauthorities", "", "ca", &authority);
+        let place = (String::new(), "ca".to_owned());
+        self.intake.authority(Change::Put(place, read(authority, "CertificateAuthority")));
+        self.furnish_namespace(NAMESPACE, &json!([]));
+    }
+
+    /// A namespace that is turned on, with a policy of its own that gives these names too.
+    pub(super) fn furnish_namespace(&self, namespace: &str, allowed: &Value) {
+        self.policy(
+            namespace,
+            &json!({"dnsNames": {"allowed": allowed, "wildcards": "Allow",
+            "default": "{workload}.{namespace}.corp.example"}}),
+        );
+        self.turn(namespace, true);
+    }
+
+    /// The policy of a namespace, with more merged into its spec.
+    pub(super) fn policy(&self, namespace: &str, more: &Value) {
+        let mut policy = json!({"metadata": {"name": namespace, "uid": format!("policy-{namespace}")}, "spec": {
+            "namespaces": [namespace],
             "dnsNames": {"default": "{workload}.{namespace}.corp.example"},
             "traffic": {"actions": ["Allow", "Deny"], "default": "Allow", "ports": [443],
                 "from": {"zones": ["a"], "addresses": ["any"]}, "to": {"zones": ["b"], "addresses": ["any"]}},
             "certificate": {"authority": "ca", "lifetime": "144h"}, "firewall": "edge"}});
-        let authority = json!({"metadata": {"name": "ca", "uid": "c"}, "spec": {"embedded": {}}});
-        let cluster_wide = |name: &str| (String::new(), name.to_owned());
-        self.store("certificateauthorities", "", "ca", &authority);
-        self.store("identitypolicies", "", "shop", &policy);
-        self.intake.policy(Change::Put(cluster_wide("shop"), read(policy, "IdentityPolicy")));
-        self.intake.authority(Change::Put(cluster_wide("ca"), read(authority, "CertificateAuthority")));
-        self.turn(true);
+        policy["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.store("identitypolicies", "", namespace, &policy);
+        let place = (String::new(), namespace.to_owned());
+        self.intake.policy(Change::Put(place, read(policy, "IdentityPolicy")));
     }
 
-    fn store(&self, kind: &str, namespace: &str, name: &str, object: &Value) {
+    pub(super) fn store(&self, kind: &str, namespace: &str, name: &str, object: &Value) {
         let mut object = object.clone();
         let (version, word) = match kind {
             "certificateauthorities" => ("sallyport.dev/v1alpha1", "CertificateAuthority"),
@@ -210,28 +148,39 @@ impl Stage {
         self.twin.memory().objects.entry(place).or_insert(object);
     }
 
-    fn turn(&self, on: bool) {
+    fn turn(&self, namespace: &str, on: bool) {
         let labels = on.then(|| ("sallyport.dev/inject".to_owned(), "enabled".to_owned()));
-        let facts =
-            NamespaceFacts { uid: "ns".to_owned(), labels: labels.into_iter().collect(), ending: false };
-        self.intake.namespace(Change::Put((String::new(), NAMESPACE.to_owned()), facts));
+        let uid = format!("ns-{namespace}");
+        let facts = NamespaceFacts { uid, labels: labels.into_iter().collect(), ending: false };
+        self.intake.namespace(Change::Put((String::new(), namespace.to_owned()), facts));
     }
 
     pub(super) fn turned_off(&self) {
-        self.turn(false);
+        self.turn(NAMESPACE, false);
     }
 
     pub(super) fn deployment(&self, name: &str, annotations: Value) {
-        let object = json!({"metadata": {"name": name, "namespace": NAMESPACE, "uid": format!("uid-of-{name}")},
+        self.deployment_in(NAMESPACE, name, annotations);
+    }
+
+    pub(super) fn deployment_in(&self, namespace: &str, name: &str, annotations: Value) {
+        let object = json!({"metadata": {"name": name, "namespace": namespace, "uid": format!("uid-of-{name}")},
             "spec": {"selector": {}, "template": {"metadata": {"annotations": annotations}, "spec": {"containers": []}}}});
         let workload = Workload::deployment(&serde_json::from_value(object).unwrap());
-        let place = (NAMESPACE.to_owned(), name.to_owned());
+        let place = (namespace.to_owned(), name.to_owned());
         self.intake.workload(|shelves| &mut shelves.deployments, Change::Put(place, workload));
     }
 
     pub(super) fn gone(&self, name: &str) {
         let place = (NAMESPACE.to_owned(), name.to_owned());
         self.intake.workload(|shelves| &mut shelves.deployments, Change::Gone(place));
+    }
+
+    /// A bare pod, as a person writes it.
+    pub(super) fn pod(&self, metadata: Value) {
+        let object = json!({"metadata": metadata, "spec": {"containers": []}});
+        let pod = PodFacts::read(&serde_json::from_value(object).unwrap());
+        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
     }
 
     /// Does all work that is due now, and what becomes due by it within moments.
@@ -252,29 +201,62 @@ impl Stage {
         }
     }
 
+    /// Lets days pass in coarse steps: nothing happens between them but looking again.
+    pub(super) async fn pass_days(&self, days: u64) {
+        for _ in 0..days * 24 {
+            tokio::time::advance(Duration::from_secs(3600)).await;
+            self.clock.advance(SignedDuration::from_hours(1));
+            self.settle().await;
+        }
+    }
+
+    /// Lets time pass while nobody works.
+    pub(super) async fn sleep(&self, hours: u32) {
+        tokio::time::advance(Duration::from_secs(3600) * hours).await;
+        self.clock.advance(SignedDuration::from_hours(hours.into()));
+    }
+
     /// Everything is looked at again, as after a while.
     pub(super) async fn look_again(&self) {
         self.pass(130).await;
     }
 
+    /// Does what is due, all of it at the same time as the worker does, and what becomes due at once by it.
     async fn work_once(&self) {
-        while let Ok((work, anew)) = self.agent.queue.take(Instant::now()) {
-            let again = match self.agent.work(&work, anew, 0).await {
-                Ok(next) => next.after.map(|after| (Instant::now() + after, next.anew)),
-                Err(_) => Some((Instant::now() + Duration::from_millis(50), true)),
-            };
-            self.agent.queue.done(&work, again);
+        /// More rounds than anything needs; a defect must not spin.
+        const ROUNDS: usize = 100;
+        for _ in 0..ROUNDS {
             self.told_by_watch();
-            if matches!(work, Work::Sweep) {
-                break;
+            let mut due: Vec<(Work, bool)> =
+                std::iter::from_fn(|| self.agent.queue.take(Instant::now()).ok()).collect();
+            if due.is_empty() {
+                return;
+            }
+            let first = self.gate.deal(due.len());
+            due.rotate_left(first);
+            let work = due.iter().map(|(work, anew)| self.agent.work(work, *anew, 0));
+            let results = futures::future::join_all(work).await;
+            for ((work, _), result) in due.iter().zip(results) {
+                let again = match result {
+                    Ok(next) => next.after.map(|after| (Instant::now() + after, next.anew)),
+                    Err(_) => Some((Instant::now() + Duration::from_millis(50), true)),
+                };
+                self.agent.queue.done(work, again);
             }
         }
+        panic!("more rounds than anything needs");
     }
 
-    /// What the watches would tell of what the agent wrote.
+    /// What the watches would tell of what the agents wrote.
     fn told_by_watch(&self) {
+        let memory = self.twin.memory();
+        let written = memory.journal.len();
+        if self.told.swap(written, Ordering::Relaxed) == written {
+            return;
+        }
         let objects: Vec<_> =
-            self.twin.memory().objects.iter().map(|(place, value)| (place.clone(), value.clone())).collect();
+            memory.objects.iter().map(|(place, value)| (place.clone(), value.clone())).collect();
+        drop(memory);
         self.intake.identity(Change::ListBegins);
         self.intake.binding(Change::ListBegins);
         self.intake.claim(Change::ListBegins);
@@ -298,80 +280,9 @@ impl Stage {
         self.intake.binding(Change::ListEnds);
         self.intake.claim(Change::ListEnds);
     }
-
-    pub(super) fn journal(&self) -> Vec<String> {
-        self.twin.memory().journal.clone()
-    }
-
-    pub(super) fn identity(&self, workload: &str) -> WorkloadIdentity {
-        self.twin.stored(NAMESPACE, &name(workload)).unwrap()
-    }
-
-    pub(super) fn reason(identity: &WorkloadIdentity) -> (&str, &str) {
-        let condition = &identity.status.as_ref().unwrap().conditions[0];
-        (condition.status.as_str(), condition.reason.as_str())
-    }
-
-    pub(super) fn message(identity: &WorkloadIdentity) -> &str {
-        &identity.status.as_ref().unwrap().conditions[0].message
-    }
-
-    pub(super) fn told(&self, reason: Reason, words: &str) -> bool {
-        let memory = self.twin.memory();
-        memory.notices.iter().any(|notice| notice.reason == reason.code() && notice.note.contains(words))
-    }
-
-    pub(super) fn secret(&self, workload: &str) -> Option<Secret> {
-        self.twin.stored(NAMESPACE, &identity::secret_of(&name(workload)))
-    }
-
-    pub(super) fn stored_ticket(&self, workload: &str) -> Option<String> {
-        let secret: Secret = self.twin.stored(SYSTEM, &state::name_of(NAMESPACE, &name(workload)))?;
-        State::read(&secret)?.attempt?.ticket
-    }
-
-    pub(super) fn remove_secret(&self, workload: &str) {
-        let place = ("secrets".to_owned(), NAMESPACE.to_owned(), identity::secret_of(&name(workload)));
-        self.twin.memory().objects.remove(&place);
-    }
-
-    pub(super) fn edit_secret(&self, workload: &str) {
-        let place = ("secrets".to_owned(), NAMESPACE.to_owned(), identity::secret_of(&name(workload)));
-        let mut memory = self.twin.memory();
-        memory.objects.get_mut(&place).unwrap()["data"]["tls.crt"] = json!(ByteString(b"edited".to_vec()));
-    }
-
-    pub(super) fn foreign_secret(&self, workload: &str) {
-        let secret = identity::secret_of(&name(workload));
-        let object = json!({"metadata": {"name": secret, "namespace": NAMESPACE, "uid": "theirs",
-            "resourceVersion": "1"}, "data": {"theirs": ""}});
-        self.store("secrets", NAMESPACE, &secret, &object);
-    }
-
-    pub(super) fn claimed(&self, dns_name: &str, namespace: &str) {
-        let claim = to_make(&dns_name.parse().unwrap(), namespace);
-        let created = self.twin.create(&claim).now_or_never().unwrap().unwrap();
-        assert_eq!(created.spec.namespace, namespace);
-    }
-
-    pub(super) fn claim(&self, workload: &str) -> NameClaim {
-        self.twin.stored("", &claim_name(workload)).unwrap()
-    }
-
-    pub(super) fn binding(&self) -> Option<NamespaceBinding> {
-        self.twin.stored(NAMESPACE, "sallyport")
-    }
-
-    pub(super) fn role_binding(&self) -> Option<RoleBinding> {
-        self.twin.stored(NAMESPACE, "sallyport-certificate-writer")
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
 }
 
-fn read<K: serde::de::DeserializeOwned>(mut value: Value, kind: &str) -> K {
+pub(super) fn read<K: serde::de::DeserializeOwned>(mut value: Value, kind: &str) -> K {
     value["apiVersion"] = json!("sallyport.dev/v1alpha1");
     value["kind"] = json!(kind);
     serde_json::from_value(value).unwrap()
@@ -381,7 +292,8 @@ fn dns_names(workload: &str) -> DnsNames {
     DnsNames::new([format!("{workload}.{NAMESPACE}.corp.example").parse().unwrap()]).unwrap()
 }
 
-fn name(workload: &str) -> String {
+/// The name of the identity of a workload that asks for no name.
+pub(super) fn name(workload: &str) -> String {
     IdentityName::of(NAMESPACE, &dns_names(workload), Delivery::Secret).to_string()
 }
 

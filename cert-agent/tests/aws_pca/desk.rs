@@ -1,14 +1,15 @@
-//! A stand-in for AWS Private CA, our issuer in front of it, and the whole way of one request.
+//! A stand-in for AWS Private CA, our issuer in front of it, and the whole way of one request with all its fates.
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
 use aws_sdk_acmpca::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use jiff::Timestamp;
-use pca_sim::{IssueDelay, Options, Running, Simulator};
+use pca_sim::{Action, Fault, IssueDelay, Operation, Options, Running, Simulator};
 use sallyport_cert_agent::{
     chain::{self, Expected, VerifiedLeaf, Wrong},
+    fate::{self, Fate},
     issuer::{
-        Described, Fetched, IssueError, Issuer as _,
+        Described, Fetched, Issuer as _,
         aws_client::{Clients, Way},
         aws_pca::{Arn, AwsPca, Pace},
     },
@@ -25,18 +26,45 @@ pub(crate) struct Desk {
     bundle: tempfile::NamedTempFile,
 }
 
-/// Why nothing was obtained.
+/// What became of a request: the fate of each error on its way, and its end.
 #[derive(Debug)]
-pub(crate) enum Obtained {
-    Failed(IssueError),
-    Wrong(Wrong),
+pub(crate) struct Journey {
+    /// The reason of each repetition, or `refused`, or `refused, billed`.
+    pub(crate) fates: Vec<String>,
+    pub(crate) end: End,
 }
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Verified(VerifiedLeaf),
+    Wrong(Wrong),
+    Refused,
+    /// It was followed for long enough, and would go on.
+    Waiting,
+}
+
+impl Journey {
+    pub(crate) fn verified(self) -> VerifiedLeaf {
+        let Self { fates, end } = self;
+        if let End::Verified(leaf) = end { leaf } else { panic!("{end:?} after {fates:?}") }
+    }
+}
+
+/// So many errors and so many answers "in progress" are followed, and then no more.
+const MOST_FATES: usize = 9;
+const MOST_POLLS: u32 = 40;
+/// The waits of a journey are the issuer's, so many times shorter.
+const HASTE: u32 = 100;
 
 fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test"))
 }
 
-fn now() -> Timestamp {
+/// What [`Desk::request`] asks for, in seconds.
+const LIFETIME: u32 = 144 * 3600;
+
+pub(crate) fn now() -> Timestamp {
     Clock::system().now()
 }
 
@@ -110,26 +138,72 @@ impl Desk {
             )
             .unwrap(),
             usages: usages.to_vec(),
-            lifetime: 144 * 3600,
+            lifetime: LIFETIME,
         };
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
         Request::new(&PrivateKey::generate().unwrap(), &terms, limits, 1, now()).unwrap()
     }
 
-    /// The whole way: ask, poll, judge.
-    pub(crate) async fn obtain(&self, request: &Request) -> Result<VerifiedLeaf, Obtained> {
-        let described = self.described().await;
-        let ticket = self.issuer.issue(request, &described).await.map_err(Obtained::Failed)?;
-        for _ in 0..200 {
-            match self.issuer.fetch(request, &ticket).await.map_err(Obtained::Failed)? {
-                Fetched::Pending => tokio::time::sleep(Duration::from_millis(20)).await,
-                Fetched::Ready { leaf, chain } => {
-                    let judged = self.judge(request, &described, &leaf, chain.as_deref());
-                    return judged.map_err(Obtained::Wrong);
+    /// The whole way: ask, poll, judge; and again as the fates say, always with the same request.
+    pub(crate) async fn follow(&self, request: &Request) -> Journey {
+        let (mut fates, mut ticket, mut polls) = (Vec::new(), None, 0);
+        let end = loop {
+            let tries = u32::try_from(fates.len()).unwrap();
+            let (first, longest) = match self.step(request, &mut ticket).await {
+                Ok(Some(end)) => break end,
+                Ok(None) if polls == MOST_POLLS => break End::Waiting,
+                Ok(None) => {
+                    polls += 1;
+                    (self.issuer.first_wait(), self.issuer.first_wait())
                 }
+                Err(Fate::Again { reason, first, longest }) => {
+                    fates.push(format!("{reason:?}"));
+                    (first, longest)
+                }
+                Err(Fate::Refuse { billed }) => {
+                    fates.push(if billed { "refused, billed" } else { "refused" }.to_owned());
+                    break End::Refused;
+                }
+            };
+            if fates.len() == MOST_FATES {
+                break End::Waiting;
+            }
+            tokio::time::sleep(fate::wait(first, longest, tries, 0) / HASTE).await;
+        };
+        Journey { fates, end }
+    }
+
+    /// One step on the way; `None`: nothing yet.
+    async fn step(&self, request: &Request, ticket: &mut Option<String>) -> Result<Option<End>, Fate> {
+        let described = self.issuer.describe().await.map_err(|error| fate::of_issue(&error))?;
+        let arn = match ticket {
+            Some(arn) => arn.clone(),
+            None => {
+                let issued = self.issuer.issue(request, &described).await;
+                issued.map_err(|error| fate::of_issue(&error))?
+            }
+        };
+        *ticket = Some(arn.clone());
+        let fetched = self.issuer.fetch(request, &arn).await;
+        match fetched.map_err(|error| fate::of_fetch(&error, Duration::ZERO))? {
+            Fetched::Pending => Ok(None),
+            Fetched::Ready { leaf, chain } => {
+                Ok(Some(match self.judge(request, &described, &leaf, chain.as_deref()) {
+                    Ok(verified) => End::Verified(verified),
+                    Err(wrong) => End::Wrong(wrong),
+                }))
             }
         }
-        Err(Obtained::Failed(IssueError::Unavailable("never ready".to_owned())))
+    }
+
+    /// How many certificates AWS would bill, over all tokens.
+    pub(crate) fn billed(&self) -> u64 {
+        self.running.counters().certificates_issued
+    }
+
+    /// Plants a fault for so many calls.
+    pub(crate) fn plant(&self, operation: Operation, action: &Action, times: u32) {
+        self.running.plant(Fault::new(operation, action.clone(), times)).unwrap();
     }
 
     #[expect(clippy::unused_self, reason = "read beside obtain")]

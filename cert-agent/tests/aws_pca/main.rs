@@ -1,17 +1,18 @@
 //! AWS Private CA over the wire: the stand-in behind TLS, our client, our verifier, and moto's opinion.
+#![cfg(test)]
 
-#[cfg(test)]
-mod support;
+mod desk;
+mod faults;
+mod wrong_leaves;
 
-use std::time::Duration;
-
-use pca_sim::{Action, AuthorityOptions, Fault, KeyAlgorithm, Operation, Options, UsageMode, WrongLeaf};
+use pca_sim::{Action, AuthorityOptions, Fault, KeyAlgorithm, Operation, Options, UsageMode};
 use sallyport_cert_agent::{
     chain::Wrong,
     issuer::{Fetched, IssueError, Issuer as _},
 };
 use sallyport_contract::object::Usage;
-use support::{Desk, Obtained};
+
+use crate::desk::Desk;
 
 fn authority(key_algorithm: KeyAlgorithm, usage_mode: UsageMode, intermediate: bool) -> Options {
     let authority =
@@ -31,7 +32,7 @@ async fn every_kind_of_authority_and_template_gives_what_was_asked() {
             [vec![Usage::ServerAuth], vec![Usage::ClientAuth], vec![Usage::ServerAuth, Usage::ClientAuth]]
         {
             let request = desk.request(&usages).await;
-            let verified = desk.obtain(&request).await.unwrap();
+            let verified = desk.follow(&request).await.verified();
             assert_eq!(verified.not_after(), request.not_after);
             assert_eq!(verified.intermediates().is_empty(), !intermediate, "{key:?}");
         }
@@ -48,40 +49,6 @@ async fn law_8_the_same_request_asked_twice_is_one_certificate() {
     let one = desk.issuer.issue(&request, &described).await.unwrap();
     let two = desk.issuer.issue(&request, &described).await.unwrap();
     assert_eq!((one, desk.running.issued().len()), (two, 1));
-}
-
-#[tokio::test]
-async fn every_wrong_answer_is_refused() {
-    let desk = Desk::start(authority(KeyAlgorithm::EcPrime256v1, UsageMode::GeneralPurpose, true)).await;
-    for (kind, is_told) in [
-        (WrongLeaf::OtherKey, "another key"),
-        (WrongLeaf::MissingSan, "names"),
-        (WrongLeaf::ExtraSan, "not-asked-for.invalid"),
-        (WrongLeaf::WrongEku, "something else"),
-        (WrongLeaf::Expired, "valid from"),
-        (WrongLeaf::WrongChain, "does not begin with the authority's own"),
-        (WrongLeaf::ReversedChain, "does not begin with the authority's own"),
-    ] {
-        let request = desk.request(&[Usage::ServerAuth]).await;
-        let fault = Fault::new(Operation::IssueCertificate, Action::WrongLeaf { kind }, 1);
-        desk.running.plant(fault).unwrap();
-        match desk.obtain(&request).await {
-            Err(Obtained::Wrong(wrong)) => {
-                assert!(wrong.to_string().contains(is_told), "{kind:?}: {wrong}");
-            }
-            other => panic!("{kind:?}: {other:?}"),
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_chain_that_is_not_given_is_the_authoritys_own() {
-    let desk = Desk::start(authority(KeyAlgorithm::EcPrime256v1, UsageMode::GeneralPurpose, true)).await;
-    let request = desk.request(&[Usage::ServerAuth]).await;
-    let kind = WrongLeaf::NoChain;
-    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::WrongLeaf { kind }, 1)).unwrap();
-    let verified = desk.obtain(&request).await.unwrap();
-    assert!(!verified.intermediates().is_empty());
 }
 
 #[tokio::test]
@@ -112,28 +79,6 @@ async fn every_error_has_its_class() {
     }
     let count = desk.running.counters();
     assert!(desk.running.issued().is_empty(), "{count:?}");
-}
-
-#[tokio::test]
-async fn late_failures_and_empty_answers_are_told() {
-    let desk = Desk::start(Options::default()).await;
-    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
-    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::EmptyReply, 1)).unwrap();
-    let empty = desk.issuer.issue(&request, &described).await;
-    assert!(matches!(empty, Err(IssueError::Unavailable(_))), "{empty:?}");
-    let request = desk.request(&[Usage::ServerAuth]).await;
-    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::LateFailure, 1)).unwrap();
-    let late = desk.obtain(&request).await;
-    assert!(matches!(late, Err(Obtained::Failed(IssueError::Failed(_)))), "{late:?}");
-}
-
-#[tokio::test]
-async fn a_silent_authority_is_given_up_in_time() {
-    let desk = Desk::start(Options::default()).await;
-    let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
-    desk.running.plant(Fault::new(Operation::IssueCertificate, Action::DelayMs(30_000), 1)).unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(9), desk.issuer.issue(&request, &described)).await;
-    assert!(matches!(answer, Ok(Err(IssueError::Unavailable(_)))), "{answer:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,187 @@
+//! A certificate authority that follows a script and then does what AWS does: the same token within minutes
+//! gives the same ticket, and each ticket is one certificate.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use jiff::{SignedDuration, Timestamp};
+use sallyport_contract::object::CertificateAuthority;
+use sallyport_process::clock::Clock;
+
+use crate::{
+    cluster::{turnstile::Turnstile, twin::Twin},
+    issuer::{Described, Fetched, IssueError, Issuer, Issuers, embedded::Embedded},
+    request::Request,
+};
+
+/// What the scripted authority answers before it does what it should.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) issue: Vec<Result<String, IssueError>>,
+    pub(super) fetch: Vec<Result<Fetched, IssueError>>,
+}
+
+type Answers = (VecDeque<Result<String, IssueError>>, VecDeque<Result<Fetched, IssueError>>);
+
+/// One certificate that was made, and paid for.
+struct Entry {
+    token: String,
+    names: String,
+    at: Timestamp,
+}
+
+/// An authority that follows a script, then a ledger before an embedded CA.
+pub(super) struct Scripted {
+    script: Mutex<Answers>,
+    requests: Mutex<Vec<Request>>,
+    fetched: Mutex<usize>,
+    ledger: Mutex<Vec<Entry>>,
+    scripted: bool,
+    clock: Clock,
+    inner: Embedded<Twin>,
+}
+
+/// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>, `IdempotencyToken`.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
+
+impl Scripted {
+    pub(super) fn new(script: Script, scripted: bool, clock: &Clock, inner: Embedded<Twin>) -> Self {
+        Self {
+            script: Mutex::new((script.issue.into(), script.fetch.into())),
+            requests: Mutex::default(),
+            fetched: Mutex::default(),
+            ledger: Mutex::default(),
+            scripted,
+            clock: clock.clone(),
+            inner,
+        }
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// What it answers from now on.
+    pub(super) fn then(
+        &self,
+        issue: Vec<Result<String, IssueError>>,
+        fetch: Vec<Result<Fetched, IssueError>>,
+    ) {
+        *self.script.lock().unwrap() = (issue.into(), fetch.into());
+    }
+
+    pub(super) fn fetched(&self) -> usize {
+        *self.fetched.lock().unwrap()
+    }
+
+    /// How many certificates were made, by the names in them.
+    pub(super) fn certificates(&self) -> BTreeMap<String, usize> {
+        let mut certificates = BTreeMap::new();
+        for entry in self.ledger.lock().unwrap().iter() {
+            *certificates.entry(entry.names.clone()).or_default() += 1;
+        }
+        certificates
+    }
+
+    fn ticket(&self, request: &Request) -> String {
+        let mut ledger = self.ledger.lock().unwrap();
+        let (token, now) = (&request.token, self.clock.now());
+        let known = |entry: &Entry| entry.token == *token && now.duration_since(entry.at) < REMEMBERED;
+        let place = ledger.iter().position(known).unwrap_or_else(|| {
+            let names = request.dns_names.to_string();
+            ledger.push(Entry { token: token.clone(), names, at: now });
+            ledger.len() - 1
+        });
+        format!("arn:aws:acm-pca:ticket/{}", place + 1)
+    }
+
+    async fn sign(&self, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
+        let place = ticket.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
+        let token = place.and_then(|place| {
+            let ledger = self.ledger.lock().unwrap();
+            ledger.get(place.checked_sub(1)?).map(|entry| entry.token.clone())
+        });
+        if token.as_ref() != Some(&request.token) {
+            return Err(IssueError::NotFound(format!("{ticket} is not of this request")));
+        }
+        self.inner.fetch(request, &format!("{}:{}", self.inner.id(), request.token)).await
+    }
+}
+
+/// The authority as one agent reaches it.
+pub(super) struct Reached {
+    pub(super) authority: Arc<Scripted>,
+    pub(super) gate: Arc<Turnstile>,
+}
+
+impl Issuer for Reached {
+    fn id(&self) -> &str {
+        self.authority.inner.id()
+    }
+
+    fn first_wait(&self) -> Duration {
+        if self.authority.scripted { Duration::from_millis(200) } else { Duration::ZERO }
+    }
+
+    fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
+        async {
+            let call = self.gate.before().await;
+            let described = self.authority.inner.describe().await;
+            self.gate.after(call).await;
+            described
+        }
+        .boxed()
+    }
+
+    fn issue<'a>(
+        &'a self,
+        request: &'a Request,
+        _: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        async move {
+            let call = self.gate.before().await;
+            self.authority.requests.lock().unwrap().push(request.clone());
+            let scripted = self.authority.script.lock().unwrap().0.pop_front();
+            let answer = scripted.unwrap_or_else(|| Ok(self.authority.ticket(request)));
+            self.gate.after(call).await;
+            answer
+        }
+        .boxed()
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        request: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        async move {
+            let call = self.gate.before().await;
+            *self.authority.fetched.lock().unwrap() += 1;
+            let scripted = self.authority.script.lock().unwrap().1.pop_front();
+            let answer = match scripted {
+                Some(answer) => answer,
+                None => self.authority.sign(request, ticket).await,
+            };
+            self.gate.after(call).await;
+            answer
+        }
+        .boxed()
+    }
+}
+
+/// The one authority for every object.
+pub(super) struct Only(pub(super) Arc<Reached>);
+
+impl Issuers for Only {
+    fn issuer<'a>(
+        &'a self,
+        _: &'a CertificateAuthority,
+    ) -> BoxFuture<'a, Result<Arc<dyn Issuer>, IssueError>> {
+        let issuer: Arc<dyn Issuer> = Arc::<Reached>::clone(&self.0);
+        async { Ok(issuer) }.boxed()
+    }
+}

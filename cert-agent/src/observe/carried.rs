@@ -1,0 +1,132 @@
+//! What living pods carry: it keeps an identity wanted if it is what we derive, or what we once made for the
+//! pod's workload; anything else is a forgery, and no certificate comes of it.
+
+use std::collections::BTreeSet;
+
+use sallyport_contract::{
+    DnsNames, Identity, Reason, Refusal,
+    derive::{Audit, Verdict, derive},
+    identity::IdentityName,
+    keys,
+    object::WorkloadIdentity,
+    policy::PolicyBook,
+    refusal::quoted,
+    workload::Subject,
+};
+
+use super::{
+    facts::PodFacts,
+    owners::{Claimed, Owned, Owners},
+    wanted::{About, Ask, Complaint, Scene, made_for},
+};
+
+/// Adds what a living pod asks for by what it carries, or a complaint.
+pub(super) fn carried(
+    scene: &Scene,
+    book: &PolicyBook,
+    owners: &Owners<'_>,
+    pod: &PodFacts,
+    asks: &mut Vec<Ask>,
+    complaints: &mut BTreeSet<Complaint>,
+) {
+    let Some(label) = &pod.identity else { return };
+    let made = scene.made.iter().find(|made| made.metadata.name.as_ref() == Some(label));
+    if !scene.enabled && made.is_none() {
+        return;
+    }
+    let owned = owners.of(pod);
+    let about = About {
+        api_version: "v1",
+        kind: "Pod",
+        namespace: scene.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+    };
+    let found = derived(scene, book, pod, label, &owned).map(|identity| (identity, None)).or_else(|| {
+        let before = made.and_then(|made| made_before(made, &owned, pod))?;
+        Some(as_if_asked(before, owned.subjects.first()?, scene, book))
+    });
+    match (found, owned.owner) {
+        (Some((identity, held)), _) => {
+            asks.push(Ask { identity, uid: owned.uid, about, created: pod.created, held });
+        }
+        (None, Claimed::Known | Claimed::Forged) => {
+            complaints.insert(tampered(about, pod, label));
+        }
+        // Whose it is will be told, or the pod goes like its owner.
+        (None, Claimed::Missing) => {}
+    }
+}
+
+/// What is derived today, if the pod carries just that. Only of an owner that we know.
+fn derived(scene: &Scene, book: &PolicyBook, pod: &PodFacts, label: &str, owned: &Owned) -> Option<Identity> {
+    let subjects = owned.subjects.iter().filter(|_| owned.owner == Claimed::Known);
+    subjects.into_iter().find_map(|subject| match derive(subject, &scene.labels, book) {
+        Verdict::Granted(grant) => Some(grant.first).filter(|identity| matches(identity, pod, label)),
+        Verdict::LeftOut | Verdict::Refused(_) | Verdict::Audited(_) => None,
+    })
+}
+
+fn matches(identity: &Identity, pod: &PodFacts, label: &str) -> bool {
+    identity.name.as_str() == label && pod.dns_names.as_deref() == Some(&*identity.dns_names.to_string())
+}
+
+/// The identity that we made earlier for this workload, if it is what the pod carries. A pod whose owner has
+/// just gone keeps what it carries until it goes too, for that gives it nothing that it does not have.
+fn made_before(made: &WorkloadIdentity, owned: &Owned, pod: &PodFacts) -> Option<Identity> {
+    if owned.owner != Claimed::Missing && !made_for(made).any(|known| known == owned.uid) {
+        return None;
+    }
+    let namespace = made.metadata.namespace.clone().unwrap_or_default();
+    let dns_names = DnsNames::from_strings(&made.spec.dns_names)?;
+    let identity = Identity {
+        name: IdentityName::of(&namespace, &dns_names, made.spec.delivery),
+        namespace,
+        dns_names,
+        delivery: made.spec.delivery,
+        action: made.spec.action,
+        policy: made.spec.policy.clone(),
+        certificate: made.spec.certificate.clone(),
+        firewall: made.spec.firewall.clone(),
+    };
+    matches(&identity, pod, made.metadata.name.as_deref()?).then_some(identity)
+}
+
+/// Today's terms for names that were given earlier; held where today's policy would not give them.
+fn as_if_asked(
+    before: Identity,
+    subject: &Subject,
+    scene: &Scene,
+    book: &PolicyBook,
+) -> (Identity, Option<String>) {
+    let mut asking = subject.clone();
+    asking.annotations.insert(keys::SAN.to_owned(), before.dns_names.to_string());
+    asking.annotations.insert(keys::ACTION.to_owned(), before.action.as_str().to_owned());
+    asking.annotations.remove(keys::CONTAINERS);
+    match derive(&asking, &scene.labels, book) {
+        Verdict::Granted(grant) | Verdict::Audited(Audit { would: Ok(Some(grant)), .. })
+            if grant.first.name == before.name =>
+        {
+            (grant.first, None)
+        }
+        Verdict::Refused(refusal) | Verdict::Audited(Audit { would: Err(refusal), .. }) => {
+            let Refusal { what, rule, .. } = refusal;
+            let why = format!(
+                "a living pod still carries this identity, but it is no longer given: {what} ({rule})"
+            );
+            (before, Some(why))
+        }
+        Verdict::Granted(_) | Verdict::LeftOut | Verdict::Audited(_) => (before, None),
+    }
+}
+
+fn tampered(about: About, pod: &PodFacts, label: &str) -> Complaint {
+    let message = format!(
+        "the pod says that it is identity {} with the names {}, which is neither what Sallyport derives for \
+         its workload nor what it ever made for it; no certificate comes of it. Whose rule: Sallyport's own. \
+         Do: delete the pod, or restart its workload",
+        quoted(label),
+        quoted(pod.dns_names.as_deref().unwrap_or_default()),
+    );
+    Complaint { about, reason: Reason::Tampered, message }
+}
