@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
-use sallyport_process::args::ProcessArgs;
+use sallyport_contract::keys;
+use sallyport_process::{args::ProcessArgs, lease::LeaseArgs};
 
 /// Makes the firewalls agree with the identities, and opens the pods' gates.
 #[derive(clap::Args, Clone, Debug)]
@@ -11,6 +12,12 @@ pub struct Args {
     /// What every program is told.
     #[command(flatten)]
     pub process: ProcessArgs,
+    /// Which of several replicas works.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+    /// The namespace of the Lease.
+    #[arg(long, env = "SALLYPORT_NAMESPACE", default_value = keys::SYSTEM_NAMESPACE)]
+    pub namespace: String,
     /// Between two questions about a commit job, like 2s or 500ms. PAN-OS slows down below two seconds.
     #[arg(long, env = "SALLYPORT_JOB_POLL", default_value = "2s", value_parser = length)]
     pub job_poll: SignedDuration,

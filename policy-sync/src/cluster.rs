@@ -7,38 +7,43 @@ use sallyport_contract::{
     object::{ClaimedFirewall, FirewallStatus, WorkloadIdentityStatus},
 };
 
-use crate::{gate::Gate, world::Key};
+use crate::{
+    gate::{Carrier, Gate},
+    world::{Key, Version},
+};
 
-/// Where what we found is stored. Each call writes only our own fields.
+/// Where what we found is stored. Each call writes only our own fields, and tells the version that the object
+/// has since. `base`: the version that the decision rests on; if somebody wrote since, nothing is stored.
 pub trait Cluster: Send + Sync {
-    /// Stores, or with `None` takes out, one firewall's entry in a claim. A claim that is gone is no error.
+    /// Stores, or with `None` takes out, one firewall's entry in a claim.
     fn store_claim(
         &self,
         claim: &str,
+        base: Version,
         firewall: &str,
         entry: Option<&ClaimedFirewall>,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
     /// Stores the status of a `Firewall`.
     fn store_firewall(
         &self,
         name: &str,
+        base: Version,
         status: &FirewallStatus,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
     /// Stores our fields of an identity's status.
     fn store_identity(
         &self,
         key: &Key,
         status: &WorkloadIdentityStatus,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
-    /// Stores a pod's gate, if the pod is still the one with this UID. `turned`: it opens, or is stored for
-    /// the first time.
+    ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
+    /// Stores a pod's gate, if the pod is still the one that was `seen`. A gate that stays shut is stored
+    /// only if nobody wrote the pod since: another replica may have opened it.
     fn store_gate(
         &self,
         pod: &Key,
-        uid: &str,
+        seen: &Carrier,
         gate: &Gate,
-        turned: bool,
-    ) -> impl Future<Output = Result<(), ClusterError>> + Send;
+    ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
     /// Tells people. What cannot be told is not worth failing for.
     fn tell(&self, note: &Note) -> impl Future<Output = ()> + Send;
 }
@@ -49,11 +54,22 @@ pub trait Cluster: Send + Sync {
 pub struct ClusterError {
     /// What was to be stored.
     pub what: String,
-    /// The object is gone, or another one has its name: there is nothing left to store.
-    pub gone: bool,
+    /// What follows from it.
+    pub loss: Loss,
     /// Why.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What follows from something that could not be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The object is gone: there is nothing left to store.
+    Gone,
+    /// Somebody wrote the object since, or another one has its name: decide again once that is seen.
+    Outrun,
+    /// Try again.
+    Failed,
 }
 
 /// An event for people.

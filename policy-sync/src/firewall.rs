@@ -20,6 +20,8 @@ pub trait Firewall: Send + Sync {
         description: &str,
         extent: Extent,
     ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+    /// The commit job of our administrator that waits or runs.
+    fn running_commit(&self) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
     /// How a job stands.
     fn job(&self, id: &str) -> impl Future<Output = Result<JobState, Fault>> + Send;
     /// What the device says about signatures that did not compile.

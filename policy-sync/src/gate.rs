@@ -4,11 +4,15 @@ use std::fmt;
 
 use sallyport_contract::Reason;
 
+use crate::{diff::Held, proven::Proven, world::Version};
+
 /// What is known of a pod that carries an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carrier {
     /// The pod's UID.
     pub uid: String,
+    /// The version of the pod that was seen.
+    pub version: Version,
     /// The answer `resolved.sallyport.dev/dns-names`.
     pub dns_names: Option<String>,
     /// The answer `resolved.sallyport.dev/action`.
@@ -39,46 +43,63 @@ pub struct Expected {
     pub dns_names: String,
     /// The identity's action, as the annotation writes it.
     pub action: &'static str,
-    /// What is proven.
-    pub verdict: Verdict,
+    /// Certificate and firewall, or what is missing.
+    pub proven: Result<Proven, Held>,
 }
 
-/// Whether everything about an identity is proven.
+/// A policy in mode `Observe`, which opens gates without proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Certificate and firewall; the words say what was proven and what not.
-    Proven(String),
-    /// Something is missing.
-    Waits(Reason, String),
+pub struct Observer {
+    /// The policy's name.
+    pub policy: String,
 }
 
-/// The condition to write for a pod; `None` if it is to stay as it is. `identity`: what its label names.
+impl Observer {
+    /// What is told of a gate that opens although something is missing.
+    #[must_use]
+    pub fn words(&self, (reason, words): &Held) -> String {
+        format!("IdentityPolicy {} has spec.mode: Observe; not proven: {reason}: {words}", self.policy)
+    }
+}
+
+/// The condition to write for a pod; `None` if it is to stay as it is. `identity`: what its label names;
+/// `observer`: the policy that holds its namespace, where that one only observes.
 #[must_use]
-pub fn decide(pod: &Carrier, label: &str, identity: Option<&Expected>) -> Option<Gate> {
+pub fn decide(
+    pod: &Carrier,
+    label: &str,
+    identity: Option<&Expected>,
+    observer: Option<&Observer>,
+) -> Option<Gate> {
     if !pod.gated || !pod.living || pod.gate.as_ref().is_some_and(|gate| gate.open) {
         return None;
     }
-    let gate = match identity {
-        None => Gate::closed(
-            Reason::AwaitingCertificate,
-            &format!(
-                "WorkloadIdentity {label} does not exist; cert-agent makes it once it has derived the pod's names itself"
-            ),
-        ),
-        Some(expected) if !expected.agrees(pod) => Gate::closed(
-            Reason::Tampered,
-            &format!(
-                "the pod's annotations say {} and {}, WorkloadIdentity {label} says {} and {}; delete the pod to have it made anew",
-                pod.dns_names.as_deref().unwrap_or("no names"),
-                pod.action.as_deref().unwrap_or("no action"),
-                expected.dns_names,
-                expected.action,
-            ),
-        ),
-        Some(Expected { verdict: Verdict::Proven(words), .. }) => Gate::open(words),
-        Some(Expected { verdict: Verdict::Waits(reason, words), .. }) => Gate::closed(*reason, words),
+    let gate = match (proven(pod, label, identity), observer) {
+        (Ok(proven), _) => Gate::proven(proven),
+        (Err(held), Some(observer)) => Gate::observed(observer, &held),
+        (Err((reason, words)), None) => Gate::closed(reason, &words),
     };
     (pod.gate.as_ref() != Some(&gate)).then_some(gate)
+}
+
+fn proven<'a>(pod: &Carrier, label: &str, identity: Option<&'a Expected>) -> Result<&'a Proven, Held> {
+    let Some(expected) = identity else {
+        let words = format!(
+            "WorkloadIdentity {label} does not exist; cert-agent makes it once it has derived the pod's names itself"
+        );
+        return Err((Reason::AwaitingCertificate, words));
+    };
+    if !expected.agrees(pod) {
+        let words = format!(
+            "the pod's annotations say {} and {}, WorkloadIdentity {label} says {} and {}; delete the pod to have it made anew",
+            pod.dns_names.as_deref().unwrap_or("no names"),
+            pod.action.as_deref().unwrap_or("no action"),
+            expected.dns_names,
+            expected.action,
+        );
+        return Err((Reason::Tampered, words));
+    }
+    expected.proven.as_ref().map_err(Held::clone)
 }
 
 impl Expected {
@@ -89,16 +110,20 @@ impl Expected {
 }
 
 impl Gate {
-    fn open(words: &str) -> Self {
-        Self {
-            open: true,
-            reason: Reason::Enforced.code().to_owned(),
-            message: words_with(Reason::Enforced, words),
-        }
+    fn proven(proven: &Proven) -> Self {
+        Self::new(true, Reason::Enforced, proven.words())
+    }
+
+    fn observed(observer: &Observer, missing: &Held) -> Self {
+        Self::new(true, Reason::Observed, &observer.words(missing))
     }
 
     fn closed(reason: Reason, words: &str) -> Self {
-        Self { open: false, reason: reason.code().to_owned(), message: words_with(reason, words) }
+        Self::new(false, reason, words)
+    }
+
+    fn new(open: bool, reason: Reason, words: &str) -> Self {
+        Self { open, reason: reason.code().to_owned(), message: words_with(reason, words) }
     }
 }
 
@@ -121,6 +146,7 @@ mod tests {
     fn pod() -> Carrier {
         Carrier {
             uid: "1".into(),
+            version: Version::default(),
             dns_names: Some("web.shop.example".into()),
             action: Some("allow".into()),
             gated: true,
@@ -129,31 +155,58 @@ mod tests {
         }
     }
 
-    fn identity(verdict: Verdict) -> Expected {
-        Expected { dns_names: "web.shop.example".into(), action: "allow", verdict }
+    fn identity(proven: Result<Proven, Held>) -> Expected {
+        Expected { dns_names: "web.shop.example".into(), action: "allow", proven }
+    }
+
+    fn proven() -> Expected {
+        identity(Ok(Proven::assumed("edge")))
+    }
+
+    fn waits() -> Expected {
+        identity(Err((Reason::AwaitingCommit, "job 1".into())))
     }
 
     fn shown(pod: &Carrier, identity: Option<&Expected>) -> Option<(bool, String)> {
-        decide(pod, "web-1", identity).map(|gate| (gate.open, gate.reason))
+        decide(pod, "web-1", identity, None).map(|gate| (gate.open, gate.reason))
     }
 
     #[test]
     fn law_2_a_gate_opens_on_proof_alone_and_is_a_latch() {
-        let proven = identity(Verdict::Proven("edge".into()));
-        let waits = identity(Verdict::Waits(Reason::AwaitingCommit, "job 1".into()));
+        let (proven, waits) = (proven(), waits());
         assert_eq!(shown(&pod(), Some(&proven)), Some((true, "Enforced".into())));
         assert_eq!(shown(&pod(), Some(&waits)), Some((false, "AwaitingCommit".into())));
         assert_eq!(shown(&pod(), None), Some((false, "AwaitingCertificate".into())));
-        let open = Carrier { gate: decide(&pod(), "web-1", Some(&proven)), ..pod() };
+        let open = Carrier { gate: decide(&pod(), "web-1", Some(&proven), None), ..pod() };
         assert_eq!((shown(&open, Some(&waits)), shown(&open, None)), (None, None));
-        let closed = Carrier { gate: decide(&pod(), "web-1", Some(&waits)), ..pod() };
+        let closed = Carrier { gate: decide(&pod(), "web-1", Some(&waits), None), ..pod() };
         assert_eq!(shown(&closed, Some(&waits)), None, "nothing new, nothing written");
         assert_eq!(shown(&closed, Some(&proven)), Some((true, "Enforced".into())));
     }
 
     #[test]
+    fn law_2_a_policy_that_observes_opens_at_once_and_says_what_is_missing() {
+        let observer = Observer { policy: "shop".into() };
+        let shown = |pod: &Carrier, identity: Option<&Expected>| {
+            decide(pod, "web-1", identity, Some(&observer)).map(|gate| (gate.open, gate.message))
+        };
+        let said = |what: &str| {
+            Some((true, format!("Observed: IdentityPolicy shop has spec.mode: Observe; not proven: {what}")))
+        };
+        assert_eq!(shown(&pod(), Some(&waits())), said("AwaitingCommit: job 1"));
+        let (open, words) = shown(&pod(), None).unwrap();
+        assert!(open && words.contains("WorkloadIdentity web-1 does not exist"), "{words}");
+        let other = Carrier { action: Some("deny".into()), ..pod() };
+        let (open, words) = shown(&other, Some(&proven())).unwrap();
+        assert!(open && words.contains("not proven: Tampered"), "{words}");
+        assert_eq!(shown(&pod(), Some(&proven())), Some((true, "Enforced: edge".into())), "proof is proof");
+        let open = Carrier { gate: decide(&pod(), "web-1", Some(&waits()), Some(&observer)), ..pod() };
+        assert_eq!(decide(&open, "web-1", Some(&waits()), None), None, "back to Enforce closes nothing");
+    }
+
+    #[test]
     fn law_4_a_pod_that_says_something_else_is_tampered() {
-        let proven = identity(Verdict::Proven("edge".into()));
+        let proven = proven();
         for changed in [
             Carrier { dns_names: Some("pay.shop.example".into()), ..pod() },
             Carrier { dns_names: None, ..pod() },

@@ -10,19 +10,21 @@ use std::{
 use futures::StreamExt as _;
 use sallyport_contract::{
     Reason,
-    object::{Condition, WorkloadIdentity, WorkloadIdentityStatus},
+    object::{Condition, Mode, WorkloadIdentity, WorkloadIdentityStatus},
+    policy::{Holder, PolicyBook},
 };
 use sallyport_process::{clock::Clock, report::chain};
 
 use crate::{
     board::Board,
-    cluster::{About, Cluster, ClusterError, Note},
-    gate::{Carrier, Gate, decide},
+    cluster::{About, Cluster, ClusterError, Loss, Note},
+    gate::{Carrier, Gate, Observer, decide},
     metrics::Metrics,
-    observe::Seen,
+    observe::{Pods, Seen},
+    proven::Scene,
     standing::Standing,
     status::{Judged, judge},
-    world::Key,
+    world::{Key, Version, World},
 };
 
 /// Identities that are judged at once.
@@ -38,12 +40,19 @@ pub struct Gates<C> {
     written: BTreeMap<Key, Written>,
 }
 
-/// What was last stored, which is newer than a watch that lags behind.
+/// What was last stored. It counts until the watch shows something newer, which another replica may have
+/// written.
 #[derive(Clone, Default)]
 struct Written {
-    status: Option<WorkloadIdentityStatus>,
+    status: Option<(WorkloadIdentityStatus, Version)>,
     /// By UID of the pod.
-    gates: BTreeMap<String, Gate>,
+    gates: BTreeMap<String, (Gate, Version)>,
+}
+
+/// What all identities of one round are judged by.
+struct Round<'a> {
+    world: &'a World,
+    book: PolicyBook,
 }
 
 /// A firewall's worker has not posted anything yet.
@@ -64,7 +73,9 @@ impl<C: Cluster> Gates<C> {
     }
 
     /// Judges these identities and stores what differs. Hands back those that could not be stored.
-    pub async fn judge(&mut self, keys: BTreeSet<Key>) -> BTreeSet<Key> {
+    pub async fn judge(&mut self, world: &World, keys: BTreeSet<Key>) -> BTreeSet<Key> {
+        let book = PolicyBook::new(world.policies.values().map(AsRef::as_ref));
+        let round = &Round { world, book };
         let work: Vec<(Key, Written)> = keys
             .into_iter()
             .map(|key| {
@@ -74,7 +85,7 @@ impl<C: Cluster> Gates<C> {
             .collect();
         let this = &*self;
         let outcomes: Vec<Outcome> = futures::stream::iter(work)
-            .map(|(key, written)| this.one(key, written))
+            .map(|(key, written)| this.one(round, key, written))
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
@@ -91,26 +102,33 @@ impl<C: Cluster> Gates<C> {
         failed
     }
 
-    async fn one(&self, key: Key, mut written: Written) -> Outcome {
+    async fn one(&self, round: &Round<'_>, key: Key, mut written: Written) -> Outcome {
         let (identity, pods) = self.seen.identity(&key);
-        let living: BTreeSet<&str> = pods.iter().map(|(_, pod)| pod.uid.as_str()).collect();
-        written.gates.retain(|uid, _| living.contains(uid.as_str()));
+        written.forget_what_is_seen(identity.as_deref(), &pods);
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
-        let Ok(standing) = self.standing(identity.as_deref()) else {
+        let Ok(standing) = self.standing(identity.as_deref(), round.world) else {
             return Outcome { key, written: Some(written), failed: false };
         };
-        let standing = standing.as_deref();
-        let judged = identity.as_ref().map(|identity| self.judged(&key, identity, standing, &pods, &written));
+        let observer = round.observer(&key.namespace);
+        let scene = Scene {
+            world: round.world,
+            book: &round.book,
+            standing: standing.as_deref(),
+            now: self.clock.now(),
+        };
+        let judged = |identity: &WorkloadIdentity, pods: &[(String, Carrier)], written: &Written| {
+            let previous = conditions(identity, written);
+            judge(&key, identity, scene, observer.as_ref(), pods.iter().map(|(_, pod)| pod), &previous)
+        };
+        let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
         let mut failed = false;
         for (name, pod) in &pods {
-            let expected = judged.as_ref().map(|judged| &judged.expected);
-            let Some(gate) = decide(pod, &key.name, expected) else { continue };
-            let turned = pod.gate.as_ref().is_none_or(|before| before.open != gate.open);
-            match self.cluster.store_gate(&Key::new(&key.namespace, name), &pod.uid, &gate, turned).await {
-                Ok(()) => {
+            let Some(gate) = decide(pod, &key.name, expected.as_ref(), observer.as_ref()) else { continue };
+            match self.cluster.store_gate(&Key::new(&key.namespace, name), pod, &gate).await {
+                Ok(version) => {
                     self.metrics.gate(&gate.reason);
-                    written.gates.insert(pod.uid.clone(), gate);
+                    written.gates.insert(pod.uid.clone(), (gate, version));
                 }
                 Err(error) => failed |= self.failed(&error),
             }
@@ -121,12 +139,12 @@ impl<C: Cluster> Gates<C> {
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
             pods.into_iter().map(|(name, pod)| (name, with_written(&pod, &written))).collect();
-        let Judged { status, .. } = self.judged(&key, &identity, standing, &pods, &written);
+        let Judged { status, .. } = judged(&identity, &pods, &written);
         if stored(&identity, &written) != ours(&status) {
             match self.cluster.store_identity(&key, &status).await {
-                Ok(()) => {
+                Ok(version) => {
                     self.tell(&key, &identity, &written, &status).await;
-                    written.status = Some(status);
+                    written.status = Some((status, version));
                 }
                 Err(error) => failed |= self.failed(&error),
             }
@@ -134,36 +152,33 @@ impl<C: Cluster> Gates<C> {
         Outcome { key, written: Some(written), failed }
     }
 
-    fn judged(
-        &self,
-        key: &Key,
-        identity: &WorkloadIdentity,
-        standing: Option<&Standing>,
-        pods: &[(String, Carrier)],
-        written: &Written,
-    ) -> Judged {
-        let previous = conditions(identity, written);
-        judge(key, identity, standing, pods.iter().map(|(_, pod)| pod), &previous, self.clock.now())
-    }
-
     /// How an identity's firewall stands; `None` if there is no such firewall. Before its worker has posted
     /// anything nothing is judged, so that a restart takes nothing back.
-    fn standing(&self, identity: Option<&WorkloadIdentity>) -> Result<Option<Arc<Standing>>, NotPosted> {
+    fn standing(
+        &self,
+        identity: Option<&WorkloadIdentity>,
+        world: &World,
+    ) -> Result<Option<Arc<Standing>>, NotPosted> {
         let Some(identity) = identity else { return Ok(None) };
         let firewall = &identity.spec.firewall;
-        match (self.board.standing(firewall), self.seen.world()) {
-            (Some(standing), _) => Ok(Some(standing)),
-            (None, Some(world)) if !world.firewalls.contains_key(firewall) => Ok(None),
-            (None, Some(_) | None) => Err(NotPosted),
+        match self.board.standing(firewall) {
+            Some(standing) => Ok(Some(standing)),
+            None if !world.firewalls.contains_key(firewall) => Ok(None),
+            None => Err(NotPosted),
         }
     }
 
+    /// Whether what could not be stored is to be tried again.
     fn failed(&self, error: &ClusterError) -> bool {
-        if !error.gone {
-            self.metrics.store_failed();
-            tracing::warn!(error = chain(error), "a status was not stored; it is tried again");
+        match error.loss {
+            Loss::Gone => return false,
+            Loss::Outrun => tracing::debug!(error = chain(error), "somebody wrote since; judged again"),
+            Loss::Failed => {
+                self.metrics.store_failed();
+                tracing::warn!(error = chain(error), "a status was not stored; it is tried again");
+            }
         }
-        !error.gone
+        true
     }
 
     /// Tells people when an identity's firewall reason changed, unless it only says that things take their course.
@@ -194,11 +209,37 @@ impl<C: Cluster> Gates<C> {
     }
 }
 
+impl Round<'_> {
+    /// The policy that holds the namespace now, where it only observes. What a pod says does not count.
+    fn observer(&self, namespace: &str) -> Option<Observer> {
+        let none = BTreeMap::new();
+        let labels = self.world.namespaces.get(namespace).map_or(&none, AsRef::as_ref);
+        let (policy, mode) = match self.book.holder(namespace, labels) {
+            Holder::Held { policy, .. } => (policy.name.as_str(), policy.mode),
+            Holder::Broken { name, mode, .. } => (name, mode),
+            Holder::Nobody => return None,
+        };
+        (mode == Mode::Observe).then(|| Observer { policy: policy.to_owned() })
+    }
+}
+
+impl Written {
+    /// Forgets what the watch shows, or something newer instead.
+    fn forget_what_is_seen(&mut self, identity: Option<&WorkloadIdentity>, pods: &Pods) {
+        let seen = identity.map(|identity| Version::of(&identity.metadata));
+        self.status = self.status.take().filter(|(_, version)| seen.is_some_and(|seen| seen < *version));
+        let seen: BTreeMap<&str, Version> =
+            pods.iter().map(|(_, pod)| (pod.uid.as_str(), pod.version)).collect();
+        self.gates.retain(|uid, (_, version)| seen.get(uid.as_str()).is_some_and(|seen| *seen < *version));
+    }
+}
+
 /// The pod with the gate that we wrote, if the watch does not show it yet.
 fn with_written(pod: &Carrier, written: &Written) -> Carrier {
     let mut pod = pod.clone();
-    if let Some(gate) = written.gates.get(&pod.uid) {
+    if let Some((gate, version)) = written.gates.get(&pod.uid) {
         pod.gate = Some(gate.clone());
+        pod.version = *version;
     }
     pod
 }
@@ -206,12 +247,18 @@ fn with_written(pod: &Carrier, written: &Written) -> Carrier {
 /// The conditions as they were last stored by us.
 fn conditions(identity: &WorkloadIdentity, written: &Written) -> Vec<Condition> {
     let seen = || identity.status.as_ref().map(|status| status.conditions.clone());
-    written.status.as_ref().map(|status| status.conditions.clone()).or_else(seen).unwrap_or_default()
+    written.status.as_ref().map(|(status, _)| status.conditions.clone()).or_else(seen).unwrap_or_default()
 }
 
 /// Our fields as they were last stored.
 fn stored(identity: &WorkloadIdentity, written: &Written) -> WorkloadIdentityStatus {
-    written.status.as_ref().or(identity.status.as_ref()).map(ours).unwrap_or_default()
+    written
+        .status
+        .as_ref()
+        .map(|(status, _)| status)
+        .or(identity.status.as_ref())
+        .map(ours)
+        .unwrap_or_default()
 }
 
 /// Only our fields, in one order.

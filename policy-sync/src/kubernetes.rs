@@ -1,5 +1,7 @@
 //! The cluster port over the API server: server-side apply of our own fields, and events.
 
+use std::{future::Future, time::Duration};
+
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::{
     Api, Client, Resource,
@@ -16,9 +18,9 @@ use sallyport_process::{clock::Clock, kubernetes::is_conflict, kubernetes::is_no
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{About, Cluster, ClusterError, Note},
-    gate::Gate,
-    world::Key,
+    cluster::{About, Cluster, ClusterError, Loss, Note},
+    gate::{Carrier, Gate},
+    world::{Key, Version},
 };
 
 /// The one who writes our fields.
@@ -26,6 +28,8 @@ const MANAGER: &str = "sallyport-policy-sync";
 /// Longest name of a field manager:
 /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
 const MANAGER_LIMIT: usize = 128;
+/// Longest wait for one answer, repetitions by the client included.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest note of an event:
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>.
 const NOTE_LIMIT: usize = 1024;
@@ -50,26 +54,57 @@ impl Kubernetes {
         &self,
         api: Api<K>,
         name: &str,
+        base: Version,
         manager: &str,
         status: Value,
-    ) -> Result<(), ClusterError>
+    ) -> Result<Version, ClusterError>
     where
         K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
     {
         let body = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
-            "metadata": {"name": name},
+            "metadata": metadata("name", name, Some(base)),
             "status": status,
         });
         let parameters = PatchParams::apply(manager).force();
-        let result = api.patch_status(name, &parameters, &Patch::Apply(&body)).await;
-        result.map(|_| ()).map_err(|error| refused(format!("status of {} {name}", K::kind(&())), error))
+        let patch = Patch::Apply(&body);
+        let stored = api.patch_status(name, &parameters, &patch);
+        in_time(format!("status of {} {name}", K::kind(&())), stored).await
+    }
+}
+
+/// The version that an object has after a write, if there is an answer in time.
+async fn in_time<K: Resource>(
+    what: String,
+    write: impl Future<Output = Result<K, kube::Error>>,
+) -> Result<Version, ClusterError> {
+    match tokio::time::timeout(DEADLINE, write).await {
+        Ok(Ok(stored)) => Ok(Version::of(stored.meta())),
+        Ok(Err(error)) => Err(refused(what, error)),
+        Err(_) => {
+            let source = format!("no answer within {} s", DEADLINE.as_secs()).into();
+            Err(ClusterError { what, loss: Loss::Failed, source })
+        }
     }
 }
 
 fn refused(what: String, error: kube::Error) -> ClusterError {
-    ClusterError { what, gone: is_not_found(&error), source: Box::new(error) }
+    let loss = match (is_not_found(&error), is_conflict(&error)) {
+        (true, _) => Loss::Gone,
+        (false, true) => Loss::Outrun,
+        (false, false) => Loss::Failed,
+    };
+    ClusterError { what, loss, source: Box::new(error) }
+}
+
+/// What a write says about the object that it means, and of which version it must still be.
+fn metadata(key: &str, value: &str, base: Option<Version>) -> Value {
+    let mut metadata = json!({key: value});
+    if let Some(version) = base.and_then(Version::precondition) {
+        metadata["resourceVersion"] = version.into();
+    }
+    metadata
 }
 
 /// Each firewall has a manager of its own, so that applying one's entry leaves the others' alone.
@@ -81,27 +116,38 @@ impl Cluster for Kubernetes {
     async fn store_claim(
         &self,
         claim: &str,
+        base: Version,
         firewall: &str,
         entry: Option<&ClaimedFirewall>,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Version, ClusterError> {
         let entries: Vec<&ClaimedFirewall> = entry.into_iter().collect();
         let api: Api<NameClaim> = Api::all(self.client.clone());
-        self.apply(api, claim, &claim_manager(firewall), json!({"firewalls": entries})).await
+        self.apply(api, claim, base, &claim_manager(firewall), json!({"firewalls": entries})).await
     }
 
-    async fn store_firewall(&self, name: &str, status: &FirewallStatus) -> Result<(), ClusterError> {
+    async fn store_firewall(
+        &self,
+        name: &str,
+        base: Version,
+        status: &FirewallStatus,
+    ) -> Result<Version, ClusterError> {
         let api: Api<Firewall> = Api::all(self.client.clone());
-        self.apply(api, name, MANAGER, json!(status)).await
+        self.apply(api, name, base, MANAGER, json!(status)).await
     }
 
-    async fn store_identity(&self, key: &Key, status: &WorkloadIdentityStatus) -> Result<(), ClusterError> {
+    async fn store_identity(
+        &self,
+        key: &Key,
+        status: &WorkloadIdentityStatus,
+    ) -> Result<Version, ClusterError> {
         let WorkloadIdentityStatus { conditions, firewall, pods, certificate: _, unwanted_since: _ } = status;
         let api: Api<WorkloadIdentity> = Api::namespaced(self.client.clone(), &key.namespace);
         let ours = json!({"conditions": conditions, "firewall": firewall, "pods": pods});
-        self.apply(api, &key.name, MANAGER, ours).await
+        // cert-agent writes it too, and only our own fields are in this.
+        self.apply(api, &key.name, Version::default(), MANAGER, ours).await
     }
 
-    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate, turned: bool) -> Result<(), ClusterError> {
+    async fn store_gate(&self, pod: &Key, seen: &Carrier, gate: &Gate) -> Result<Version, ClusterError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         // Conditions merge by their type: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
         let mut condition = json!({
@@ -110,17 +156,15 @@ impl Cluster for Kubernetes {
             "reason": gate.reason,
             "message": gate.message,
         });
-        if turned {
+        if seen.gate.as_ref().is_none_or(|before| before.open != gate.open) {
             let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             condition["lastTransitionTime"] = now.into();
         }
-        let body = json!({"metadata": {"uid": uid}, "status": {"conditions": [condition]}});
-        let result = api.patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(&body)).await;
-        result.map(|_| ()).map_err(|error| {
-            // A conflict says that another pod has the name now.
-            let gone = is_not_found(&error) || is_conflict(&error);
-            ClusterError { what: format!("status of Pod {pod}"), gone, source: Box::new(error) }
-        })
+        let metadata = metadata("uid", &seen.uid, (!gate.open).then_some(seen.version));
+        let body = json!({"metadata": metadata, "status": {"conditions": [condition]}});
+        let (parameters, patch) = (PatchParams::default(), Patch::Strategic(&body));
+        let stored = api.patch_status(&pod.name, &parameters, &patch);
+        in_time(format!("status of Pod {pod}"), stored).await
     }
 
     async fn tell(&self, note: &Note) {
@@ -135,8 +179,10 @@ impl Cluster for Kubernetes {
             About::Firewall(name, uid) => reference::<Firewall>(None, name, uid),
             About::Identity(key, uid) => reference::<WorkloadIdentity>(Some(&key.namespace), &key.name, uid),
         };
-        if let Err(error) = self.recorder.publish(&event, &reference).await {
-            tracing::warn!(error = chain(&error), "an event was not taken");
+        match tokio::time::timeout(DEADLINE, self.recorder.publish(&event, &reference)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "an event was not taken"),
+            Err(_) => tracing::warn!("an event was not taken in time"),
         }
     }
 }

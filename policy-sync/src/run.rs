@@ -6,10 +6,11 @@ use prometheus_client::registry::Registry;
 use sallyport_process::{
     clock::Clock,
     endpoint::Endpoint,
-    kubernetes::{ConnectError, connect},
+    kubernetes::{ConnectError, connect, connect_behind},
+    lease::{Campaign, Fence, Leadership},
     readiness::Readiness,
     shutdown::{Signals, Stop},
-    tasks::{TaskError, Tasks},
+    tasks::{TaskError, TaskResult, Tasks},
 };
 
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
     worker,
 };
 
+/// The Lease of the replica that works.
+const LEASE: &str = "sallyport-policy-sync";
 /// Longest wait for the tasks to end after a stop: one call to the API server, not one to a firewall.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -52,12 +55,15 @@ pub enum RunError {
 /// # Errors
 /// The program cannot start, or one of its tasks ended by itself.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let Args { process, job_poll, resync, ready_file } = args;
+    let Args { process, lease, namespace, job_poll, resync, ready_file } = args;
     let signals = Signals::install().map_err(RunError::Signals)?;
-    let client = connect().await.map_err(RunError::Connect)?;
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
+    let unfenced = connect().await.map_err(RunError::Connect)?;
+    let campaign = Campaign::new(unfenced, &namespace, LEASE, lease, clock.clone());
+    let leadership = campaign.leadership();
+    let client = connect_behind(Fence(leadership.clone())).await.map_err(RunError::Connect)?;
     let (seen, board) = (Seen::default(), Board::default());
     let cluster = Kubernetes::new(client.clone(), clock.clone());
     let mut tasks = Tasks::new(stop.clone());
@@ -70,15 +76,40 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tasks.start("health endpoint", endpoint.serve(stop.clone()));
 
     let gates = Gates::new(seen.clone(), board.clone(), cluster.clone(), clock.clone(), metrics.clone());
-    tasks.start("gates", worker::gates(gates, seen.clone(), board.watch(), stop.clone()));
-    let ports = Ports { connect: Panos::new, cluster, board, clock, draw: rand::random::<f64>, metrics };
+    let judging = worker::gates(gates, seen.clone(), board.watch(), stop.clone());
+    tasks.start("gates", once_leading(leadership.clone(), stop.clone(), judging));
+    let ports = Ports {
+        connect: Panos::new,
+        cluster,
+        board,
+        clock,
+        draw: rand::random::<f64>,
+        metrics,
+        leadership: leadership.clone(),
+    };
     let settings = Settings { job_poll, resync };
-    tasks.start("firewalls", worker::firewalls(seen, ports, settings, stop.clone()));
+    let writing = worker::firewalls(seen, ports, settings, stop.clone());
+    tasks.start("firewalls", once_leading(leadership, stop.clone(), writing));
+    tasks.start("lease", campaign.clone().run(stop));
 
     if let Some(path) = ready_file {
         let text = serde_json::json!({"health": address.to_string()}).to_string();
         tokio::fs::write(&path, text).await.map_err(|error| RunError::ReadyFile(path, error))?;
     }
     tracing::info!(health = %address, "policy-sync runs");
-    tasks.run(signals, GRACE).await.map_err(RunError::Task)
+    let ended = tasks.run(signals, GRACE).await.map_err(RunError::Task);
+    campaign.give_back().await;
+    ended
+}
+
+/// Work that begins when this replica leads.
+async fn once_leading(
+    leadership: Leadership,
+    stop: Stop,
+    work: impl Future<Output = TaskResult> + Send,
+) -> TaskResult {
+    tokio::select! {
+        () = stop.wait() => Ok(()),
+        () = leadership.won() => work.await,
+    }
 }

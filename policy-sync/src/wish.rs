@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, firewall_names,
     identity::claim_of,
-    object::{Action, FirewallSpec, Traffic, WorkloadIdentity},
-    policy::{Holder, PolicyBook},
+    object::{Action, FirewallSpec, Mode, Traffic, WorkloadIdentity},
+    policy::{Holder, Policy, PolicyBook},
     refusal::quoted,
 };
 
 use crate::{
     bounds,
+    diff::Held,
     ledger::{Ledger, proves},
     world::{Key, World},
 };
@@ -77,20 +78,24 @@ pub fn wishes<'a>(
         if identity.spec.firewall != firewall || identity.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        let traffic = match traffic_of(identity, key, world, &book) {
-            Ok(traffic) => traffic,
+        let court = match Court::of(spec, world, &book, key, identity) {
+            Ok(court) => court,
             Err((reason, words)) => {
                 refused.one(key, reason, words);
                 continue;
             }
         };
         for text in &identity.spec.dns_names {
-            match judge(spec, world, key, identity, traffic, text) {
+            let judged = court.judge(text).and_then(|name| match court.policy.mode {
+                Mode::Audit if ledger.get(&name).is_none() => Err(court.audited(&name)),
+                Mode::Audit | Mode::Observe | Mode::Enforce => Ok(name),
+            });
+            match judged {
                 Ok(name) => by_name.entry(name).or_default().push(Wish {
                     identities: vec![key.clone()],
                     namespace: &key.namespace,
                     policy: &identity.spec.policy,
-                    traffic,
+                    traffic: court.traffic,
                     action: identity.spec.action,
                     since: created(identity),
                 }),
@@ -105,74 +110,123 @@ pub fn wishes<'a>(
     (merged.collect(), refused)
 }
 
+/// Why an identity may not have its names on this firewall, judged by what its namespace's policy, its claims
+/// and the firewall's bounds say now; `None` if it may have all of them.
+#[must_use]
+pub fn refusal(
+    spec: &FirewallSpec,
+    world: &World,
+    book: &PolicyBook,
+    key: &Key,
+    identity: &WorkloadIdentity,
+) -> Option<Held> {
+    match Court::of(spec, world, book, key, identity) {
+        Ok(court) => identity.spec.dns_names.iter().find_map(|text| court.judge(text).err()),
+        Err(refused) => Some(refused),
+    }
+}
+
 fn created(identity: &WorkloadIdentity) -> Timestamp {
     identity.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0)
 }
 
-type Refused = (Reason, String);
-
-/// The traffic of the policy that gave the identity, if that policy still holds the namespace.
-fn traffic_of<'a>(
-    identity: &'a WorkloadIdentity,
-    key: &Key,
+/// All that one identity's names are judged by. Nothing of what the identity says is believed.
+struct Court<'a, 'b> {
+    spec: &'b FirewallSpec,
     world: &'a World,
-    book: &PolicyBook,
-) -> Result<&'a Traffic, Refused> {
-    let policy = identity.spec.policy.as_str();
-    let none = BTreeMap::new();
-    let labels = world.namespaces.get(&key.namespace).map_or(&none, AsRef::as_ref);
-    match book.holder(&key.namespace, labels) {
-        Holder::Held { policy: holder, .. } if holder.name == policy => {}
-        Holder::Held { policy: holder, .. } => {
+    key: &'b Key,
+    identity: &'b WorkloadIdentity,
+    policy: &'b Policy,
+    traffic: &'a Traffic,
+}
+
+impl<'a, 'b> Court<'a, 'b> {
+    /// The policy that holds the namespace now must be the one that gave the identity, and allow its action.
+    fn of(
+        spec: &'b FirewallSpec,
+        world: &'a World,
+        book: &'b PolicyBook,
+        key: &'b Key,
+        identity: &'b WorkloadIdentity,
+    ) -> Result<Self, Held> {
+        let name = identity.spec.policy.as_str();
+        let none = BTreeMap::new();
+        let labels = world.namespaces.get(&key.namespace).map_or(&none, AsRef::as_ref);
+        let policy = match book.holder(&key.namespace, labels) {
+            Holder::Held { policy, .. } if policy.name == name => policy,
+            Holder::Held { policy: holder, .. } => {
+                let words = format!(
+                    "the identity was given by IdentityPolicy {name}, but {} holds namespace {} now",
+                    holder.name, key.namespace
+                );
+                return Err((Reason::NameRefused, words));
+            }
+            Holder::Broken { name, error, .. } => {
+                return Err((Reason::Malformed, format!("IdentityPolicy {name}: {error}")));
+            }
+            Holder::Nobody => {
+                let words = format!("no IdentityPolicy holds namespace {} any more", key.namespace);
+                return Err((Reason::NameRefused, words));
+            }
+        };
+        let object = world
+            .policies
+            .get(name)
+            .ok_or_else(|| (Reason::NotFound, format!("there is no IdentityPolicy {name}")))?;
+        let (asked, action) = (identity.spec.dns_names.len(), identity.spec.action);
+        if !policy.traffic.actions.contains(&action) {
+            let words = format!("IdentityPolicy {name} does not allow the action {action:?}");
+            return Err((Reason::NameRefused, words));
+        }
+        if asked > usize::from(policy.max) {
+            let words =
+                format!("the identity has {asked} names, IdentityPolicy {name} allows {}", policy.max);
+            return Err((Reason::NameRefused, words));
+        }
+        Ok(Self { spec, world, key, identity, policy, traffic: &object.spec.traffic })
+    }
+
+    fn judge(&self, text: &str) -> Result<DnsName, Held> {
+        let name = text
+            .parse::<DnsName>()
+            .ok()
+            .filter(|name| name.as_str() == text)
+            .ok_or_else(|| (Reason::Malformed, format!("name {} is not in normal form", quoted(text))))?;
+        if !self.policy_allows(&name) {
             let words = format!(
-                "the identity was given by IdentityPolicy {policy}, but {} holds namespace {} now",
-                holder.name, key.namespace
+                "IdentityPolicy {} allows {} in namespace {}, not {name}",
+                self.policy.name,
+                self.policy.shown_for(&self.key.namespace),
+                self.key.namespace
             );
             return Err((Reason::NameRefused, words));
         }
-        Holder::Broken { name, error } => {
-            return Err((Reason::Malformed, format!("IdentityPolicy {name}: {error}")));
+        let Some(claim) = self.world.claims.get(&claim_of(&name)) else {
+            return Err((Reason::AwaitingFirewall, format!("the name {name} is not claimed yet")));
+        };
+        if claim.spec.dns_name != text || claim.spec.namespace != self.key.namespace {
+            let words = format!("namespace {} holds the name {name}", claim.spec.namespace);
+            return Err((Reason::NameHeldElsewhere, words));
         }
-        Holder::Nobody => {
-            let words = format!("no IdentityPolicy holds namespace {} any more", key.namespace);
-            return Err((Reason::NameRefused, words));
-        }
+        bounds::check(&self.spec.bounds, &self.policy.name, self.traffic, &name, self.identity.spec.action)
+            .map_err(|outside| (Reason::OutsideFirewallBounds, format!("{outside} (name {name})")))?;
+        Ok(name)
     }
-    let object = world
-        .policies
-        .get(policy)
-        .ok_or_else(|| (Reason::NotFound, format!("there is no IdentityPolicy {policy}")))?;
-    let traffic = &object.spec.traffic;
-    if !traffic.actions.contains(&identity.spec.action) {
-        let words = format!("IdentityPolicy {policy} does not allow the action {:?}", identity.spec.action);
-        return Err((Reason::NameRefused, words));
-    }
-    Ok(traffic)
-}
 
-fn judge(
-    spec: &FirewallSpec,
-    world: &World,
-    key: &Key,
-    identity: &WorkloadIdentity,
-    traffic: &Traffic,
-    text: &str,
-) -> Result<DnsName, Refused> {
-    let name = text
-        .parse::<DnsName>()
-        .ok()
-        .filter(|name| name.as_str() == text)
-        .ok_or_else(|| (Reason::Malformed, format!("name {} is not in normal form", quoted(text))))?;
-    let Some(claim) = world.claims.get(&claim_of(&name)) else {
-        return Err((Reason::AwaitingFirewall, format!("the name {name} is not claimed yet")));
-    };
-    if claim.spec.dns_name != text || claim.spec.namespace != key.namespace {
-        let words = format!("namespace {} holds the name {name}", claim.spec.namespace);
-        return Err((Reason::NameHeldElsewhere, words));
+    /// Whether the policy could give the name to some workload of the namespace. Which workload it is, only
+    /// cert-agent knows.
+    fn policy_allows(&self, name: &DnsName) -> bool {
+        (self.policy.wildcards || !name.is_wildcard())
+            && self.policy.patterns().any(|pattern| pattern.may_allow(name, &self.key.namespace))
     }
-    bounds::check(&spec.bounds, &identity.spec.policy, traffic, &name, identity.spec.action)
-        .map_err(|outside| (Reason::OutsideFirewallBounds, format!("{outside} (name {name})")))?;
-    Ok(name)
+
+    fn audited(&self, name: &DnsName) -> Held {
+        let words = format!(
+            "IdentityPolicy {} has spec.mode: Audit, under which nothing new is written; {name} waits for Observe or Enforce",
+            self.policy.name
+        );
+        (Reason::NameRefused, words)
+    }
 }
 
 /// One wish out of several for the same name. They may differ for a moment while cert-agent changes them

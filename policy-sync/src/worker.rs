@@ -125,13 +125,10 @@ pub async fn gates<C: Cluster>(
     let mut resync = tokio::time::interval(GATE_RESYNC);
     loop {
         touched.mark_unchanged();
-        if seen.gates_ready() {
-            let mut keys = seen.take_touched();
+        if let Some(world) = seen.world_with_pods() {
+            let mut keys = seen.take_touched(std::mem::take(&mut all));
             keys.append(&mut again);
-            if std::mem::take(&mut all) {
-                keys.extend(seen.all_identities());
-            }
-            again = gates.judge(keys).await;
+            again = gates.judge(&world, keys).await;
         }
         tokio::select! {
             () = stop.wait() => return Ok(()),

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use kube::core::ObjectMeta;
 use sallyport_contract::object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity};
 use zeroize::Zeroizing;
 
@@ -25,6 +26,31 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// How new a state of an object is. The API server's resource versions can be compared as numbers:
+/// <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>. Zero is older than all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u64);
+
+impl Version {
+    /// The version of an object as it was read.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self(meta.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+
+    /// What a write demands of the object: that it is still of this version.
+    #[must_use]
+    pub fn precondition(self) -> Option<String> {
+        (self.0 > 0).then(|| self.0.to_string())
+    }
+}
+
+impl From<u64> for Version {
+    fn from(number: u64) -> Self {
+        Self(number)
     }
 }
 

@@ -143,7 +143,7 @@ async fn a_commit_that_never_ends_keeps_its_job_and_goes_on_when_it_does() {
     assert!(words.starts_with("firewall edge runs job "), "{words}");
     ground
         .until("it is asked again and again", |ground| {
-            ground.sim.log_lines().iter().filter(|line| line.cmd.contains("<jobs>")).count() > 5
+            ground.sim.log_lines().iter().filter(|line| line.cmd.contains("<jobs><id>")).count() > 5
         })
         .await;
     assert_eq!(ground.count("commit", ""), 1);
@@ -202,4 +202,19 @@ async fn an_api_server_that_is_away_holds_writes_back_and_loses_nothing() {
     assert_eq!(ground.count("config", "multi-config"), 0, "nothing is written that is not in the inventory");
     ground.twin.down.store(false, std::sync::atomic::Ordering::Relaxed);
     ground.until_enforced(&[WEB]).await;
+}
+
+#[tokio::test]
+async fn law_9_a_replica_that_does_not_lead_writes_nothing_to_the_firewall() {
+    let mut ground = wanting_web().await.deposed();
+    let before = ground.sim.candidate_xml();
+    ground.step().await;
+    ground
+        .until("the refusal to be told", |ground| {
+            ground.condition("InSync").1.contains("does not hold its Lease")
+        })
+        .await;
+    assert_eq!(ground.sim.candidate_xml(), before);
+    // The same replica, were it the one that leads.
+    ground.restart().until_enforced(&[WEB]).await;
 }

@@ -13,6 +13,13 @@ fn app_id(name: &str) -> String {
     firewall_names::app_id("prod-eu-1", &support::dns(name))
 }
 
+/// The policy allows this pattern too.
+fn allow(ground: &Ground, pattern: &str) {
+    let mut policy = support::objects::policy_spec("shop");
+    policy["dnsNames"]["allowed"] = serde_json::json!(["*.{namespace}.corp.example", pattern]);
+    ground.twin.put_policy("shop", policy);
+}
+
 const SIGNATURE: &str = "<category>business-systems</category><subcategory>general-business</subcategory><technology>client-server</technology><risk>1</risk><description>DESCRIPTION</description><parent-app>ssl</parent-app><signature><entry name='s'><and-condition><entry name='a'><or-condition><entry name='o'><operator><pattern-match><pattern>PATTERN</pattern><context>ssl-req-chello-sni</context></pattern-match></operator></entry></or-condition></entry></and-condition></entry></signature>";
 
 async fn foreign_app(ground: &Ground, name: &str, description: &str, pattern: &str) {
@@ -27,6 +34,7 @@ async fn law_6_a_foreign_signature_that_matches_our_name_is_refused_with_both_ow
     let mut ground = Ground::new().await;
     foreign_app(&ground, "old-shop", "team legacy", r"shop\.corp\.example").await;
     ground.twin.want("web-1", &[WEB], "Allow");
+    allow(&ground, "*.other.corp.example");
     ground.twin.want("other-1", &["web.other.corp.example"], "Allow");
     let words = ground.until_reason(WEB, Reason::ForeignSignatureOverlap).await;
     for part in ["old-shop", "team legacy", WEB, &app_id(WEB)] {
@@ -155,6 +163,7 @@ async fn what_lies_outside_the_bounds_is_refused_with_both_values() {
     let mut ground = Ground::with(options(), |spec| spec["bounds"]["maxNames"] = 1.into()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
+    allow(&ground, "*.shop.evil.example");
     ground.twin.want("far-1", &["web.shop.evil.example"], "Allow");
     ground.twin.want("pay-1", &[PAY], "Allow");
     ground.step().await;

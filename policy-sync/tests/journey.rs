@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use sallyport_contract::{DnsName, Reason, firewall_names, object::Action};
-use support::{Ground, options};
+use support::{Ground, options, without_uuids};
 
 const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
@@ -162,7 +162,7 @@ async fn a_restart_picks_the_running_job_up() {
     ground.twin.want("web-1", &[WEB], "Allow");
     let job = |ground: &Ground| ground.firewall().status.as_ref().and_then(|status| status.job.clone());
     ground.until("the job is stored", |ground| job(ground).is_some()).await;
-    let asked = ground.sim.log_lines().iter().filter(|line| line.cmd.contains("<jobs>")).count();
+    let asked = ground.sim.log_lines().iter().filter(|line| line.cmd.contains("<jobs><id>")).count();
     assert_eq!(asked, 0, "it is stored before it is asked about");
     let mut ground = ground.restart();
     ground.until_enforced(&[WEB]).await;
@@ -207,11 +207,4 @@ async fn what_somebody_changes_is_put_right_and_proven_again() {
             && !running.contains("<disabled>yes")
             && !running.contains("tcp/1")
     );
-}
-
-/// Rules get their UUIDs in the order in which they are made.
-fn without_uuids(xml: &str) -> String {
-    let mut parts = xml.split(" uuid=\"");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once('"').map_or("", |(_, rest)| rest))
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sallyport_contract::Reason;
 use sallyport_policy_sync::{
     desired::{Desired, desired},
-    ledger::Ledger,
-    world::Key,
+    ledger::{Holding, Ledger},
+    world::{Key, Version},
 };
 use support::{Twin, dns, objects};
 
@@ -72,6 +72,11 @@ fn law_4_identity_and_policy_are_checked_again() {
         ("action", Reason::NameRefused),
         ("names", Reason::Malformed),
         ("unclaimed", Reason::AwaitingFirewall),
+        ("another namespace's name", Reason::NameRefused),
+        ("a name of the parent domain", Reason::NameRefused),
+        ("a deeper name", Reason::NameRefused),
+        ("a wildcard", Reason::NameRefused),
+        ("too many names", Reason::NameRefused),
         ("broken policy", Reason::Malformed),
         ("no policy", Reason::NameRefused),
     ] {
@@ -87,6 +92,18 @@ fn law_4_identity_and_policy_are_checked_again() {
             }
             "names" => spec["dnsNames"] = serde_json::json!(["WEB.shop.corp.example"]),
             "unclaimed" => spec["dnsNames"] = serde_json::json!(["api.shop.corp.example"]),
+            "another namespace's name" => forge(&twin, &mut spec, "web.pay.corp.example"),
+            "a name of the parent domain" => forge(&twin, &mut spec, "www.corp.example"),
+            "a deeper name" => forge(&twin, &mut spec, "a.b.c.shop.corp.example"),
+            "a wildcard" => {
+                policy["dnsNames"]["wildcards"] = "Forbid".into();
+                forge(&twin, &mut spec, "*.shop.corp.example");
+            }
+            "too many names" => {
+                twin.claim("shop", &["api.shop.corp.example"]);
+                policy["dnsNames"]["max"] = 1.into();
+                spec["dnsNames"] = serde_json::json!(["api.shop.corp.example", WEB]);
+            }
             "broken policy" => policy["dnsNames"]["default"] = "*.shop.corp.example".into(),
             _ => policy["namespaces"] = serde_json::json!(["elsewhere"]),
         }
@@ -96,6 +113,51 @@ fn law_4_identity_and_policy_are_checked_again() {
         assert_eq!(refusal(&desired, "one").map(|(reason, _)| reason), Some(reason), "{change}");
         assert!(desired.names().is_empty(), "{change}");
     }
+}
+
+/// As if the admission policies were missing: an identity and a claim that no derivation gave.
+fn forge(twin: &Twin, spec: &mut serde_json::Value, name: &str) {
+    twin.claim("shop", &[name]);
+    spec["dnsNames"] = serde_json::json!([name]);
+}
+
+#[test]
+fn law_4_a_policy_of_the_workload_alone_gives_any_workload_of_its_namespace() {
+    let twin = cluster();
+    let mut policy = objects::policy_spec("shop");
+    policy["dnsNames"] = serde_json::json!({"default": "{workload}.{namespace}.corp.example"});
+    twin.put_policy("shop", policy);
+    twin.want("one", &[WEB], "Allow");
+    twin.want("two", &["a.web.shop.corp.example"], "Allow");
+    let desired = decide(&twin);
+    assert_eq!(desired.names().keys().map(sallyport_contract::DnsName::as_str).collect::<Vec<_>>(), [WEB]);
+    let (reason, words) = refusal(&desired, "two").unwrap();
+    assert_eq!(reason, Reason::NameRefused);
+    assert!(
+        words.contains("IdentityPolicy shop allows {workload}.shop.corp.example in namespace shop"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_policy_that_audits_lets_what_stands_stand_and_nothing_new() {
+    let twin = cluster();
+    twin.want("one", &[WEB], "Allow");
+    let mut policy = objects::policy_spec("shop");
+    policy["mode"] = "Audit".into();
+    twin.put_policy("shop", policy);
+    let (reason, words) = refusal(&decide(&twin), "one").unwrap();
+    assert_eq!(reason, Reason::NameRefused);
+    assert!(words.contains("spec.mode: Audit"), "{words}");
+
+    let mut ledger = Ledger::default();
+    let entry = serde_json::json!({"firewall": "edge", "app": "sp-web", "rule": "r", "action": "Allow", "lastWanted": "2026-11-21T09:00:00Z"});
+    let holding =
+        Holding { namespace: "shop".into(), entry: serde_json::from_value(entry).unwrap(), stored: true };
+    ledger.put(dns(WEB), holding, Version::default());
+    let world = twin.world();
+    let desired = desired("edge", &world.firewalls["edge"].spec, &world, &ledger, Timestamp::UNIX_EPOCH);
+    assert!(desired.names()[&dns(WEB)].quarantined_until.is_none(), "it is still wanted");
 }
 
 #[test]

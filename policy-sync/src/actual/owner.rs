@@ -93,7 +93,7 @@ fn tagged(entry: &Element, cluster: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{desired::rule_description, ledger::Holding};
+    use crate::{desired::rule_description, ledger::Holding, world::Version};
     use jiff::Timestamp;
     use sallyport_contract::object::{Action, ClaimedFirewall};
 
@@ -111,7 +111,8 @@ mod tests {
                 last_wanted: Timestamp::UNIX_EPOCH,
                 evidence: None,
             };
-            ledger.put(name, Holding { namespace: "shop".into(), entry });
+            let holding = Holding { namespace: "shop".into(), entry, stored: true };
+            ledger.put(name, holding, Version::default());
         }
         Inventory::of(&ledger)
     }

@@ -11,15 +11,24 @@ use crate::{
 };
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
-    /// Starts a commit of our administrator's changes. The first question about its job comes at once, but
-    /// only after the job's id is stored.
+    /// Starts a commit of our administrator's changes, unless one runs. The first question about its job comes
+    /// at once, but only after the job's id is stored.
     pub(super) async fn commit(
         &mut self,
         device: &F,
         moment: Moment<'_>,
         extent: Extent,
     ) -> Result<(), Hitch> {
+        // A commit of ours whose id was lost with a former process, or that another replica started: what it does
+        // not carry goes with the next one.
+        if let Some(id) = device.running_commit().await? {
+            tracing::info!(firewall = self.name, job = id, "a commit of ours runs already");
+            let started = self.ports.clock.now();
+            self.memory.job = Some(Job { id, started, progress: None, poll_at: started });
+            return Ok(());
+        }
         let description = format!("sallyport {} by Firewall {}", moment.spec().cluster_name, self.name);
+        self.leads()?;
         match device.commit(&description, extent).await? {
             Some(id) => {
                 tracing::info!(firewall = self.name, job = id, "commit started");
@@ -32,6 +41,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         Ok(())
+    }
+
+    /// Has signatures compiled anew, though nothing changed. A device that takes no `force` around a partial
+    /// commit does it with the next change.
+    pub(super) async fn recompile(&mut self, device: &F, moment: Moment<'_>) -> Result<(), Hitch> {
+        match self.commit(device, moment, Extent::Forced).await {
+            Err(Hitch::Firewall(Fault { fate: Fate::Stop(Reason::EntryRefused), message })) => {
+                tracing::warn!(firewall = self.name, message, "the firewall compiles nothing anew");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Asks about the running job.

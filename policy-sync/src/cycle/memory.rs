@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName,
-    object::{FirewallStatus, FirewallTls, LastCommit, Standalone},
+    object::{FirewallJob, FirewallStatus, FirewallTls, LastCommit, Standalone},
 };
 
 use super::Moment;
@@ -19,7 +19,7 @@ use crate::{
     ledger::Ledger,
     overlap::Overlaps,
     pace::Pace,
-    world::Login,
+    world::{Login, Version},
 };
 
 /// What a cycle remembers.
@@ -52,8 +52,9 @@ pub(super) struct Memory<F> {
     /// How often, and when next, signatures that did not compile are compiled anew.
     pub(super) recompile_at: Option<(u32, Timestamp)>,
     pub(super) last_commit: Option<LastCommit>,
-    /// What was last stored in the object.
+    /// What was last stored in the object, and the version that it has since.
     pub(super) status: Option<FirewallStatus>,
+    pub(super) version: Version,
     generation: Option<i64>,
 }
 
@@ -105,6 +106,7 @@ impl<F> Default for Memory<F> {
             recompile_at: None,
             last_commit: None,
             status: None,
+            version: Version::default(),
             generation: None,
         }
     }
@@ -130,22 +132,18 @@ impl<F> Memory<F> {
     /// login or spec, which ends every pause.
     pub(super) fn meet(&mut self, moment: Moment<'_>, name: &str) {
         let generation = moment.firewall.metadata.generation;
-        if self.status.is_none() {
-            let status = moment.firewall.status.clone().unwrap_or_default();
-            self.job = status.job.as_ref().map(|job| Job {
-                id: job.id.clone(),
-                started: job.started,
-                progress: None,
-                poll_at: moment.now,
-            });
-            self.status = Some(status);
-        } else if self.generation != generation {
+        let version = Version::of(&moment.firewall.metadata);
+        if self.generation.is_some() && self.generation != generation {
             self.trouble = None;
             self.next_pass = moment.now;
             self.refused.clear();
             self.refused_objects.clear();
         }
         self.generation = generation;
+        if self.status.is_none() || version > self.version {
+            self.take_over(moment.firewall.status.clone().unwrap_or_default(), moment.now);
+            self.version = version;
+        }
         if self.connection.as_ref().is_some_and(|connection| !connection.fits(moment)) {
             self.connection = None;
             self.facts = None;
@@ -158,6 +156,17 @@ impl<F> Memory<F> {
             self.next_pass = moment.now;
         }
         self.ledger.learn(name, moment.world);
+    }
+
+    /// Takes over what the object says, after a restart or because another replica wrote it. A job that it
+    /// tells of is ours too, unless we know how it ended.
+    fn take_over(&mut self, status: FirewallStatus, now: Timestamp) {
+        let ended = self.last_commit.as_ref().map(|commit| commit.job.as_str());
+        let running = status.job.as_ref().filter(|job| ended != Some(job.id.as_str()));
+        if let (None, Some(FirewallJob { id, started })) = (&self.job, running) {
+            self.job = Some(Job { id: id.clone(), started: *started, progress: None, poll_at: now });
+        }
+        self.status = Some(status);
     }
 
     /// Takes in what is wanted. What differs starts the pace, and lifts what a former version was refused for.

@@ -18,7 +18,11 @@ use sallyport_contract::{
     Reason,
     object::{Firewall as FirewallObject, FirewallSpec},
 };
-use sallyport_process::{clock::Clock, report::chain};
+use sallyport_process::{
+    clock::Clock,
+    lease::{Deposed, Leadership},
+    report::chain,
+};
 
 use crate::{
     board::Board,
@@ -44,11 +48,13 @@ pub struct Ports<F, C> {
     pub draw: fn() -> f64,
     /// What is counted.
     pub metrics: Metrics,
+    /// Whether this replica may write to a device now.
+    pub leadership: Leadership,
 }
 
 impl<F, C: Clone> Clone for Ports<F, C> {
     fn clone(&self) -> Self {
-        let Self { connect, cluster, board, clock, draw, metrics } = self;
+        let Self { connect, cluster, board, clock, draw, metrics, leadership } = self;
         Self {
             connect: *connect,
             cluster: cluster.clone(),
@@ -56,6 +62,7 @@ impl<F, C: Clone> Clone for Ports<F, C> {
             clock: clock.clone(),
             draw: *draw,
             metrics: metrics.clone(),
+            leadership: leadership.clone(),
         }
     }
 }
@@ -167,6 +174,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(wanted)
     }
 
+    /// The question before anything is written to the device: a replica that slept may lead no more.
+    fn leads(&self) -> Result<(), Fault> {
+        let deposed = |error: Deposed| Fault {
+            fate: Fate::Retry(Reason::AwaitingFirewall),
+            message: error.to_string(),
+        };
+        self.ports.leadership.check().map_err(deposed)
+    }
+
     /// Turns the end of a step into what follows from it.
     fn remember(&mut self, result: Result<bool, Hitch>) {
         let (fate, message) = match result {
@@ -214,6 +230,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let quarantines = self.memory.desired.iter().flat_map(|desired| desired.names().values());
         let quarantine = quarantines.filter_map(|name| name.quarantined_until).min();
         let due = quarantine.map_or_else(|| self.due(spec), |end| end.min(self.due(spec)));
-        self.memory.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at))
+        let due = self.memory.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at));
+        self.next_outdated(spec).map_or(due, |outdated| outdated.min(due))
+    }
+
+    /// When the next proof becomes too old, which the gates are to hear at once.
+    fn next_outdated(&self, spec: &FirewallSpec) -> Option<Timestamp> {
+        let now = self.ports.clock.now();
+        let evidence = self.memory.ledger.iter().filter_map(|(_, holding)| holding.entry.evidence.as_ref());
+        let ends = evidence.map(|evidence| later(evidence.proven_at, spec.proof_max_age.as_signed()));
+        ends.filter(|end| *end > now).min()
     }
 }

@@ -8,10 +8,10 @@ use sallyport_contract::{
     DnsName, Reason, firewall_names, identity::claim_of, keys, object::ClaimedFirewall,
 };
 
-use super::{Cycle, Hitch, Moment, memory::Connection};
+use super::{Cycle, Hitch, Moment, memory::Connection, proof::repeat_after};
 use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_application, owner_of_rule, same},
-    cluster::Cluster,
+    cluster::{Cluster, Loss},
     desired::Desired,
     diff::{Sides, diff, obstacles},
     firewall::{Extent, Fate, Fault, Firewall, View},
@@ -25,6 +25,8 @@ use crate::{
 const MOST_REFUSALS: u32 = 20;
 /// How long an entry that the device refused is left alone.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// Between two full passes at least, however short-lived proofs are.
+const SHORTEST_RESYNC: SignedDuration = SignedDuration::from_secs(1);
 /// Claims that are stored at once.
 const STORES_AT_ONCE: usize = 8;
 
@@ -43,9 +45,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         let mut candidate = device.configuration(View::Candidate).await?;
         let running = device.configuration(View::Running).await?;
-        let resync = shortened(self.settings.resync, 0.1, (self.ports.draw)());
-        self.memory.next_pass = later(now, resync);
-        self.survey(moment, wanted, &candidate);
+        // A proof that is repeated only now and then must still be repeated in time.
+        let resync = self.settings.resync.min(repeat_after(spec)).max(SHORTEST_RESYNC);
+        self.memory.next_pass = later(now, shortened(resync, 0.1, (self.ports.draw)()));
+        self.survey(moment, wanted, &candidate, &running);
         self.prove(device.as_ref(), moment, wanted, &candidate, &running, committed).await?;
         if spec.suspend || self.memory.pace.due(&spec.commit).is_some_and(|due| due > now) {
             return Ok(());
@@ -53,7 +56,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.pace.sent();
         let mut written = false;
         for _ in 0..MOST_REFUSALS {
-            let operations = self.operations(moment, wanted, &candidate);
+            let operations = self.operations(moment, wanted, &candidate, &running);
             if operations.is_empty() {
                 break;
             }
@@ -69,7 +72,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 }
             }
             candidate = device.configuration(View::Candidate).await?;
-            self.survey(moment, wanted, &candidate);
+            self.survey(moment, wanted, &candidate, &running);
         }
         if written || self.differ(spec.cluster_name.as_str(), &candidate, &running) {
             if committed && !written {
@@ -78,10 +81,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return self.commit(device.as_ref(), moment, Extent::Changes).await;
         }
         if self.recompile_due(now) {
-            return self.commit(device.as_ref(), moment, Extent::Forced).await;
+            return self.recompile(device.as_ref(), moment).await;
         }
         self.memory.failed_commits = 0;
-        self.retire(moment, wanted, &candidate, &running).await
+        self.retire(wanted, &candidate, &running).await
     }
 
     /// The login, made anew if the object or the Secret changed.
@@ -105,10 +108,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// What holds names back: taken places, missing anchors, foreign signatures.
-    fn survey(&mut self, moment: Moment<'_>, wanted: &Desired, candidate: &Configuration) {
+    fn survey(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        candidate: &Configuration,
+        running: &Configuration,
+    ) {
         let spec = moment.spec();
         let inventory = Inventory::of(&self.memory.ledger);
-        let sides = Sides { spec, desired: wanted, candidate, inventory: &inventory };
+        let sides = Sides { spec, desired: wanted, candidate, running, inventory: &inventory };
         let (mut held, copies) = obstacles(sides);
         self.memory.copies = copies;
         let entries = candidate.applications.values().chain(candidate.shared_applications.values());
@@ -130,9 +139,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         moment: Moment<'_>,
         wanted: &Desired,
         candidate: &Configuration,
+        running: &Configuration,
     ) -> Vec<Operation> {
         let inventory = Inventory::of(&self.memory.ledger);
-        let sides = Sides { spec: moment.spec(), desired: wanted, candidate, inventory: &inventory };
+        let spec = moment.spec();
+        let sides = Sides { spec, desired: wanted, candidate, running, inventory: &inventory };
         diff(sides, &self.memory.frozen(moment.now))
     }
 
@@ -144,9 +155,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             if name.quarantined_until.is_some() || frozen.names.contains(dns) {
                 continue;
             }
-            let known = self.memory.ledger.get(dns).map(|holding| &holding.entry);
-            if known.is_some_and(|entry| {
-                entry.app == name.app && entry.rule == name.rule && entry.action == name.action
+            let known = self.memory.ledger.get(dns);
+            if known.is_some_and(|Holding { entry, stored, .. }| {
+                *stored && entry.app == name.app && entry.rule == name.rule && entry.action == name.action
             }) {
                 continue;
             }
@@ -156,25 +167,31 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 rule: name.rule.clone(),
                 action: name.action,
                 last_wanted: moment.now,
-                evidence: known.and_then(|entry| entry.evidence.clone()),
+                evidence: known.and_then(|known| known.entry.evidence.clone()),
             };
-            entries.insert(dns.clone(), Holding { namespace: name.namespace.clone(), entry });
+            let holding = Holding { namespace: name.namespace.clone(), entry, stored: true };
+            entries.insert(dns.clone(), holding);
         }
         self.store(entries).await
     }
 
-    /// Stores entries in their claims, and notes those that were.
+    /// Stores entries in their claims, and notes those that were. A claim that is gone is no error.
     pub(super) async fn store(&mut self, entries: BTreeMap<DnsName, Holding>) -> Result<(), Hitch> {
-        let (cluster, firewall) = (&self.ports.cluster, self.name.as_str());
-        let stores = futures::stream::iter(entries).map(|(name, holding)| async move {
-            match cluster.store_claim(&claim_of(&name), firewall, Some(&holding.entry)).await {
-                Err(error) if !error.gone => Err(error),
-                Ok(()) | Err(_) => Ok((name, holding)),
+        let (cluster, firewall, ledger) = (&self.ports.cluster, self.name.as_str(), &self.memory.ledger);
+        let stores = entries.into_iter().map(|(name, holding)| (ledger.version(&name), name, holding));
+        let stores: Vec<_> = stores.collect();
+        let stores = futures::stream::iter(stores).map(|(base, name, holding)| async move {
+            match cluster.store_claim(&claim_of(&name), base, firewall, Some(&holding.entry)).await {
+                Ok(version) => Ok((name, Holding { stored: true, ..holding }, version)),
+                Err(error) if error.loss == Loss::Gone => {
+                    Ok((name, Holding { stored: false, ..holding }, base))
+                }
+                Err(error) => Err(error),
             }
         });
         let mut stores = stores.buffer_unordered(STORES_AT_ONCE);
-        while let Some((name, holding)) = stores.try_next().await? {
-            self.memory.ledger.put(name, holding);
+        while let Some((name, holding, version)) = stores.try_next().await? {
+            self.memory.ledger.put(name, holding, version);
         }
         Ok(())
     }
@@ -192,6 +209,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         };
         let mut written = false;
         for batch in batches(operations, vsys).map_err(malformed)? {
+            self.leads()?;
             match device.write(&batch).await {
                 Ok(()) => {
                     written = true;
@@ -256,7 +274,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Takes names out of the inventory that neither configuration holds and nobody wants.
     async fn retire(
         &mut self,
-        moment: Moment<'_>,
         wanted: &Desired,
         candidate: &Configuration,
         running: &Configuration,
@@ -271,9 +288,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             .map(|(name, _)| name.clone())
             .collect();
         for name in gone {
-            match self.ports.cluster.store_claim(&claim_of(&name), &self.name, None).await {
-                Err(error) if !error.gone => return Err(error.into()),
-                Ok(()) | Err(_) => self.memory.ledger.end(&name, moment.now),
+            let base = self.memory.ledger.version(&name);
+            match self.ports.cluster.store_claim(&claim_of(&name), base, &self.name, None).await {
+                Ok(version) => self.memory.ledger.end(&name, version),
+                Err(error) if error.loss == Loss::Gone => self.memory.ledger.end(&name, base),
+                Err(error) => return Err(error.into()),
             }
             self.memory.was_wanted.remove(&name);
         }

@@ -6,8 +6,11 @@ use std::{
 };
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
-use sallyport_contract::{DnsName, Reason};
+use jiff::{SignedDuration, Timestamp};
+use sallyport_contract::{
+    DnsName, Reason,
+    object::{Evidence, FirewallSpec},
+};
 
 use super::{Cycle, Hitch, Moment};
 use crate::{
@@ -38,11 +41,14 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let bad = device.bad_signatures().await?;
         let policy = fingerprint(running, wanted);
+        let spec = moment.spec();
         let mut verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>> = BTreeMap::new();
         let mut questions: Vec<(bool, DnsName, Shown)> = Vec::new();
         for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
             let terms = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref());
-            let (Some(terms), true) = (terms, written(name, candidate)) else { continue };
+            // What the candidate does not hold need not be read back, unless it was proven: it may be lost.
+            let concerned = written(name, candidate) || self.evidence(dns).is_some();
+            let (Some(terms), true) = (terms, concerned) else { continue };
             let overlap =
                 self.memory.held.get(dns).filter(|(reason, _)| *reason == Reason::ForeignSignatureOverlap);
             if let Some(overlap) = overlap {
@@ -54,8 +60,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     verdicts.insert(dns.clone(), Err(held));
                 }
                 Ok(shown) => {
-                    let proven = self.proven(dns, name);
-                    if proven && self.memory.tested.get(dns) == Some(&policy) {
+                    let proven = proves(self.evidence(dns), &name.rule, name.action);
+                    let repeat =
+                        self.evidence(dns).is_some_and(|evidence| grows_old(evidence, spec, moment.now));
+                    if proven && !repeat && self.memory.tested.get(dns) == Some(&policy) {
                         verdicts.insert(dns.clone(), Ok(None));
                     } else {
                         questions.push((proven, dns.clone(), shown));
@@ -74,17 +82,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             verdicts.insert(dns, verdict.map(Some));
         }
-        self.keep(wanted, verdicts, committed).await
+        self.keep(spec, wanted, verdicts, committed).await
     }
 
-    fn proven(&self, dns: &DnsName, name: &Name) -> bool {
-        let entry = self.memory.ledger.get(dns).map(|holding| &holding.entry);
-        entry.is_some_and(|entry| proves(entry.evidence.as_ref(), &name.rule, name.action))
+    fn evidence(&self, dns: &DnsName) -> Option<&Evidence> {
+        self.memory.ledger.get(dns)?.entry.evidence.as_ref()
     }
 
-    /// Stores new evidence, and takes away what is no longer true. What was true and stays true is not written.
+    /// Stores new evidence, and takes away what is no longer true. What was true and stays true is written
+    /// only when it grows old.
     async fn keep(
         &mut self,
+        spec: &FirewallSpec,
         wanted: &Desired,
         verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>>,
         committed: bool,
@@ -97,12 +106,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             let (Some(name), Some(holding)) = (wanted.names().get(&dns), self.memory.ledger.get(&dns)) else {
                 continue;
             };
-            let proven = proves(holding.entry.evidence.as_ref(), &name.rule, name.action);
+            let before = holding.entry.evidence.as_ref();
+            let before = before.filter(|before| proves(Some(before), &name.rule, name.action));
+            let stands = before.is_some_and(|before| !grows_old(before, spec, now));
             let evidence = match verdict {
                 Ok(proof) => {
                     self.memory.unproven.remove(&dns);
-                    let Some(proof) = proof.filter(|_| !proven) else { continue };
-                    Some(proof.into_evidence(&serial, now, job.clone()))
+                    let Some(proof) = proof.filter(|_| !stands) else { continue };
+                    let job = job.clone().filter(|_| before.is_none());
+                    let job = job.or_else(|| before.and_then(|before| before.job.clone()));
+                    Some(proof.into_evidence(&serial, now, job))
                 }
                 Err(held) => {
                     self.memory.tested.remove(&dns);
@@ -135,6 +148,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.next_pass = self.memory.next_pass.min(at);
         due
     }
+}
+
+/// After how long a proof is repeated and stored again: early enough that one try may fail.
+pub(super) fn repeat_after(spec: &FirewallSpec) -> SignedDuration {
+    spec.proof_max_age.as_signed() / 4
+}
+
+fn grows_old(evidence: &Evidence, spec: &FirewallSpec, now: Timestamp) -> bool {
+    later(evidence.proven_at, repeat_after(spec)) <= now
 }
 
 /// Whether the candidate holds the name already; before that there is nothing to read back.

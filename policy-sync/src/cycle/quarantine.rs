@@ -61,6 +61,7 @@ mod tests {
                 last_wanted: Timestamp::from_second(second).unwrap(),
                 evidence: None,
             },
+            stored: true,
         };
         assert!(begins(Some(true), &holding(9_000), hour, now), "wanted a moment ago");
         assert!(!begins(Some(false), &holding(9_000), hour, now), "already in quarantine");

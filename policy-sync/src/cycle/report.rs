@@ -9,13 +9,13 @@ use sallyport_contract::{
 
 use super::{Cycle, Moment, memory::Job};
 use crate::{
-    cluster::{About, Cluster, ClusterError, Note},
+    cluster::{About, Cluster, ClusterError, Loss, Note},
     desired::Name,
     diff::Held,
     firewall::Firewall,
-    ledger::proves,
+    ledger::{Worth, worth},
+    proven::{clock, too_old},
     standing::{NameState, Standing},
-    status::clock,
 };
 
 /// Steps in which a job's progress is told: each is a write for every pod that waits.
@@ -37,9 +37,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if status == before {
             return Ok(());
         }
-        match self.ports.cluster.store_firewall(&self.name, &status).await {
-            Err(error) if !error.gone => return Err(error),
-            Ok(()) | Err(_) => {}
+        match self.ports.cluster.store_firewall(&self.name, self.memory.version, &status).await {
+            Ok(version) => self.memory.version = version,
+            Err(error) if error.loss == Loss::Gone => {}
+            Err(error) => return Err(error),
         }
         for condition in &status.conditions {
             self.tell(moment, condition, &before.conditions).await;
@@ -62,13 +63,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Standing { names, refused: wanted.refused().clone() }
     }
 
-    /// Why a name stands as it does: proof first, then what will not pass by itself, then what will.
+    /// Why a name stands as it does: proof first, then what keeps it from being proven.
     fn state(&self, spec: &FirewallSpec, dns: &DnsName, name: &Name) -> Held {
         let memory = &self.memory;
         let evidence = memory.ledger.get(dns).and_then(|holding| holding.entry.evidence.as_ref());
-        if proves(evidence, &name.rule, name.action) {
-            return (Reason::Enforced, String::new());
+        match worth(evidence, &name.rule, name.action, spec.proof_max_age, self.ports.clock.now()) {
+            Worth::Proof => (Reason::Enforced, String::new()),
+            Worth::Nothing => self.hindrance(spec, dns),
+            Worth::TooOld(at) => {
+                let (reason, words) = self.hindrance(spec, dns);
+                (reason, format!("{words}; {}", too_old(&self.name, spec, at)))
+            }
         }
+    }
+
+    /// What keeps a name from being proven now: first what will not pass by itself, then what will.
+    fn hindrance(&self, spec: &FirewallSpec, dns: &DnsName) -> Held {
+        let memory = &self.memory;
         let refused = memory.refused.get(dns).map(|(held, _)| held);
         if let Some((reason, words)) = refused.or_else(|| memory.held.get(dns)) {
             return (*reason, self.signed(words));
@@ -91,7 +102,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         match unproven {
             Some((reason, words)) => (*reason, self.signed(words)),
-            None => (Reason::AwaitingFirewall, self.signed("the name is about to be written")),
+            None => (Reason::AwaitingFirewall, self.signed("the name is about to be written and proven")),
         }
     }
 

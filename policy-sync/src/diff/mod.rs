@@ -36,6 +36,8 @@ pub struct Sides<'a> {
     pub desired: &'a Desired,
     /// What the candidate holds.
     pub candidate: &'a Configuration,
+    /// What is in force.
+    pub running: &'a Configuration,
     /// What we remember having written.
     pub inventory: &'a Inventory,
 }

@@ -32,7 +32,7 @@ fn application(Sides { spec, candidate, inventory, .. }: Sides<'_>, app: &str) -
 }
 
 fn rule(sides: Sides<'_>, name: &str) -> Option<Held> {
-    let Sides { spec, desired, candidate, inventory } = sides;
+    let Sides { spec, desired, candidate, inventory, .. } = sides;
     let cluster = &spec.cluster_name;
     match candidate.rule(name) {
         Some(entry) => taken("security rule", name, owner_of_rule(entry, cluster, inventory)),

@@ -44,6 +44,10 @@ pub(super) fn write(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: 
             (None, Some(_) | None) => {}
             (Some(entry), terms) if ours.rules.contains(name) => {
                 add_members(sides, name, entry, &active, operations);
+                if displaced(sides, name) {
+                    let change = Change::Move(name.clone(), place(&sides.spec.rules));
+                    operations.push(Operation { subject: Subject::Rule(name.clone()), change });
+                }
                 if let Some(terms) = terms {
                     correct_fields(cluster, name, entry, terms, operations);
                 }
@@ -51,6 +55,20 @@ pub(super) fn write(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: 
             (Some(_), _) => {}
         }
     }
+}
+
+/// Whether a rule stands on the wrong side of its anchor. What somebody has moved and not committed yet is
+/// left to them: until then nothing is lost.
+fn displaced(Sides { spec, candidate, running, .. }: Sides<'_>, rule: &str) -> bool {
+    [candidate, running].into_iter().all(|configuration| {
+        let at = |name: &str| configuration.rules.iter().position(|rule| rule.entry_name() == name);
+        let sides = |anchor: &str| at(rule).zip(at(anchor));
+        match place(&spec.rules) {
+            Place::Before(anchor) => sides(&anchor).is_some_and(|(ours, anchor)| ours > anchor),
+            Place::After(anchor) => sides(&anchor).is_some_and(|(ours, anchor)| ours < anchor),
+            Place::Top | Place::Bottom => false,
+        }
+    })
 }
 
 /// Members that do not belong, and rules whose last member goes. A rule is never left without members:

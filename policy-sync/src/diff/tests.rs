@@ -1,14 +1,14 @@
 //! Golden operations: what is wanted and what is there, and the operations between them as text.
 
 use jiff::Timestamp;
-use sallyport_contract::object::{Action, ClaimedFirewall};
+use sallyport_contract::object::{Action, ClaimedFirewall, Position, Rules};
 
 use super::*;
 use crate::{
     actual::{by_name, in_order},
     ledger::{Holding, Ledger},
     operation::scope,
-    world::{Key, World},
+    world::{Key, Version, World},
     xml::parse,
 };
 
@@ -92,7 +92,8 @@ impl Case {
             last_wanted: Timestamp::UNIX_EPOCH,
             evidence: None,
         };
-        self.ledger.put(dns, Holding { namespace: "shop".into(), entry });
+        let holding = Holding { namespace: "shop".into(), entry, stored: true };
+        self.ledger.put(dns, holding, Version::default());
         self
     }
 
@@ -127,11 +128,13 @@ impl Case {
     }
 
     fn operations(&self) -> Vec<Operation> {
-        let desired = self.desired();
-        let inventory = Inventory::of(&self.ledger);
-        let sides =
-            Sides { spec: &self.spec, desired: &desired, candidate: &self.candidate, inventory: &inventory };
-        diff(sides, &Frozen::default())
+        self.operations_with(&self.candidate, &Frozen::default())
+    }
+
+    fn operations_with(&self, running: &Configuration, frozen: &Frozen) -> Vec<Operation> {
+        let (desired, inventory) = (self.desired(), Inventory::of(&self.ledger));
+        let (spec, candidate) = (&self.spec, &self.candidate);
+        diff(Sides { spec, desired: &desired, candidate, running, inventory: &inventory }, frozen)
     }
 
     /// The operations, with the path of the virtual system and the escaped quotes made short.
@@ -312,13 +315,7 @@ fn what_is_frozen_is_neither_written_nor_removed() {
         names: names.iter().map(|name| name.parse().unwrap()).collect(),
         ..Frozen::default()
     };
-    let operations = |case: &Case, names: &[&str]| {
-        let (desired, inventory) = (case.desired(), Inventory::of(&case.ledger));
-        diff(
-            Sides { spec: &case.spec, desired: &desired, candidate: &case.candidate, inventory: &inventory },
-            &frozen(names),
-        )
-    };
+    let operations = |case: &Case, names: &[&str]| case.operations_with(&case.candidate, &frozen(names));
     assert_eq!(operations(&Case::new().want(WEB, "Allow"), &[WEB]), []);
     let leaving = Case::new().want(WEB, "Allow").written().nobody();
     assert_eq!(operations(&leaving, &[WEB]), []);
@@ -329,4 +326,21 @@ fn what_is_frozen_is_neither_written_nor_removed() {
     assert!(
         text.iter().all(|text| !text.contains(&app(WEB))) && text.iter().any(|text| text.contains(&app(PAY)))
     );
+}
+
+#[test]
+fn a_rule_on_the_wrong_side_of_its_anchor_goes_back_once_that_is_in_force() {
+    let right = Case::new().want(WEB, "Allow").written();
+    let mut wrong = Case::new().want(WEB, "Allow").written();
+    wrong.candidate.rules.reverse();
+    let back = format!(
+        "<move xpath=\"/rulebase/security/rules/entry[@name='{}']\" where=\"before\" dst=\"deny-east-west\"/>",
+        rule(Action::Allow)
+    );
+    assert_eq!(wrong.text(), [back]);
+    assert_eq!(wrong.operations_with(&right.candidate, &Frozen::default()), [], "it is not committed yet");
+    wrong.spec.rules = Rules { before: None, after: Some("deny-east-west".into()), at: None };
+    assert_eq!(wrong.text(), [""; 0]);
+    wrong.spec.rules = Rules { before: None, after: None, at: Some(Position::Top) };
+    assert_eq!(wrong.text(), [""; 0], "others may stand at an end too");
 }

@@ -47,10 +47,10 @@ pub fn start(tasks: &mut Tasks, client: &Client, seen: &Seen, readiness: &Readin
             tasks.start(concat!("watch of ", $name), watch($kind, seen, stop, handle));
         };
     }
-    watch!("firewalls", by_name::<Firewall>(client, "Firewall", |t| &mut t.firewalls, specs));
+    watch!("firewalls", by_name::<Firewall>(client, "Firewall", |t| &mut t.firewalls, rules));
     watch!(
         "identitypolicies",
-        by_name::<IdentityPolicy>(client, "IdentityPolicy", |t| &mut t.policies, specs)
+        by_name::<IdentityPolicy>(client, "IdentityPolicy", |t| &mut t.policies, rules)
     );
     watch!("nameclaims", by_name::<NameClaim>(client, "NameClaim", |t| &mut t.claims, specs));
     watch!("workloadidentities", identities(client));
@@ -96,7 +96,10 @@ fn namespaces(client: &Client) -> Kind<Namespace, String, BTreeMap<String, Strin
         id: name,
         read: |namespace| Some(namespace.metadata.labels.unwrap_or_default()),
         table: |t| &mut t.namespaces,
-        concerns: |replaced| Concerns { wanted: !replaced.is_empty(), ..Concerns::default() },
+        concerns: |replaced| {
+            let differs = !replaced.is_empty();
+            Concerns { wanted: differs, everyone: differs, ..Concerns::default() }
+        },
     }
 }
 
@@ -152,6 +155,12 @@ fn key(meta: &ObjectMeta) -> Key {
 /// A change of status alone concerns nobody: it is ours, or cert-agent's about certificates.
 fn specs<Id, K: Resource>(replaced: &[Replaced<Id, K>]) -> Concerns {
     Concerns { wanted: replaced.iter().any(spec_differs), ..Concerns::default() }
+}
+
+/// The same of objects that gates are judged by.
+fn rules<Id, K: Resource>(replaced: &[Replaced<Id, K>]) -> Concerns {
+    let Concerns { wanted, .. } = specs(replaced);
+    Concerns { wanted, everyone: wanted, ..Concerns::default() }
 }
 
 fn spec_differs<Id, K: Resource>((_, before, after): &Replaced<Id, K>) -> bool {

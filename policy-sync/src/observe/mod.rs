@@ -47,6 +47,7 @@ pub struct Tables {
     /// Pods, by the identity that their label names.
     pub pods: Table<(Key, String), Carrier>,
     touched: BTreeSet<Key>,
+    everyone: bool,
 }
 
 impl Default for Seen {
@@ -65,6 +66,8 @@ pub struct Concerns {
     pub wanted: bool,
     /// These identities' gates or status may differ.
     pub identities: BTreeSet<Key>,
+    /// Every identity's may: a policy, a namespace or a firewall says something else.
+    pub everyone: bool,
     /// A list is complete: whoever waited for that may go on, also if the list is empty.
     pub complete: bool,
 }
@@ -75,8 +78,9 @@ impl Seen {
         let (wanted, gates) = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let concerns = change(&mut tables);
-            let gates = concerns.complete || !concerns.identities.is_empty();
+            let gates = concerns.complete || concerns.everyone || !concerns.identities.is_empty();
             tables.touched.extend(concerns.identities);
+            tables.everyone |= concerns.complete || concerns.everyone;
             (concerns.complete || concerns.wanted, gates)
         };
         if wanted {
@@ -101,17 +105,14 @@ impl Seen {
         })
     }
 
-    /// The identities touched since the last call.
+    /// The identities touched since the last call, or with `all` every one that exists or that a pod names.
     #[must_use]
-    pub fn take_touched(&self) -> BTreeSet<Key> {
+    pub fn take_touched(&self, all: bool) -> BTreeSet<Key> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut tables.touched)
-    }
-
-    /// Every identity that exists or that a pod names.
-    #[must_use]
-    pub fn all_identities(&self) -> BTreeSet<Key> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let touched = std::mem::take(&mut tables.touched);
+        if !std::mem::take(&mut tables.everyone) && !all {
+            return touched;
+        }
         let carried = tables.pods.keys().map(|(identity, _)| identity.clone());
         tables.identities.keys().cloned().chain(carried).collect()
     }
@@ -129,11 +130,14 @@ impl Seen {
         (tables.identities.get(key), pods)
     }
 
-    /// Whether identities and pods are listed, so that gates can be judged.
+    /// What gates are judged by; `None` until pods and everything else are listed.
     #[must_use]
-    pub fn gates_ready(&self) -> bool {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.identities.complete().is_some() && tables.pods.complete().is_some()
+    pub fn world_with_pods(&self) -> Option<World> {
+        let listed = {
+            let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.pods.complete().is_some()
+        };
+        self.world().filter(|_| listed)
     }
 
     /// Wakes when what firewalls are to hold may differ.
@@ -173,4 +177,11 @@ macro_rules! alike_by_value {
     };
 }
 
-alike_by_value!(BTreeMap<String, String>, Login, Carrier);
+alike_by_value!(BTreeMap<String, String>, Login);
+
+/// Another version of a pod concerns nobody if nothing differs that we look at.
+impl Alike for Carrier {
+    fn alike(&self, other: &Self) -> bool {
+        Self { version: other.version, ..self.clone() } == *other
+    }
+}

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     gate::{Carrier, Gate},
-    world::{Login, Proof},
+    world::{Login, Proof, Version},
 };
 
 /// What is known of a pod.
@@ -21,6 +21,7 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
     let gates = pod.spec.as_ref().and_then(|spec| spec.readiness_gates.as_ref());
     Carrier {
         uid: pod.uid().unwrap_or_default(),
+        version: Version::of(&pod.metadata),
         dns_names: annotation(keys::RESOLVED_DNS_NAMES),
         action: annotation(keys::RESOLVED_ACTION),
         gated: gates.is_some_and(|gates| gates.iter().any(|gate| gate.condition_type == keys::GATE)),

@@ -85,6 +85,7 @@ const PASSING: &[(&str, Reason)] = &[
     ("configuration is locked by", Reason::LockedByOther),
     ("is currently locked", Reason::LockedByOther),
     ("commit lock is", Reason::LockedByOther),
+    ("holding commit locks", Reason::LockedByOther),
     ("timed out while getting config lock", Reason::LockedByOther),
 ];
 
@@ -162,6 +163,7 @@ mod tests {
             ("Configuration is locked by anna", Reason::LockedByOther),
             ("Config for scope vsys1 is currently locked", Reason::LockedByOther),
             ("Timed out while getting config lock", Reason::LockedByOther),
+            ("Other administrators are holding commit locks.", Reason::LockedByOther),
         ] {
             assert_eq!(fate(Code::from(Some(13)), words, Some(0)), Fate::Wait(reason), "{words}");
         }

@@ -110,6 +110,11 @@ impl Firewall for Panos {
         Ok(replies::job_id(&reply))
     }
 
+    async fn running_commit(&self) -> Result<Option<String>, Fault> {
+        let reply = self.operate("asking which jobs run", "<show><jobs><all/></jobs></show>").await?;
+        Ok(replies::running_commit(&reply, self.session.user()))
+    }
+
     async fn job(&self, id: &str) -> Result<JobState, Fault> {
         let doing = "asking about the commit job";
         let command = format!("<show><jobs><id>{}</id></jobs></show>", text(id));

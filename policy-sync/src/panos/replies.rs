@@ -31,8 +31,22 @@ pub(super) fn facts(reply: &Reply) -> Facts {
 
 /// The id of the job that a commit started; `None` if there was nothing to commit.
 pub(super) fn job_id(reply: &Reply) -> Option<String> {
-    let id = reply.result()?.text_of("job")?;
-    (!id.is_empty() && id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit())).then(|| id.to_owned())
+    reply.result()?.text_of("job").filter(|id| is_job_id(id)).map(ToOwned::to_owned)
+}
+
+fn is_job_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The newest commit of this administrator that has not ended, among all jobs.
+pub(super) fn running_commit(reply: &Reply, user: &str) -> Option<String> {
+    let jobs = reply.result()?.children.iter().filter(|job| {
+        job.text_of("type").is_some_and(|kind| kind.eq_ignore_ascii_case("commit"))
+            && job.text_of("user") == Some(user)
+            && job.text_of("status").is_some_and(|status| status != "FIN")
+    });
+    let ids = jobs.filter_map(|job| job.text_of("id")).filter(|id| is_job_id(id));
+    ids.max_by_key(|id| (id.len(), (*id).to_owned())).map(ToOwned::to_owned)
 }
 
 /// How a job stands: `status` ACT, PEND or FIN, `result` OK, PEND or FAIL
@@ -159,6 +173,25 @@ mod tests {
             )),
             None
         );
+    }
+
+    #[test]
+    fn only_a_commit_of_ours_that_has_not_ended_is_taken_over() {
+        let job = |id: &str, user: &str, kind: &str, status: &str| {
+            format!("<job><id>{id}</id><user>{user}</user><type>{kind}</type><status>{status}</status></job>")
+        };
+        let running = |jobs: &[String]| {
+            let body = format!(r#"<response status="success"><result>{}</result></response>"#, jobs.concat());
+            running_commit(&reply(&body), "sallyport")
+        };
+        let others = [
+            job("12", "alice", "Commit", "ACT"),
+            job("11", "sallyport", "Downld", "ACT"),
+            job("10", "sallyport", "Commit", "FIN"),
+        ];
+        assert_eq!(running(&others), None);
+        let ours = [job("9", "sallyport", "Commit", "ACT"), job("10", "sallyport", "Commit", "PEND")];
+        assert_eq!(running(&[&others[..], &ours].concat()).as_deref(), Some("10"));
     }
 
     #[test]

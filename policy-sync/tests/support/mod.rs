@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use this")]
 
 pub(crate) mod objects;
+pub(crate) mod pods;
+pub(crate) mod turns;
 pub(crate) mod twin;
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use panos_sim::{Accounts, Options, Running, Simulator};
 use prometheus_client::registry::Registry;
-use sallyport_contract::{DnsName, Reason, object::Firewall};
+use sallyport_contract::{DnsName, Reason, firewall_names, object::Firewall};
 use sallyport_policy_sync::{
     board::Board,
     cycle::{Cycle, Ports, Settings},
@@ -18,8 +20,9 @@ use sallyport_policy_sync::{
     observe::Change,
     panos::Panos,
     world::{Login, Proof},
+    xml::{Element, parse},
 };
-use sallyport_process::clock::Clock;
+use sallyport_process::{clock::Clock, lease::Leadership};
 use serde_json::{Value, json};
 pub(crate) use twin::Twin;
 use zeroize::Zeroizing;
@@ -60,6 +63,7 @@ pub(crate) fn ports(twin: &Twin, board: &Board) -> Ports<Panos, Twin> {
         clock: Clock::system(),
         draw: || 0.0,
         metrics: Metrics::new(&mut Registry::default()),
+        leadership: Leadership::uncontested(),
     }
 }
 
@@ -91,6 +95,13 @@ impl Ground {
     /// The program ends without a word and another begins: all that is left is in the objects.
     pub(crate) fn restart(self) -> Self {
         Self::around(self.sim, self.twin)
+    }
+
+    /// The same objects and firewall, worked on by a replica that does not lead.
+    pub(crate) fn deposed(self) -> Self {
+        let Self { sim, twin, board, .. } = self;
+        let ports = Ports { leadership: Leadership::never(), ..ports(&twin, &board) };
+        Self { sim, twin, board, cycle: Cycle::new("edge", ports, SETTINGS) }
     }
 
     /// One step; hands back when the next is due.
@@ -207,6 +218,42 @@ pub(crate) fn always(place: panos_sim::Where, action: panos_sim::Action) -> pano
 /// A fault that strikes once.
 pub(crate) fn once(place: panos_sim::Where, action: panos_sim::Action) -> panos_sim::Fault {
     panos_sim::Fault { place, action, times: panos_sim::Times::Count(1), matching: None }
+}
+
+/// A configuration without what is ours in it.
+pub(crate) fn foreign(xml: &str) -> String {
+    fn strip(element: &mut Element) {
+        let ours = |child: &Element| ["sp-", "sallyport:"].iter().any(|p| child.entry_name().starts_with(p));
+        element.children.retain(|child| !ours(child));
+        element.children.iter_mut().for_each(strip);
+    }
+    let mut root = parse(xml).unwrap();
+    strip(&mut root);
+    root.print()
+}
+
+/// How many App-IDs and how many memberships in rules a configuration holds for a name.
+pub(crate) fn counts(xml: &str, name: &str) -> (usize, usize) {
+    let app = firewall_names::app_id("prod-eu-1", &dns(name));
+    let count = |text: String| xml.matches(&text).count();
+    (count(format!("<entry name=\"{app}\"")), count(format!("<member>{app}</member>")))
+}
+
+/// The name has one App-ID, one rule and one membership, in both configurations and in the inventory.
+pub(crate) fn stands_once(sim: &Running, twin: &Twin, name: &str) {
+    let entry = twin.entry(name).expect("it is in the inventory");
+    assert!(entry.evidence.is_some(), "it is proven");
+    for xml in [sim.candidate_xml(), sim.running_xml()] {
+        assert_eq!(counts(&xml, name), (1, 1));
+        assert_eq!(xml.matches(&format!("<entry name=\"{}\"", entry.rule)).count(), 1, "one rule");
+    }
+}
+
+/// Rules get their UUIDs in the order in which they are made.
+pub(crate) fn without_uuids(xml: &str) -> String {
+    let mut parts = xml.split(" uuid=\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('"').map_or("", |(_, rest)| rest))
 }
 
 /// Path of the virtual system.

@@ -28,7 +28,12 @@ pub(crate) fn firewall_spec(host: &str, ca: &str) -> Value {
 pub(crate) fn policy_spec(namespace: &str) -> Value {
     json!({
         "namespaces": [namespace],
-        "dnsNames": {"default": "{workload}.{namespace}.corp.example"},
+        "dnsNames": {
+            "default": "{workload}.{namespace}.corp.example",
+            "allowed": ["*.{namespace}.corp.example", "*.*.{namespace}.corp.example"],
+            "wildcards": "Allow",
+            "max": 10
+        },
         "traffic": {
             "actions": ["Allow", "Deny"],
             "default": "Allow",

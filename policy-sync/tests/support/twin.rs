@@ -14,10 +14,10 @@ use sallyport_contract::{
     },
 };
 use sallyport_policy_sync::{
-    cluster::{Cluster, ClusterError, Note},
+    cluster::{Cluster, ClusterError, Loss, Note},
     gate::{Carrier, Gate},
     observe::{Change, Concerns, Seen},
-    world::{Key, World},
+    world::{Key, Version, World},
 };
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ macro_rules! complete {
 }
 
 fn all() -> Concerns {
-    Concerns { wanted: true, ..Concerns::default() }
+    Concerns { wanted: true, everyone: true, ..Concerns::default() }
 }
 
 fn gate_of(key: &Key) -> Concerns {
@@ -153,19 +153,34 @@ impl Twin {
             "type": "CertificateIssued", "status": "True", "reason": "Issued", "message": "",
             "lastTransitionTime": "2026-11-21T09:00:00Z",
         });
+        let certificate = serde_json::json!({
+            "serial": "01", "notBefore": "2026-11-21T09:00:00Z", "notAfter": "2999-01-01T00:00:00Z",
+            "renewAt": "2998-01-01T00:00:00Z", "secretName": format!("{identity}-tls"),
+        });
         let mut status = object.status.unwrap_or_default();
+        status.certificate = Some(serde_json::from_value(certificate).unwrap());
         status.conditions.retain(|condition| condition.kind != "CertificateIssued");
         status.conditions.push(serde_json::from_value(condition).unwrap());
         object.status = Some(status);
         self.show_identity(&key, object);
     }
 
-    fn show_identity(&self, key: &Key, mut object: WorkloadIdentity) {
-        object.metadata.resource_version = Some(self.next().to_string());
+    /// Changes an identity as a watch would show it.
+    pub(crate) fn change_identity(&self, identity: &str, change: impl FnOnce(&mut WorkloadIdentity)) {
+        let key = Key::new("shop", identity);
+        let mut object = (*self.world().identities[&key]).clone();
+        change(&mut object);
+        self.show_identity(&key, object);
+    }
+
+    fn show_identity(&self, key: &Key, mut object: WorkloadIdentity) -> Version {
+        let version = self.next();
+        object.metadata.resource_version = Some(version.to_string());
         self.seen.update(|tables| {
             tables.identities.apply(applied(key.clone(), object));
             gate_of(key)
         });
+        Version::from(version)
     }
 
     pub(crate) fn unwant(&self, identity: &str) {
@@ -192,6 +207,18 @@ impl Twin {
         }
     }
 
+    /// Another namespace holds the name's claim from now on.
+    pub(crate) fn give_claim(&self, name: &str, namespace: &str) {
+        let id = claim_of(&name.parse::<DnsName>().unwrap());
+        let mut claim = (*self.world().claims[&id]).clone();
+        claim.spec.namespace = namespace.to_owned();
+        claim.metadata.resource_version = Some(self.next().to_string());
+        self.seen.update(|tables| {
+            tables.claims.apply(applied(id, claim));
+            all()
+        });
+    }
+
     /// What the claim of a name remembers of the firewall.
     pub(crate) fn entry(&self, name: &str) -> Option<ClaimedFirewall> {
         let world = self.world();
@@ -200,6 +227,7 @@ impl Twin {
     }
 
     pub(crate) fn put_pod(&self, identity: &str, name: &str, carrier: Carrier) {
+        let carrier = Carrier { version: Version::from(self.next()), ..carrier };
         let key = Key::new("shop", identity);
         self.seen.update(|tables| {
             tables.pods.apply(applied((key.clone(), name.to_owned()), carrier));
@@ -225,10 +253,30 @@ impl Twin {
 
     fn note(&self, what: String) -> Result<(), ClusterError> {
         if self.down.load(Ordering::Relaxed) {
-            return Err(ClusterError { what, gone: false, source: "the API server is away".into() });
+            return Err(ClusterError { what, loss: Loss::Failed, source: "the API server is away".into() });
         }
         self.stored.lock().unwrap().push(what);
         Ok(())
+    }
+
+    /// Changes one object if it is there and still of the version that the change rests on.
+    fn store<K: Clone + kube::Resource>(
+        &self,
+        what: String,
+        base: Version,
+        object: Option<Arc<K>>,
+        change: impl FnOnce(&mut K),
+    ) -> Result<(K, Version), ClusterError> {
+        self.note(what.clone())?;
+        let lost = |loss| ClusterError { what, loss, source: "as an API server says it".into() };
+        let Some(object) = object else { return Err(lost(Loss::Gone)) };
+        if base.precondition().is_some() && base != Version::of(object.meta()) {
+            return Err(lost(Loss::Outrun));
+        }
+        let (mut object, version) = ((*object).clone(), self.next());
+        object.meta_mut().resource_version = Some(version.to_string());
+        change(&mut object);
+        Ok((object, Version::from(version)))
     }
 }
 
@@ -236,68 +284,82 @@ impl Cluster for Twin {
     async fn store_claim(
         &self,
         claim: &str,
+        base: Version,
         firewall: &str,
         entry: Option<&ClaimedFirewall>,
-    ) -> Result<(), ClusterError> {
-        self.note(format!("claim {claim} {firewall} {}", entry.is_some()))?;
-        let version = self.next();
+    ) -> Result<Version, ClusterError> {
+        let what = format!("claim {claim} {firewall} {}", entry.is_some());
+        let seen = self.world().claims.get(claim).cloned();
+        let (object, version) = self.store(what, base, seen, |object| {
+            let mut status = object.status.take().unwrap_or_default();
+            status.firewalls.retain(|entry| entry.firewall != firewall);
+            status.firewalls.extend(entry.cloned());
+            object.status = Some(status);
+        })?;
         self.seen.update(|tables| {
-            if let Some(object) = tables.claims.get(&claim.to_owned()) {
-                let mut object = (*object).clone();
-                object.metadata.resource_version = Some(version.to_string());
-                let mut status = object.status.take().unwrap_or_default();
-                status.firewalls.retain(|entry| entry.firewall != firewall);
-                status.firewalls.extend(entry.cloned());
-                object.status = Some(status);
-                tables.claims.apply(applied(claim.to_owned(), object));
-            }
+            tables.claims.apply(applied(claim.to_owned(), object));
             Concerns::default()
         });
-        Ok(())
+        Ok(version)
     }
 
-    async fn store_firewall(&self, name: &str, status: &FirewallStatus) -> Result<(), ClusterError> {
-        self.note(format!("firewall {name} job {:?}", status.job.as_ref().map(|job| &job.id)))?;
-        let version = self.next();
+    async fn store_firewall(
+        &self,
+        name: &str,
+        base: Version,
+        status: &FirewallStatus,
+    ) -> Result<Version, ClusterError> {
+        let what = format!("firewall {name} job {:?}", status.job.as_ref().map(|job| &job.id));
+        let seen = self.world().firewalls.get(name).cloned();
+        let (object, version) =
+            self.store(what, base, seen, |object| object.status = Some(status.clone()))?;
         self.seen.update(|tables| {
-            if let Some(object) = tables.firewalls.get(&name.to_owned()) {
-                let mut object = (*object).clone();
-                object.metadata.resource_version = Some(version.to_string());
-                object.status = Some(status.clone());
-                tables.firewalls.apply(applied(name.to_owned(), object));
-            }
+            tables.firewalls.apply(applied(name.to_owned(), object));
             Concerns::default()
         });
-        Ok(())
+        Ok(version)
     }
 
-    async fn store_identity(&self, key: &Key, status: &WorkloadIdentityStatus) -> Result<(), ClusterError> {
-        self.note(format!("identity {key}"))?;
-        if let (Some(object), _) = self.seen.identity(key) {
-            let mut object = (*object).clone();
+    async fn store_identity(
+        &self,
+        key: &Key,
+        status: &WorkloadIdentityStatus,
+    ) -> Result<Version, ClusterError> {
+        let (seen, _) = self.seen.identity(key);
+        let (object, _) = self.store(format!("identity {key}"), Version::default(), seen, |object| {
             let mut merged = object.status.take().unwrap_or_default();
             merged.conditions.retain(|c| status.conditions.iter().all(|ours| ours.kind != c.kind));
             merged.conditions.extend(status.conditions.clone());
             merged.firewall.clone_from(&status.firewall);
             merged.pods.clone_from(&status.pods);
             object.status = Some(merged);
-            self.show_identity(key, object);
-        }
-        Ok(())
+        })?;
+        Ok(self.show_identity(key, object))
     }
 
-    async fn store_gate(&self, pod: &Key, uid: &str, gate: &Gate, _turned: bool) -> Result<(), ClusterError> {
-        self.note(format!("gate {pod} {} {}", gate.open, gate.reason))?;
+    async fn store_gate(&self, pod: &Key, seen: &Carrier, gate: &Gate) -> Result<Version, ClusterError> {
+        let what = format!("gate {pod} {} {}", gate.open, gate.reason);
+        self.note(what.clone())?;
+        let version = Version::from(self.next());
+        let mut loss = Some(Loss::Gone);
         self.seen.update(|tables| {
             let found = tables.pods.keys().find(|(_, name)| *name == pod.name).cloned();
             let Some(key) = found else { return Concerns::default() };
             let mut carrier = tables.pods.get(&key).map(|carrier| (*carrier).clone()).unwrap();
-            assert_eq!(carrier.uid, uid);
-            carrier.gate = Some(gate.clone());
+            if carrier.uid != seen.uid || (!gate.open && carrier.version != seen.version) {
+                loss = Some(Loss::Outrun);
+                return Concerns::default();
+            }
+            loss = None;
+            assert!(gate.open || !carrier.gate.is_some_and(|gate| gate.open), "an open gate was closed");
+            (carrier.gate, carrier.version) = (Some(gate.clone()), version);
             tables.pods.apply(applied(key.clone(), carrier));
             Concerns { identities: [key.0].into(), ..Concerns::default() }
         });
-        Ok(())
+        match loss {
+            None => Ok(version),
+            Some(loss) => Err(ClusterError { what, loss, source: "as an API server says it".into() }),
+        }
     }
 
     async fn tell(&self, note: &Note) {

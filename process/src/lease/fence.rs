@@ -35,6 +35,12 @@ impl Leadership {
         leadership
     }
 
+    /// A leadership that is never won, for tests.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::new()
+    }
+
     /// Whether we lead now.
     #[must_use]
     pub fn holds(&self) -> bool {

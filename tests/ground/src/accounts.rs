@@ -1,40 +1,38 @@
 //! A kubeconfig for a service account: programs run under their own rights, never the administrator's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use k8s_openapi::api::{
-    authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::ServiceAccount,
-};
-use kube::{Api, api::PostParams};
+use anyhow::Result;
 use serde_json::json;
 
-use crate::control_plane::ControlPlane;
+use crate::{control_plane::ControlPlane, person};
 
-const A_DAY: i64 = 24 * 3600;
+const NAMESPACE: &str = "sallyport-system";
 
-/// Writes a kubeconfig with a fresh token of `namespace/account` into `folder`.
+/// A way to the API server: straight, or through a proxy.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// `https://127.0.0.1:PORT`.
+    pub(crate) server: String,
+    /// What its certificate is trusted by: PEM, base64 as in kubeconfigs.
+    pub(crate) ca_data: String,
+}
+
+/// Writes a kubeconfig with a fresh token of an account of ours.
 pub(crate) async fn kubeconfig(
     cluster: &ControlPlane,
-    namespace: &str,
     account: &str,
-    folder: &Path,
-) -> Result<PathBuf> {
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client.clone(), namespace);
-    let spec = TokenRequestSpec { expiration_seconds: Some(A_DAY), ..TokenRequestSpec::default() };
-    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
-    let token = accounts.create_token_request(account, &PostParams::default(), &request).await?;
-    let token = token.status.context("the API server gave no token")?.token;
+    route: &Route,
+    file: &Path,
+) -> Result<()> {
+    let token = person::token(cluster, NAMESPACE, account).await?;
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "ground",
-        "clusters": [{"name": "ground", "cluster": {"server": cluster.server, "certificate-authority-data": cluster.ca_data}}],
+        "clusters": [{"name": "ground", "cluster": {"server": route.server, "certificate-authority-data": route.ca_data}}],
         "users": [{"name": account, "user": {"token": token}}],
-        "contexts": [{"name": "ground", "context": {"cluster": "ground", "user": account, "namespace": namespace}}],
+        "contexts": [{"name": "ground", "context": {"cluster": "ground", "user": account, "namespace": NAMESPACE}}],
     });
-    let file = folder.join(format!("{account}.kubeconfig"));
-    write_private(&file, &config.to_string())?;
-    Ok(file)
+    write_private(file, &config.to_string())
 }
 
 fn write_private(file: &Path, text: &str) -> Result<()> {

@@ -11,7 +11,7 @@ use kube::{Client, Config, config::Kubeconfig};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
-use crate::{kubectl::Kubectl, paths, wait};
+use crate::{accounts::Route, kubectl::Kubectl, paths, wait};
 
 /// A cluster that runs. It stops when this is dropped or the process ends, however it ends.
 pub struct ControlPlane {
@@ -104,6 +104,11 @@ impl ControlPlane {
             folder: folder.to_owned(),
             child,
         })
+    }
+
+    /// The straight way to its API server.
+    pub(crate) fn route(&self) -> Route {
+        Route { server: self.server.clone(), ca_data: self.ca_data.clone() }
     }
 
     /// Stops the cluster and waits for its end.

@@ -13,6 +13,9 @@ pub const ADMINISTRATOR: (&str, &str) = ("sallyport", "correct-horse-battery");
 /// Another administrator.
 pub const COLLEAGUE: (&str, &str) = ("alice", "staple-other-horse");
 
+/// Answers to open questions for every firewall of a run that has none of its own, as JSON.
+pub const QUIRKS: &str = "PANOS_SIM_QUIRKS";
+
 /// Where traffic comes from and goes to on the data plane.
 pub const SOURCE: &str = "10.20.1.10";
 /// See [`SOURCE`].
@@ -85,6 +88,11 @@ impl FirewallSim {
         .map(str::to_owned)
         .to_vec();
         args.extend(more.iter().cloned());
+        if let Ok(quirks) = std::env::var(QUIRKS)
+            && !more.iter().any(|flag| flag == "--quirks")
+        {
+            args.extend(["--quirks".to_owned(), quirks]);
+        }
         let (program, ready): (Program, Ready) =
             Program::start(name, "panos-sim", &args, &[], folder).await?;
         let data_plane = ready.data_plane.first().copied().context("the simulator has no data plane")?;

@@ -1,19 +1,21 @@
 //! Everything together, in the order in which an operator would do it.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::{accounts, control_plane::ControlPlane, manifests, pca::PcaSim, program::Program, wait};
-
-const NAMESPACE: &str = "sallyport-system";
+use crate::{
+    control_plane::ControlPlane,
+    interposer::Interposer,
+    interposers::{self, Interposers},
+    manifests,
+    pca::PcaSim,
+    program::Program,
+    programs::{self, Aws, Copy},
+    wait,
+};
 
 /// How the ground is laid.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Options {
     pub identity_grace: Duration,
     /// How often the programs look at everything again.
     pub resync: Duration,
+    /// Whether proxies stand between the programs and what they call.
+    pub interposed: bool,
 }
 
 impl Options {
@@ -50,6 +54,7 @@ impl Options {
             job_poll: Duration::from_secs(2),
             identity_grace: Duration::from_secs(600),
             resync: Duration::from_secs(60),
+            interposed: false,
         })
     }
 }
@@ -68,22 +73,15 @@ pub struct Ground {
     pub cert_agent: Mutex<Program>,
     /// The policy syncer.
     pub policy_sync: Mutex<Program>,
-    /// Where the admission server listens.
+    /// Where the API server finds the admission server.
     pub webhook_address: SocketAddr,
+    /// The proxies between the programs and what they call, if there are any.
+    pub interposers: Option<Interposers>,
+    /// The proxy between the API server and the webhook, if there is one.
+    pub before_webhook: Option<Interposer>,
     /// A pod as the API server stored it before Sallyport was installed.
     pub before: Value,
     options: Options,
-}
-
-#[derive(Deserialize)]
-struct Health {
-    #[expect(dead_code, reason = "told for people who read the file")]
-    health: SocketAddr,
-}
-
-#[derive(Deserialize)]
-struct Listening {
-    listen: SocketAddr,
 }
 
 impl Ground {
@@ -107,9 +105,19 @@ impl Ground {
         let rest: Vec<Value> = rest.into_iter().map(|object| manifests::overlay(object, "")).collect();
         cluster.kubectl.apply(&manifests::stream(&rest)).await?;
         tell("the programs, each under its own account");
-        let cert_agent = cert_agent(&cluster, &pca, &options).await?;
-        let policy_sync = policy_sync(&cluster, &options).await?;
-        let (webhook, webhook_address) = webhook(&cluster, &options).await?;
+        let interposers =
+            if options.interposed { Some(Interposers::start(&cluster, &pca).await?) } else { None };
+        let ways =
+            Ways { cluster: &cluster, pca: &pca, interposers: interposers.as_ref(), options: &options };
+        let cert_agent = ways.cert_agent("cert-agent").await?;
+        let policy_sync = ways.policy_sync("policy-sync").await?;
+        let (webhook, listens) = ways.webhook().await?;
+        let before_webhook = if options.interposed {
+            Some(interposers::before_the_webhook(&cluster, listens).await?)
+        } else {
+            None
+        };
+        let webhook_address = before_webhook.as_ref().map_or(listens, |interposer| interposer.address);
         tell("the webhook configuration");
         let url = format!("https://{webhook_address}");
         let overlaid: Vec<Value> =
@@ -123,6 +131,8 @@ impl Ground {
             cert_agent: Mutex::new(cert_agent),
             policy_sync: Mutex::new(policy_sync),
             webhook_address,
+            interposers,
+            before_webhook,
             before,
             options,
         };
@@ -151,7 +161,7 @@ impl Ground {
     pub async fn restart_cert_agent(&self) -> Result<()> {
         let mut program = self.cert_agent.lock().await;
         program.kill().await?;
-        *program = cert_agent(&self.cluster, &self.pca, &self.options).await?;
+        *program = self.ways().cert_agent("cert-agent").await?;
         Ok(())
     }
 
@@ -162,8 +172,44 @@ impl Ground {
     pub async fn restart_policy_sync(&self) -> Result<()> {
         let mut program = self.policy_sync.lock().await;
         program.kill().await?;
-        *program = policy_sync(&self.cluster, &self.options).await?;
+        *program = self.ways().policy_sync("policy-sync").await?;
         Ok(())
+    }
+
+    /// Kills the webhook and starts it again. The API server finds it only through a proxy, for it listens
+    /// elsewhere now.
+    ///
+    /// # Errors
+    /// It does not start, or there is no proxy.
+    pub async fn restart_webhook(&self) -> Result<()> {
+        let before = self.before_webhook.as_ref().context("this ground has no proxies")?;
+        let mut program = self.webhook.lock().await;
+        program.kill().await?;
+        let (started, listens) = self.ways().webhook().await?;
+        *program = started;
+        before.turn_to(listens);
+        Ok(())
+    }
+
+    /// Starts a second replica of cert-agent, beside the one that runs.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn another_cert_agent(&self) -> Result<Program> {
+        self.ways().cert_agent("cert-agent-2").await
+    }
+
+    /// Starts a second replica of policy-sync, beside the one that runs.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn another_policy_sync(&self) -> Result<Program> {
+        self.ways().policy_sync("policy-sync-2").await
+    }
+
+    fn ways(&self) -> Ways<'_> {
+        let Self { cluster, pca, interposers, options, .. } = self;
+        Ways { cluster, pca, interposers: interposers.as_ref(), options }
     }
 
     /// Stops everything and waits for the end.
@@ -215,44 +261,33 @@ async fn established(cluster: &ControlPlane) -> Result<()> {
     Ok(())
 }
 
-async fn cert_agent(cluster: &ControlPlane, pca: &PcaSim, options: &Options) -> Result<Program> {
-    let mut args = process_args("cert-agent", options);
-    args.extend(["--webhook-name", "127.0.0.1", "--webhook-name", "localhost"].map(str::to_owned));
-    args.extend(["--identity-grace".to_owned(), format!("{}s", options.identity_grace.as_secs())]);
-    args.extend(["--resync".to_owned(), format!("{}s", options.resync.as_secs())]);
-    let mut env = pca.environment();
-    env.push(account(cluster, "sallyport-cert-agent", &options.folder).await?);
-    let (program, _): (Program, Health) =
-        Program::start("cert-agent", "sallyport", &args, &env, &options.folder).await?;
-    Ok(program)
+/// What the programs are started with.
+struct Ways<'a> {
+    cluster: &'a ControlPlane,
+    pca: &'a PcaSim,
+    interposers: Option<&'a Interposers>,
+    options: &'a Options,
 }
 
-async fn policy_sync(cluster: &ControlPlane, options: &Options) -> Result<Program> {
-    let mut args = process_args("policy-sync", options);
-    args.extend(["--job-poll".to_owned(), format!("{}ms", options.job_poll.as_millis())]);
-    args.extend(["--resync".to_owned(), format!("{}s", options.resync.as_secs())]);
-    let env = [account(cluster, "sallyport-policy-sync", &options.folder).await?];
-    let (program, _): (Program, Health) =
-        Program::start("policy-sync", "sallyport", &args, &env, &options.folder).await?;
-    Ok(program)
-}
+impl Ways<'_> {
+    async fn cert_agent(&self, name: &str) -> Result<Program> {
+        let (api, aws) = match self.interposers {
+            Some(interposers) => (interposers.cert_agent.route(), interposers.aws(&self.options.folder)?),
+            None => (
+                self.cluster.route(),
+                Aws { endpoint: self.pca.endpoint.clone(), ca_file: self.pca.ca_file.clone() },
+            ),
+        };
+        programs::cert_agent(self.cluster, &Copy { name, api }, &aws, self.options).await
+    }
 
-async fn webhook(cluster: &ControlPlane, options: &Options) -> Result<(Program, SocketAddr)> {
-    let mut args = process_args("webhook", options);
-    args.extend(["--listen", "127.0.0.1:0", "--drain-delay", "0s"].map(str::to_owned));
-    let env = [account(cluster, "sallyport-webhook", &options.folder).await?];
-    let (program, ready): (Program, Listening) =
-        Program::start("webhook", "sallyport", &args, &env, &options.folder).await?;
-    Ok((program, ready.listen))
-}
+    async fn policy_sync(&self, name: &str) -> Result<Program> {
+        let api = self.interposers.map_or_else(|| self.cluster.route(), |all| all.policy_sync.route());
+        programs::policy_sync(self.cluster, &Copy { name, api }, self.options).await
+    }
 
-fn process_args(subcommand: &str, options: &Options) -> Vec<String> {
-    [subcommand, "--health-address", "127.0.0.1:0", "--log", &options.log, "--log-format", "text"]
-        .map(str::to_owned)
-        .to_vec()
-}
-
-async fn account(cluster: &ControlPlane, name: &str, folder: &Path) -> Result<(&'static str, String)> {
-    let file = accounts::kubeconfig(cluster, NAMESPACE, name, folder).await?;
-    Ok(("KUBECONFIG", file.display().to_string()))
+    async fn webhook(&self) -> Result<(Program, SocketAddr)> {
+        let copy = Copy { name: "webhook", api: self.cluster.route() };
+        programs::webhook(self.cluster, &copy, self.options).await
+    }
 }

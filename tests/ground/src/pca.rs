@@ -1,6 +1,9 @@
 //! The AWS Private CA stand-in as a process, and what a test can ask of it that AWS would not tell.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -38,7 +41,7 @@ impl PcaSim {
     ///
     /// # Errors
     /// It does not start.
-    pub async fn start(folder: &std::path::Path, issue_delay: Duration) -> Result<Self> {
+    pub async fn start(folder: &Path, issue_delay: Duration) -> Result<Self> {
         let args = [
             "--listen",
             "127.0.0.1:0",
@@ -68,12 +71,12 @@ impl PcaSim {
         })
     }
 
-    /// What cert-agent's environment must hold to reach it.
+    /// What cert-agent's environment must hold to reach it at `endpoint`, which `ca_file` is trusted by.
     #[must_use]
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    pub fn environment(endpoint: &str, ca_file: &Path) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ENDPOINT_URL_ACM_PCA", self.endpoint.clone()),
-            ("AWS_CA_BUNDLE", self.ca_file.display().to_string()),
+            ("AWS_ENDPOINT_URL_ACM_PCA", endpoint.to_owned()),
+            ("AWS_CA_BUNDLE", ca_file.display().to_string()),
             ("AWS_ACCESS_KEY_ID", "AKIDGROUND".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "ground".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

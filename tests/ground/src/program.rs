@@ -100,6 +100,38 @@ impl Program {
         self.child.kill().await.with_context(|| format!("cannot kill {}", self.name))
     }
 
+    /// Stops it where it is, as a machine does that hangs; it knows nothing of it.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn pause(&self) -> Result<()> {
+        self.signal("-STOP").await
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn resume(&self) -> Result<()> {
+        self.signal("-CONT").await
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
+        let id = self.id().with_context(|| format!("{} does not run", self.name))?.to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await?;
+        anyhow::ensure!(sent.success(), "cannot send {signal} to {}", self.name);
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// It has not in a minute and a half.
+    pub async fn ends(&mut self) -> Result<std::process::ExitStatus> {
+        let ended = tokio::time::timeout(wait::GENEROUS, self.child.wait()).await;
+        Ok(ended.with_context(|| format!("{} goes on", self.name))??)
+    }
+
     /// Memory in MiB that it occupies now (resident set size).
     ///
     /// # Errors

@@ -3,11 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
+use kube::{Api, Resource, api::ListParams};
+use sallyport_contract::object::WorkloadIdentity;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     Ground,
     firewall::{ADMINISTRATOR, FirewallOptions, FirewallSim},
+    interposer::{Interposer, call::FarSide},
     manifests,
     network::Server,
     wait,
@@ -28,6 +33,8 @@ pub struct Team<'a> {
     pub name: String,
     /// The team's own firewall.
     pub firewall: FirewallSim,
+    /// The proxy between policy-sync and the firewall, if there is one.
+    pub before_firewall: Option<Interposer>,
     /// The server behind the firewall.
     pub server: Server,
     ground: &'a Ground,
@@ -46,6 +53,8 @@ pub struct TeamOptions {
     pub firewall_spec: Value,
     /// Merged into the `IdentityPolicy`'s spec.
     pub policy_spec: Value,
+    /// Whether a proxy stands between policy-sync and the firewall.
+    pub interposed: bool,
 }
 
 impl Default for TeamOptions {
@@ -56,6 +65,7 @@ impl Default for TeamOptions {
             firewall_args: Vec::new(),
             firewall_spec: json!({}),
             policy_spec: json!({}),
+            interposed: false,
         }
     }
 }
@@ -66,6 +76,16 @@ impl<'a> Team<'a> {
     /// # Errors
     /// Something was refused.
     pub async fn start(ground: &'a Ground, name: &str, options: TeamOptions) -> Result<Self> {
+        let team = Self::lay(ground, name, &options).await?;
+        team.arrive(&options).await?;
+        Ok(team)
+    }
+
+    /// Sets up the team's firewall, of which the cluster knows nothing yet.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn lay(ground: &'a Ground, name: &str, options: &TeamOptions) -> Result<Self> {
         let server = Server::start().await?;
         let firewall = FirewallOptions {
             name: format!("firewall-{name}"),
@@ -74,17 +94,28 @@ impl<'a> Team<'a> {
             more: options.firewall_args.clone(),
         };
         let firewall = FirewallSim::start(&ground.folder, &firewall).await?;
-        let team = Self { name: name.to_owned(), firewall, server, ground };
-        team.apply_credentials(ADMINISTRATOR.1).await?;
-        for object in [
-            team.authority(options.authority)?,
-            team.firewall_object(&options.firewall_spec)?,
-            team.policy(&options.policy_spec)?,
-            team.namespace()?,
-        ] {
-            ground.cluster.kubectl.apply(&object.to_string()).await?;
-        }
-        Ok(team)
+        let before_firewall = if options.interposed {
+            Some(Interposer::start(FarSide::Firewall, firewall.api, &firewall.ca_pem).await?)
+        } else {
+            None
+        };
+        Ok(Self { name: name.to_owned(), firewall, before_firewall, server, ground })
+    }
+
+    /// Applies the team's objects.
+    ///
+    /// # Errors
+    /// Something was refused.
+    pub async fn arrive(&self, options: &TeamOptions) -> Result<()> {
+        let objects = [
+            self.credentials(ADMINISTRATOR.1)?,
+            self.authority(options.authority)?,
+            self.firewall_object(&options.firewall_spec)?,
+            self.policy(&options.policy_spec)?,
+            self.namespace()?,
+        ];
+        self.ground.cluster.kubectl.apply(&manifests::stream(&objects)).await?;
+        Ok(())
     }
 
     /// Writes the Secret with the firewall's credentials.
@@ -92,11 +123,15 @@ impl<'a> Team<'a> {
     /// # Errors
     /// It was refused.
     pub async fn apply_credentials(&self, password: &str) -> Result<()> {
+        self.ground.cluster.kubectl.apply(&self.credentials(password)?.to_string()).await?;
+        Ok(())
+    }
+
+    fn credentials(&self, password: &str) -> Result<Value> {
         let mut secret = manifests::example("firewall-credentials")?;
         secret["metadata"]["name"] = json!(self.name);
         secret["stringData"] = json!({"user": ADMINISTRATOR.0, "password": password});
-        self.ground.cluster.kubectl.apply(&secret.to_string()).await?;
-        Ok(())
+        Ok(secret)
     }
 
     fn authority(&self, kind: Authority) -> Result<Value> {
@@ -116,10 +151,14 @@ impl<'a> Team<'a> {
         let mut object = manifests::example("firewall")?;
         object["metadata"]["name"] = json!(self.name);
         let spec = &mut object["spec"];
-        spec["standalone"]["host"] = json!(self.firewall.api.to_string());
+        let (host, ca) = match &self.before_firewall {
+            Some(interposer) => (interposer.address, &interposer.ca_pem),
+            None => (self.firewall.api, &self.firewall.ca_pem),
+        };
+        spec["standalone"]["host"] = json!(host.to_string());
         spec["clusterName"] = json!(self.name);
         spec["credentials"]["secretName"] = json!(self.name);
-        spec["tls"] = json!({"caBundle": self.firewall.ca_pem});
+        spec["tls"] = json!({"caBundle": ca});
         spec["bounds"]["policies"] = json!([self.name]);
         spec["commit"] = json!({"coalesce": "0s", "longestWait": "0s"});
         merge(spec, more);
@@ -179,8 +218,7 @@ impl<'a> Team<'a> {
     /// It does not come.
     pub async fn identity(&self, dns_name: &str) -> Result<Value> {
         wait::until(&format!("the identity of {dns_name}"), wait::GENEROUS, || async {
-            let list = self.ground.cluster.kubectl.get(&["wid", "-n", &self.name]).await?;
-            let items = list["items"].as_array().context("no list")?;
+            let items = self.list::<WorkloadIdentity>("").await?;
             let found = items.iter().find(|item| item["spec"]["dnsNames"][0] == dns_name);
             found.cloned().with_context(|| format!("{} identities, none of that name", items.len()))
         })
@@ -192,9 +230,22 @@ impl<'a> Team<'a> {
     /// # Errors
     /// The API server does not answer.
     pub async fn pods(&self, app: &str) -> Result<Vec<Value>> {
-        let list =
-            self.ground.cluster.kubectl.get(&["pods", "-n", &self.name, "-l", &format!("app={app}")]).await?;
-        Ok(list["items"].as_array().cloned().unwrap_or_default())
+        self.list::<Pod>(&format!("app={app}")).await
+    }
+
+    /// The team's objects of one kind with these labels. Tests ask so often that a kubectl for each
+    /// question would be most of what the machine does.
+    async fn list<K>(&self, labels: &str) -> Result<Vec<Value>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned
+            + Serialize,
+    {
+        let api: Api<K> = Api::namespaced(self.ground.cluster.client.clone(), &self.name);
+        let list = api.list(&ListParams::default().labels(labels)).await?;
+        list.items.into_iter().map(|item| Ok(serde_json::to_value(item)?)).collect()
     }
 
     /// Waits until so many pods of an app are Ready.
@@ -289,15 +340,15 @@ impl<'a> Team<'a> {
 impl Drop for Team<'_> {
     fn drop(&mut self) {
         let kubectl = &self.ground.cluster.kubectl;
-        for kind in ["firewall", "namespace", "identitypolicy"] {
-            let deleted = std::process::Command::new(&kubectl.program)
-                .arg("--kubeconfig")
-                .arg(&kubectl.kubeconfig)
-                .args(["delete", kind, &self.name, "--wait=false", "--ignore-not-found"])
-                .output();
-            // Whoever drops a team has nothing left to tell it to.
-            drop(deleted);
-        }
+        let objects = ["firewall", "namespace", "identitypolicy"].map(|kind| format!("{kind}/{}", self.name));
+        let deleted = std::process::Command::new(&kubectl.program)
+            .arg("--kubeconfig")
+            .arg(&kubectl.kubeconfig)
+            .args(["delete", "--wait=false", "--ignore-not-found"])
+            .args(objects)
+            .output();
+        // Whoever drops a team has nothing left to tell it to.
+        drop(deleted);
     }
 }
 

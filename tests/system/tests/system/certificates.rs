@@ -31,13 +31,13 @@ fn aws() -> TeamOptions {
 }
 
 /// How many certificates the CA issued for a name.
-async fn issued(ground: &Ground, name: &str) -> Result<usize> {
+pub(crate) async fn issued(ground: &Ground, name: &str) -> Result<usize> {
     let all = ground.pca.issued().await?;
     let all = all.as_array().context("not a list")?;
     Ok(all.iter().filter(|one| one["names"].to_string().contains(name)).count())
 }
 
-async fn name_of(team: &Team<'_>, dns_name: &str) -> Result<String> {
+pub(crate) async fn name_of(team: &Team<'_>, dns_name: &str) -> Result<String> {
     let identity = team.identity(dns_name).await?;
     Ok(identity["metadata"]["name"].as_str().context("no name")?.to_owned())
 }

@@ -65,7 +65,7 @@ async fn told(ground: &Ground, team: &Team<'_>, reason: &str, words: &str, kind:
 }
 
 /// Another team, whose firewall works, is not held back.
-async fn others_go_on(ground: &Ground, name: &str) -> Result<()> {
+pub(crate) async fn others_go_on(ground: &Ground, name: &str) -> Result<()> {
     let other = Team::start(ground, name, TeamOptions::default()).await?;
     ground.cluster.kubectl.apply(&other.deployment("web", 1, &json!({})).to_string()).await?;
     other.ready("web", 1).await?;

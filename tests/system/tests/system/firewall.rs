@@ -21,7 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// The foreign parts of a configuration: all lines that do not name an object of ours.
-fn entries(xml: &str, of: &str) -> usize {
+pub(crate) fn entries(xml: &str, of: &str) -> usize {
     xml.matches(&format!("<entry name=\"{of}")).count()
 }
 

@@ -135,6 +135,15 @@ async fn traffic(ground: &Ground) -> Result<()> {
     kubectl.apply(&team.deployment("old", 1, &json!({"sallyport.dev/action": "deny"})).to_string()).await?;
     team.ready("web", 1).await?;
     team.ready("old", 1).await?;
+    let allowed = team.dns_name("web");
+    let seen = obeyed(&team).await?;
+    ensure!(seen == Outcome::Verified(format!("hello from {allowed}")), "{seen:?}");
+    Ok(())
+}
+
+/// Sends traffic through the firewall for `web`, which is allowed, `old`, which is denied, and a name that nobody
+/// has. Gives what a client of `web` sees; the others must be refused.
+pub(crate) async fn obeyed(team: &Team<'_>) -> Result<Outcome> {
     let (allowed, denied) = (team.dns_name("web"), team.dns_name("old"));
     let identity = team.identity(&allowed).await?;
     let delivered = team.certificate(identity["metadata"]["name"].as_str().context("no name")?).await?;
@@ -144,16 +153,19 @@ async fn traffic(ground: &Ground) -> Result<()> {
         async move { dial(address, &name, &root).await }
     };
     let seen = through(allowed.clone()).await?;
-    ensure!(seen == Outcome::Verified(format!("hello from {allowed}")), "{seen:?}");
     let upper = through(allowed.to_uppercase()).await?;
-    ensure!(matches!(upper, Outcome::Verified(_)), "upper case in the ClientHello: {upper:?}");
-    let seen = through(denied).await?;
-    ensure!(seen == Outcome::Reset, "{seen:?}");
+    ensure!(
+        matches!(upper, Outcome::Verified(_)) == matches!(seen, Outcome::Verified(_)),
+        "upper case in the ClientHello: {upper:?}, lower case: {seen:?}"
+    );
+    let refused = through(denied).await?;
+    ensure!(!matches!(refused, Outcome::Verified(_)), "{refused:?}");
+    ensure!(matches!(seen, Outcome::Verified(_)) == (refused == Outcome::Reset), "{refused:?}");
     let patience = Duration::from_secs(2);
-    let unknown =
-        dial_for(patience, team.firewall.data_plane, "nobody.traffic.corp.example", &delivered.ca).await?;
+    let nobody = team.dns_name("nobody");
+    let unknown = dial_for(patience, team.firewall.data_plane, &nobody, &delivered.ca).await?;
     ensure!(!matches!(unknown, Outcome::Verified(_)), "{unknown:?}");
-    Ok(())
+    Ok(seen)
 }
 
 async fn coalesced(ground: &Ground) -> Result<()> {

@@ -1,15 +1,30 @@
 //! System tests: the whole of Sallyport on a real API server, seen through `kubectl`.
 //!
 //! One ground serves all tests; each has a team of its own: namespace, policy, CA, firewall. Tests that
-//! break the one AWS stand-in have it to themselves.
+//! break the one AWS stand-in have it to themselves. Those that stop a program, or hold it up, at a chosen
+//! call run on a second ground, on which a proxy stands before every far side.
 
+mod absence;
 mod admission;
+mod census;
 mod certificates;
+mod claims;
+mod crashes;
+mod devices;
+mod fault_matrix;
 mod faults;
 mod firewall;
+mod forgeries;
+mod gates;
+mod interposed;
 mod journey;
+mod lifetimes;
+mod replicas;
 mod rights;
+mod rollouts;
 mod run;
+mod switches;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -18,9 +33,21 @@ fn main() -> ExitCode {
         journey::tests(),
         admission::tests(),
         certificates::tests(),
+        claims::tests(),
+        rollouts::tests(),
+        lifetimes::tests(),
         firewall::tests(),
+        gates::tests(),
+        devices::tests(),
+        switches::tests(),
         faults::tests(),
         rights::tests(),
+        forgeries::tests(),
+        tokens::tests(),
+        absence::tests(),
+        crashes::tests(),
+        replicas::tests(),
+        fault_matrix::tests(),
     ];
     run::all(tests.into_iter().flatten().collect())
 }

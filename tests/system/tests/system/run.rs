@@ -1,4 +1,4 @@
-//! Runs the tests on one ground, and shows the state of the cluster when one fails.
+//! Runs the tests, most of them on one ground, and shows the state of the cluster when one fails.
 
 use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
@@ -12,9 +12,20 @@ use tokio::{
 
 /// A test: its name, and what it does on the ground.
 pub(crate) struct Test {
-    name: &'static str,
-    alone: bool,
+    name: String,
+    place: Place,
     body: Body,
+}
+
+/// Where a test runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On the ground that most share.
+    Shared,
+    /// There, but with nobody beside it.
+    Alone,
+    /// On a second ground, with proxies between the programs and what they call.
+    Interposed,
 }
 
 type Body = Box<dyn for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send>;
@@ -24,7 +35,7 @@ pub(crate) fn test<F>(name: &'static str, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name, alone: false, body: Box::new(body) }
+    Test { name: name.to_owned(), place: Place::Shared, body: Box::new(body) }
 }
 
 /// A test that breaks what others use, and so runs alone.
@@ -32,12 +43,21 @@ pub(crate) fn alone<F>(name: &'static str, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name, alone: true, body: Box::new(body) }
+    Test { name: name.to_owned(), place: Place::Alone, body: Box::new(body) }
+}
+
+/// A test on the ground with proxies.
+pub(crate) fn interposed<F>(name: String, body: F) -> Test
+where
+    F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
+{
+    Test { name, place: Place::Interposed, body: Box::new(body) }
 }
 
 struct Shared {
     runtime: Runtime,
     ground: OnceCell<Ground>,
+    interposed: OnceCell<Ground>,
     /// Readers share the ground; a writer has it alone.
     turn: RwLock<()>,
 }
@@ -46,16 +66,21 @@ struct Shared {
 pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
     let arguments = Arguments::from_args();
     let Ok(runtime) = Runtime::new() else { return ExitCode::FAILURE };
-    let shared = Arc::new(Shared { runtime, ground: OnceCell::new(), turn: RwLock::new(()) });
+    let shared = Arc::new(Shared {
+        runtime,
+        ground: OnceCell::new(),
+        interposed: OnceCell::new(),
+        turn: RwLock::new(()),
+    });
     let trials = tests.into_iter().map(|test| {
         let shared = Arc::clone(&shared);
-        Trial::test(test.name, move || shared.run(&test))
+        Trial::test(test.name.clone(), move || shared.run(&test))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    if let Some(shared) = Arc::into_inner(shared)
-        && let Some(ground) = shared.ground.into_inner()
-    {
-        drop(shared.runtime.block_on(ground.stop()));
+    if let Some(Shared { runtime, ground, interposed, turn: _ }) = Arc::into_inner(shared) {
+        for ground in [ground, interposed].into_iter().filter_map(OnceCell::into_inner) {
+            drop(runtime.block_on(ground.stop()));
+        }
     }
     if conclusion.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -63,25 +88,33 @@ pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
 impl Shared {
     fn run(&self, test: &Test) -> Result<(), Failed> {
         self.runtime.block_on(async {
-            let ground =
-                self.ground.get_or_try_init(lay).await.map_err(|error| format!("no ground: {error:#}"))?;
-            let result = if test.alone {
-                let _turn = self.turn.write().await;
-                (test.body)(ground).await
-            } else {
-                let _turn = self.turn.read().await;
-                (test.body)(ground).await
+            let laid = match test.place {
+                Place::Shared | Place::Alone => self.ground.get_or_try_init(|| lay("system", false)).await,
+                Place::Interposed => self.interposed.get_or_try_init(|| lay("interposed", true)).await,
+            };
+            let ground = laid.map_err(|error| format!("no ground: {error:#}"))?;
+            let result = match test.place {
+                Place::Interposed => (test.body)(ground).await,
+                Place::Alone => {
+                    let _turn = self.turn.write().await;
+                    (test.body)(ground).await
+                }
+                Place::Shared => {
+                    let _turn = self.turn.read().await;
+                    (test.body)(ground).await
+                }
             };
             match result {
                 Ok(()) => Ok(()),
-                Err(error) => Err(Failed::from(format!("{error:#}\n{}", state(ground, test.name).await))),
+                Err(error) => Err(Failed::from(format!("{error:#}\n{}", state(ground, &test.name).await))),
             }
         })
     }
 }
 
-async fn lay() -> Result<Ground> {
-    let mut options = Options::fresh("system")?;
+async fn lay(name: &str, interposed: bool) -> Result<Ground> {
+    let mut options = Options::fresh(name)?;
+    options.interposed = interposed;
     options.job_poll = Duration::from_millis(300);
     options.identity_grace = Duration::from_secs(2);
     options.resync = Duration::from_secs(15);

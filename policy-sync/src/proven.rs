@@ -1,0 +1,189 @@
+//! What is proven of an identity: a delivered certificate and an enforcing firewall. A [`Proven`] can be
+//! made from nothing else.
+
+use jiff::{Timestamp, tz::TimeZone};
+use sallyport_contract::{
+    DnsNames, Reason, firewall_names,
+    object::{ClaimedFirewall, ConditionStatus, FirewallSpec, WorkloadIdentity},
+    policy::PolicyBook,
+};
+
+use crate::{
+    diff::Held,
+    ledger::{Worth, worth},
+    standing::Standing,
+    wish::refusal,
+    world::{Key, World},
+};
+
+/// The condition that cert-agent writes.
+const CERTIFICATE_ISSUED: &str = "CertificateIssued";
+
+/// A verified certificate for the identity's names is delivered, and has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered(());
+
+impl Delivered {
+    /// What cert-agent says of the identity's certificate.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn of(identity: &WorkloadIdentity, now: Timestamp) -> Result<Self, Held> {
+        let awaiting = |words: &str| Err((Reason::AwaitingCertificate, words.to_owned()));
+        let status = identity.status.as_ref();
+        let condition =
+            status.and_then(|status| status.conditions.iter().find(|c| c.kind == CERTIFICATE_ISSUED));
+        let Some(condition) = condition else {
+            return awaiting("cert-agent has not said anything about the certificate yet");
+        };
+        if condition.status != ConditionStatus::True {
+            let reason = Reason::from_code(&condition.reason).unwrap_or(Reason::AwaitingCertificate);
+            return Err((reason, condition.message.clone()));
+        }
+        match status.and_then(|status| status.certificate.as_ref()) {
+            None => awaiting("cert-agent has not said yet which certificate is delivered"),
+            Some(certificate) if certificate.not_after <= now => {
+                awaiting("the certificate has ended and is not renewed yet")
+            }
+            Some(_) => Ok(Self(())),
+        }
+    }
+}
+
+/// The firewall enforces every name of the identity, by a proof that is fresh enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enforced {
+    words: String,
+}
+
+/// What an identity is judged by, beside itself: the cluster, how its firewall stands, and the time.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// What is seen of the cluster.
+    pub world: &'a World,
+    /// Its policies.
+    pub book: &'a PolicyBook,
+    /// How the identity's firewall stands; `None` if there is none of that name.
+    pub standing: Option<&'a Standing>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Enforced {
+    /// What the identity's firewall was shown to hold for it, and whether it may still have it.
+    ///
+    /// # Errors
+    /// The first thing that is missing.
+    pub fn of(key: &Key, identity: &WorkloadIdentity, scene: Scene<'_>) -> Result<Self, Held> {
+        let firewall = &identity.spec.firewall;
+        if identity.metadata.deletion_timestamp.is_some() {
+            return Err((Reason::AwaitingCertificate, "the identity is being deleted".to_owned()));
+        }
+        let Some(names) = DnsNames::from_strings(&identity.spec.dns_names) else {
+            return Err((Reason::Malformed, "spec.dnsNames are not in normal form".to_owned()));
+        };
+        let (Some(standing), Some(object)) = (scene.standing, scene.world.firewalls.get(firewall)) else {
+            return Err((Reason::NotFound, format!("there is no Firewall {firewall}")));
+        };
+        if let Some(refused) = standing.refused.get(key) {
+            return Err(refused.clone());
+        }
+        if let Some(refused) = refusal(&object.spec, scene.world, scene.book, key, identity) {
+            return Err(refused);
+        }
+        let mut newest: Option<&ClaimedFirewall> = None;
+        for name in names.iter() {
+            let Some(state) = standing.names.get(name) else {
+                let words = format!("firewall {firewall} has not been asked about {name} yet");
+                return Err((Reason::AwaitingFirewall, words));
+            };
+            if state.reason != Reason::Enforced {
+                return Err((state.reason, state.words.clone()));
+            }
+            let entry = state.entry.as_ref();
+            fresh(identity, &object.spec, entry, scene.now)?;
+            newest = newest.into_iter().chain(entry).max_by_key(|entry| proven_at(entry));
+        }
+        let devices =
+            newest.and_then(|entry| entry.evidence.as_ref()).map_or(0, |evidence| evidence.devices.len());
+        let at = newest.and_then(proven_at).map(clock).unwrap_or_default();
+        Ok(Self { words: format!("{firewall}, {devices} of {devices} devices, {at}; path not proven") })
+    }
+
+    /// When it was proven, by whom, and what was not.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+}
+
+/// Looks at the evidence itself once more: who posted how the name stands may have been held up since.
+fn fresh(
+    identity: &WorkloadIdentity,
+    spec: &FirewallSpec,
+    entry: Option<&ClaimedFirewall>,
+    now: Timestamp,
+) -> Result<(), Held> {
+    let firewall = &identity.spec.firewall;
+    let action = identity.spec.action;
+    let rule = firewall_names::rule(&spec.cluster_name, &identity.spec.policy, action);
+    let evidence = entry.and_then(|entry| entry.evidence.as_ref());
+    match worth(evidence, &rule, action, spec.proof_max_age, now) {
+        Worth::Proof => Ok(()),
+        Worth::TooOld(at) => {
+            let words = format!("{}; it is about to be repeated", too_old(firewall, spec, at));
+            Err((Reason::AwaitingFirewall, words))
+        }
+        Worth::Nothing => {
+            let words = format!("firewall {firewall} has not been shown to do what the identity asks for");
+            Err((Reason::AwaitingFirewall, words))
+        }
+    }
+}
+
+/// The words for a proof that opens no gate any more.
+#[must_use]
+pub fn too_old(firewall: &str, spec: &FirewallSpec, at: Timestamp) -> String {
+    format!(
+        "the last proof is of {at:.0}, longer ago than Firewall {firewall} spec.proofMaxAge allows ({})",
+        spec.proof_max_age
+    )
+}
+
+/// Certificate and firewall are proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    words: String,
+}
+
+impl Proven {
+    /// Both together.
+    #[must_use]
+    pub fn both(_: &Delivered, firewall: &Enforced) -> Self {
+        Self { words: firewall.words.clone() }
+    }
+
+    /// What was proven and what not.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
+    /// What a test takes as given.
+    #[cfg(test)]
+    pub(crate) fn assumed(words: &str) -> Self {
+        Self { words: words.to_owned() }
+    }
+}
+
+/// When a name was last proven.
+#[must_use]
+pub fn proven_at(entry: &ClaimedFirewall) -> Option<Timestamp> {
+    entry.evidence.as_ref().map(|evidence| evidence.proven_at)
+}
+
+/// The time of day as people read it, in UTC.
+#[must_use]
+pub fn clock(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
