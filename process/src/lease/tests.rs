@@ -11,7 +11,10 @@ use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Client, client::Body, core::Status};
-use tokio::time::{Instant, advance, sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, advance, sleep},
+};
 
 use super::{Campaign, Leadership, LeaseArgs};
 use crate::{clock::Clock, shutdown::Stop, tasks::TaskResult};
@@ -88,12 +91,24 @@ fn refusal(status: StatusCode, reason: &str) -> Response<Body> {
 struct Running {
     leadership: Leadership,
     stop: Stop,
-    task: tokio::task::JoinHandle<TaskResult>,
+    task: JoinSet<TaskResult>,
+}
+
+impl Running {
+    /// How it ended.
+    async fn ended(&mut self) -> TaskResult {
+        self.task.join_next().await.unwrap().unwrap()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.task.try_join_next().is_some()
+    }
 }
 
 fn run(campaign: &Campaign) -> Running {
     let stop = Stop::new();
-    let task = tokio::spawn(campaign.clone().run(stop.clone()));
+    let mut task = JoinSet::new();
+    task.spawn(campaign.clone().run(stop.clone()));
     Running { leadership: campaign.leadership(), stop, task }
 }
 
@@ -111,13 +126,13 @@ async fn until(what: impl Fn() -> bool) -> Duration {
 async fn the_second_waits_and_takes_over_when_the_first_is_gone() {
     let twin = Twin::default();
     let (one, two) = (twin.campaign("one"), twin.campaign("two"));
-    let first = run(&one);
+    let mut first = run(&one);
     until(|| first.leadership.holds()).await;
     let second = run(&two);
     sleep(Duration::from_secs(300)).await;
     assert!(first.leadership.holds() && !second.leadership.holds());
     // Killed: nobody gives anything back.
-    first.task.abort();
+    first.task.abort_all();
     let waited = until(|| second.leadership.holds()).await;
     assert!((Duration::from_secs(12)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
     assert_eq!(twin.holder().as_deref(), Some("two"));
@@ -128,11 +143,11 @@ async fn the_second_waits_and_takes_over_when_the_first_is_gone() {
 async fn what_is_given_back_is_taken_at_once() {
     let twin = Twin::default();
     let (one, two) = (twin.campaign("one"), twin.campaign("two"));
-    let first = run(&one);
+    let mut first = run(&one);
     until(|| first.leadership.holds()).await;
     let second = run(&two);
     first.stop.now();
-    first.task.await.unwrap().unwrap();
+    first.ended().await.unwrap();
     one.give_back().await;
     assert!(!first.leadership.holds());
     assert!(until(|| second.leadership.holds()).await < Duration::from_secs(5));
@@ -144,31 +159,31 @@ async fn what_is_given_back_is_taken_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_cannot_renew_ends_before_another_may_begin() {
     let twin = Twin::default();
-    let first = run(&twin.campaign("one"));
+    let mut first = run(&twin.campaign("one"));
     until(|| first.leadership.holds()).await;
     twin.away(true);
     let held = until(|| !first.leadership.holds()).await;
     assert!(held < Duration::from_secs(15), "{held:?}");
-    let error = first.task.await.unwrap().unwrap_err();
+    let error = first.ended().await.unwrap_err();
     assert!(error.to_string().contains("could not be renewed in time"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_changes_nothing() {
     let twin = Twin::default();
-    let first = run(&twin.campaign("one"));
+    let mut first = run(&twin.campaign("one"));
     until(|| first.leadership.holds()).await;
     twin.away(true);
     sleep(Duration::from_secs(5)).await;
     twin.away(false);
     sleep(Duration::from_secs(60)).await;
-    assert!(first.leadership.holds() && !first.task.is_finished());
+    assert!(first.leadership.holds() && !first.has_ended());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_slept_too_long_finds_another_and_ends() {
     let twin = Twin::default();
-    let first = run(&twin.campaign("one"));
+    let mut first = run(&twin.campaign("one"));
     until(|| first.leadership.holds()).await;
     // Stopped: time goes on, its task does not. The other one sees a Lease that nobody renews.
     let stale = twin.0.lock().unwrap().lease.clone();
@@ -178,16 +193,16 @@ async fn a_leader_that_slept_too_long_finds_another_and_ends() {
     lease.spec.as_mut().unwrap().holder_identity = Some("two".to_owned());
     lease.metadata.resource_version = Some("77".to_owned());
     twin.0.lock().unwrap().lease = Some(lease);
-    let error = first.task.await.unwrap().unwrap_err();
+    let error = first.ended().await.unwrap_err();
     assert!(error.to_string().contains("held by two now"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_starts_anew_in_its_pod_goes_on_at_once() {
     let twin = Twin::default();
-    let first = run(&twin.campaign("one"));
+    let mut first = run(&twin.campaign("one"));
     until(|| first.leadership.holds()).await;
-    first.task.abort();
+    first.task.abort_all();
     let again = run(&twin.campaign("one"));
     assert!(until(|| again.leadership.holds()).await < Duration::from_secs(1));
 }

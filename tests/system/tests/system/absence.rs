@@ -1,11 +1,11 @@
 //! The webhook is away, and the policy has become stricter: nobody is kept from scaling down, going back or
 //! leaving, nothing new comes in, and what is smuggled in gets nothing.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use ground::{
     Ground, Team,
     person::{Person, Verb},
-    team::{TeamOptions, gate},
+    team::TeamOptions,
     wait,
 };
 use serde_json::{Value, json};
@@ -140,9 +140,7 @@ fn slipped(ground: &Ground) -> std::pin::Pin<Box<dyn Future<Output = Result<()>>
             Ok(())
         })
         .await?;
-        let pods = team.pods("slipped").await?;
-        let gate = gate(pods.first().context("no pod")?).context("no gate")?;
-        ensure!(gate["status"] == "False", "{gate}");
+        team.gate_waits("slipped", "AwaitingCertificate", "pay-00000000").await?;
         let claims = ground.cluster.kubectl.get(&["nameclaims"]).await?;
         let claimed =
             claims["items"].as_array().into_iter().flatten().any(|claim| claim["spec"]["dnsName"] == name);

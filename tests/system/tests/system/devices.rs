@@ -134,7 +134,7 @@ async fn moved(ground: &Ground) -> Result<()> {
 }
 
 async fn renamed(ground: &Ground) -> Result<()> {
-    let (team, foreign) = start(ground, "renamed").await?;
+    let (team, foreign) = start(ground, "rule-renamed").await?;
     apply(ground, &team).await?;
     team.gate_opens("web").await?;
     let (rule, xpath) = rule_of(&team);

@@ -1,7 +1,7 @@
 //! Rights: each program holds only what its job needs.
 
 use anyhow::{Context as _, Result, ensure};
-use ground::Ground;
+use ground::{Ground, wait};
 use serde_json::Value;
 
 use crate::run::{Test, test};
@@ -10,6 +10,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("rights::law_11_no_program_can_do_more_than_its_job", |g| Box::pin(limits(g))),
         test("rights::law_3_the_webhook_only_reads", |g| Box::pin(only_reads(g))),
+        test("rights::the_guards_type_check_and_are_in_force", |g| Box::pin(guards(g))),
     ]
 }
 
@@ -66,4 +67,24 @@ async fn only_reads(ground: &Ground) -> Result<()> {
     }
     ensure!(seen > 0, "the webhook never asked for anything: the log is not what it should be");
     Ok(())
+}
+
+/// An expression that does not type-check would fail only on the object that it is about.
+async fn guards(ground: &Ground) -> Result<()> {
+    wait::until("the guards to be type-checked", wait::GENEROUS, || async {
+        let policies = ground.cluster.kubectl.get(&["validatingadmissionpolicies"]).await?;
+        let policies = policies["items"].as_array().context("no list")?;
+        ensure!(policies.len() >= 8, "only {} guards are installed", policies.len());
+        for policy in policies {
+            let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
+            ensure!(status["typeChecking"].is_object(), "{name} is not checked yet");
+            ensure!(status["typeChecking"]["expressionWarnings"].is_null(), "{name}: {status}");
+            ensure!(policy["spec"]["failurePolicy"] == "Fail", "{name} lets pass what it cannot judge");
+            let binding = ["validatingadmissionpolicybinding", name.as_str().context("no name")?];
+            let binding = ground.cluster.kubectl.get(&binding).await?;
+            ensure!(binding["spec"]["validationActions"][0] == "Deny", "{name} only watches");
+        }
+        Ok(())
+    })
+    .await
 }
