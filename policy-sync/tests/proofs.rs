@@ -13,19 +13,25 @@ use sallyport_policy_sync::{
 };
 use sallyport_process::clock::Clock;
 use support::{
-    Ground, always, options,
+    Ground, Twin, always, options,
     pods::{WEB, gates, gates_by, pod, web},
 };
 
-#[tokio::test]
-async fn law_2_a_proof_that_is_too_old_opens_no_gate_and_says_whose_limit_that_is() {
-    let mut ground = Ground::with(options(), |spec| spec["proofMaxAge"] = "3s".into()).await;
-    let mut gates = gates(&ground);
+/// An identity that is issued and enforced, with one judged pod.
+async fn proven(ground: &mut Ground) -> Gates<Twin> {
+    let mut gates = gates(ground);
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.twin.issue("web-1");
     ground.until_enforced(&[WEB]).await;
     ground.twin.put_pod("web-1", "web-a", pod("a"));
     ground.judge(&mut gates).await;
+    gates
+}
+
+#[tokio::test]
+async fn law_2_a_proof_that_is_too_old_opens_no_gate_and_says_whose_limit_that_is() {
+    let mut ground = Ground::with(options(), |spec| spec["proofMaxAge"] = "3s".into()).await;
+    let mut gates = proven(&mut ground).await;
     ground.sim.plant(always(Where::Connect, Action::DropBefore));
     ground.sim.plant(always(Where::Config, Action::DropBefore));
     let words = ground.until_reason(WEB, Reason::FirewallUnreachable).await;
@@ -92,12 +98,7 @@ async fn law_2_a_proof_is_repeated_and_stored_before_it_is_too_old() {
 #[tokio::test]
 async fn law_2_a_rule_deleted_by_hand_is_seen_and_a_new_pod_waits_until_it_is_back() {
     let mut ground = Ground::new().await;
-    let mut gates = gates(&ground);
-    ground.twin.want("web-1", &[WEB], "Allow");
-    ground.twin.issue("web-1");
-    ground.until_enforced(&[WEB]).await;
-    ground.twin.put_pod("web-1", "web-a", pod("a"));
-    ground.judge(&mut gates).await;
+    let mut gates = proven(&mut ground).await;
     let colleague = support::Colleague::new(&ground.sim).await;
     let rule = ground.twin.entry(WEB).unwrap().rule;
     colleague

@@ -112,6 +112,13 @@ fn run(campaign: &Campaign) -> Running {
     Running { leadership: campaign.leadership(), stop, task }
 }
 
+/// A campaign that runs and has won.
+async fn leading(campaign: &Campaign) -> Running {
+    let running = run(campaign);
+    until(|| running.leadership.holds()).await;
+    running
+}
+
 /// Lets paused time pass until something holds, for an hour at most.
 async fn until(what: impl Fn() -> bool) -> Duration {
     let start = Instant::now();
@@ -126,8 +133,7 @@ async fn until(what: impl Fn() -> bool) -> Duration {
 async fn the_second_waits_and_takes_over_when_the_first_is_gone() {
     let twin = Twin::default();
     let (one, two) = (twin.campaign("one"), twin.campaign("two"));
-    let mut first = run(&one);
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&one).await;
     let second = run(&two);
     sleep(Duration::from_secs(300)).await;
     assert!(first.leadership.holds() && !second.leadership.holds());
@@ -143,8 +149,7 @@ async fn the_second_waits_and_takes_over_when_the_first_is_gone() {
 async fn what_is_given_back_is_taken_at_once() {
     let twin = Twin::default();
     let (one, two) = (twin.campaign("one"), twin.campaign("two"));
-    let mut first = run(&one);
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&one).await;
     let second = run(&two);
     first.stop.now();
     first.ended().await.unwrap();
@@ -159,8 +164,7 @@ async fn what_is_given_back_is_taken_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_cannot_renew_ends_before_another_may_begin() {
     let twin = Twin::default();
-    let mut first = run(&twin.campaign("one"));
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&twin.campaign("one")).await;
     twin.away(true);
     let held = until(|| !first.leadership.holds()).await;
     assert!(held < Duration::from_secs(15), "{held:?}");
@@ -171,8 +175,7 @@ async fn a_leader_that_cannot_renew_ends_before_another_may_begin() {
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_changes_nothing() {
     let twin = Twin::default();
-    let mut first = run(&twin.campaign("one"));
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&twin.campaign("one")).await;
     twin.away(true);
     sleep(Duration::from_secs(5)).await;
     twin.away(false);
@@ -183,8 +186,7 @@ async fn a_short_outage_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_slept_too_long_finds_another_and_ends() {
     let twin = Twin::default();
-    let mut first = run(&twin.campaign("one"));
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&twin.campaign("one")).await;
     // Stopped: time goes on, its task does not. The other one sees a Lease that nobody renews.
     let stale = twin.0.lock().unwrap().lease.clone();
     advance(Duration::from_secs(40)).await;
@@ -200,8 +202,7 @@ async fn a_leader_that_slept_too_long_finds_another_and_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_container_that_starts_anew_in_its_pod_goes_on_at_once() {
     let twin = Twin::default();
-    let mut first = run(&twin.campaign("one"));
-    until(|| first.leadership.holds()).await;
+    let mut first = leading(&twin.campaign("one")).await;
     first.task.abort_all();
     let again = run(&twin.campaign("one"));
     assert!(until(|| again.leadership.holds()).await < Duration::from_secs(1));

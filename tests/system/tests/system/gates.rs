@@ -78,14 +78,7 @@ async fn deleted(ground: &Ground) -> Result<()> {
     delete_rule(&team.firewall, &rule).await?;
     // Any change of the Firewall makes the syncer look at once.
     team.patch("fw", &json!({"bounds": {"maxNames": 1999}})).await?;
-    let name = team.dns_name("web");
-    wait::until("the identity to show the loss", wait::GENEROUS, || async {
-        let identity = team.identity(&name).await?;
-        let enforced = condition(&identity, "FirewallEnforced").context("no condition")?;
-        ensure!(enforced["status"] == "False" && enforced["reason"] == "LockedByOther", "{enforced}");
-        Ok(())
-    })
-    .await?;
+    shows_the_loss(&team, "LockedByOther").await?;
     ensure!(opened(&team, all).await? == before, "a gate was closed");
     let scale = format!("--replicas={}", PODS + 1);
     ground.cluster.kubectl.run(&["scale", "deployment/web", &scale, "-n", "hundred"]).await?;
@@ -129,14 +122,7 @@ async fn too_old(ground: &Ground) -> Result<()> {
     kubectl.apply(&team.deployment("web", 1, &json!({})).to_string()).await?;
     let before = wait::until("the first gate to open", wait::GENEROUS, || opened(&team, 1)).await?;
     team.firewall.vanish().await?;
-    let name = team.dns_name("web");
-    wait::until("the identity to show the loss", wait::GENEROUS, || async {
-        let identity = team.identity(&name).await?;
-        let enforced = condition(&identity, "FirewallEnforced").context("no condition")?;
-        ensure!(enforced["status"] == "False" && enforced["reason"] == "FirewallUnreachable", "{enforced}");
-        Ok(())
-    })
-    .await?;
+    shows_the_loss(&team, "FirewallUnreachable").await?;
     kubectl.run(&["scale", "deployment/web", "--replicas=2", "-n", "outdated"]).await?;
     wait::until("the new pod to wait", wait::GENEROUS, || async {
         let pods = team.pods("web").await?;
@@ -193,4 +179,16 @@ async fn observe(ground: &Ground) -> Result<()> {
     let after = wait::until("both gates to be open", wait::GENEROUS * 2, || opened(&team, 2)).await?;
     ensure!(before.iter().all(|(pod, since)| after.get(pod) == Some(since)), "the open gate was closed");
     Ok(())
+}
+
+/// The identity of `web` says that the firewall no longer enforces its name, and why.
+async fn shows_the_loss(team: &Team<'_>, reason: &str) -> Result<()> {
+    let name = team.dns_name("web");
+    wait::until("the identity to show the loss", wait::GENEROUS, || async {
+        let identity = team.identity(&name).await?;
+        let enforced = condition(&identity, "FirewallEnforced").context("no condition")?;
+        ensure!(enforced["status"] == "False" && enforced["reason"] == reason, "{enforced}");
+        Ok(())
+    })
+    .await
 }
