@@ -1,6 +1,6 @@
 //! The cluster port over the API server: server-side apply of our own fields, and events.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::{
@@ -14,7 +14,11 @@ use sallyport_contract::{
         ClaimedFirewall, Firewall, FirewallStatus, NameClaim, WorkloadIdentity, WorkloadIdentityStatus,
     },
 };
-use sallyport_process::{clock::Clock, kubernetes::is_conflict, kubernetes::is_not_found, report::chain};
+use sallyport_process::{
+    clock::Clock,
+    kubernetes::{in_time, is_conflict, is_not_found},
+    report::chain,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,8 +32,6 @@ const MANAGER: &str = "sallyport-policy-sync";
 /// Longest name of a field manager:
 /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
 const MANAGER_LIMIT: usize = 128;
-/// Longest wait for one answer, repetitions by the client included.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest note of an event:
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>.
 const NOTE_LIMIT: usize = 1024;
@@ -69,23 +71,20 @@ impl Kubernetes {
         });
         let parameters = PatchParams::apply(manager).force();
         let patch = Patch::Apply(&body);
-        let stored = api.patch_status(name, &parameters, &patch);
-        in_time(format!("status of {} {name}", K::kind(&())), stored).await
+        let write = api.patch_status(name, &parameters, &patch);
+        stored(format!("status of {} {name}", K::kind(&())), write).await
     }
 }
 
 /// The version that an object has after a write, if there is an answer in time.
-async fn in_time<K: Resource>(
+async fn stored<K: Resource>(
     what: String,
     write: impl Future<Output = Result<K, kube::Error>>,
 ) -> Result<Version, ClusterError> {
-    match tokio::time::timeout(DEADLINE, write).await {
+    match in_time(write).await {
         Ok(Ok(stored)) => Ok(Version::of(stored.meta())),
         Ok(Err(error)) => Err(refused(what, error)),
-        Err(_) => {
-            let source = format!("no answer within {} s", DEADLINE.as_secs()).into();
-            Err(ClusterError { what, loss: Loss::Failed, source })
-        }
+        Err(late) => Err(ClusterError { what, loss: Loss::Failed, source: late.into() }),
     }
 }
 
@@ -163,8 +162,8 @@ impl Cluster for Kubernetes {
         let metadata = metadata("uid", &seen.uid, (!gate.open).then_some(seen.version));
         let body = json!({"metadata": metadata, "status": {"conditions": [condition]}});
         let (parameters, patch) = (PatchParams::default(), Patch::Strategic(&body));
-        let stored = api.patch_status(&pod.name, &parameters, &patch);
-        in_time(format!("status of Pod {pod}"), stored).await
+        let write = api.patch_status(&pod.name, &parameters, &patch);
+        stored(format!("status of Pod {pod}"), write).await
     }
 
     async fn tell(&self, note: &Note) {
@@ -179,7 +178,7 @@ impl Cluster for Kubernetes {
             About::Firewall(name, uid) => reference::<Firewall>(None, name, uid),
             About::Identity(key, uid) => reference::<WorkloadIdentity>(Some(&key.namespace), &key.name, uid),
         };
-        match tokio::time::timeout(DEADLINE, self.recorder.publish(&event, &reference)).await {
+        match in_time(self.recorder.publish(&event, &reference)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "an event was not taken"),
             Err(_) => tracing::warn!("an event was not taken in time"),

@@ -40,6 +40,12 @@ async fn settle(one: &mut Replica, other: &mut Replica, sim: &Running, twin: &Tw
     tokio::join!(one.until("the first settles", settled), other.until("the second settles", settled));
 }
 
+/// Lets both go on until the name stands, once.
+async fn settle_on_one(one: &mut Replica, other: &mut Replica, sim: &Running, twin: &Twin) {
+    settle(one, other, sim, twin, true).await;
+    support::stands_once(sim, twin, WEB);
+}
+
 /// The first is held at the `n`-th place of a journey while `meanwhile` happens, and goes on with its old memory.
 async fn held<F: Future<Output = Replica>>(
     n: usize,
@@ -78,8 +84,7 @@ async fn writes_late(n: usize) -> bool {
     })
     .await;
     let Some((mut first, mut second)) = both else { return false };
-    settle(&mut first, &mut second, &sim, &twin, true).await;
-    support::stands_once(&sim, &twin, WEB);
+    settle_on_one(&mut first, &mut second, &sim, &twin).await;
     assert_eq!(foreign(&sim.running_xml()), before, "held at {n}");
     true
 }
@@ -106,8 +111,7 @@ async fn writes_what_was_removed(n: usize) -> bool {
     let Some((mut first, mut second)) = both else { return false };
     settle(&mut first, &mut second, &sim, &twin, false).await;
     twin.want("web-2", &[WEB], "Allow");
-    settle(&mut first, &mut second, &sim, &twin, true).await;
-    support::stands_once(&sim, &twin, WEB);
+    settle_on_one(&mut first, &mut second, &sim, &twin).await;
     assert_eq!(foreign(&sim.running_xml()), before, "held at {n}");
     true
 }
@@ -140,8 +144,7 @@ async fn removes_what_is_wanted(n: usize) -> bool {
     })
     .await;
     let Some((mut first, mut second)) = both else { return false };
-    settle(&mut first, &mut second, &sim, &twin, true).await;
-    support::stands_once(&sim, &twin, WEB);
+    settle_on_one(&mut first, &mut second, &sim, &twin).await;
     assert_eq!(foreign(&sim.running_xml()), before, "held at {n}");
     let flapped = removals() - while_unwanted.get();
     assert!(flapped <= 1, "it flapped {flapped} times, held at {n}");

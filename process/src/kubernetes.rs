@@ -39,6 +39,19 @@ fn with_deadlines(mut config: Config) -> Config {
     config
 }
 
+/// The API server gave no answer in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer within {} s", ANSWER_DEADLINE.as_secs())]
+pub struct Late;
+
+/// Waits for a whole answer, its body included; the client itself only waits for the beginning.
+///
+/// # Errors
+/// It has not come after ten seconds.
+pub async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, Late> {
+    tokio::time::timeout(ANSWER_DEADLINE, call).await.map_err(|_| Late)
+}
+
 /// Connects by `KUBECONFIG`, or as the pod's service account.
 ///
 /// # Errors
@@ -68,10 +81,7 @@ async fn client(fence: Option<Fence>) -> Result<Client, ConnectError> {
 }
 
 fn in_words(error: BoxError) -> BoxError {
-    if error.is::<Elapsed>() {
-        return format!("the API server gave no answer within {} s", ANSWER_DEADLINE.as_secs()).into();
-    }
-    error
+    if error.is::<Elapsed>() { Late.into() } else { error }
 }
 
 /// Whether the API server said that the object is not there.

@@ -1,6 +1,6 @@
 //! Kubernetes itself behind the port.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret};
 use kube::{
@@ -10,7 +10,7 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use sallyport_contract::keys;
-use sallyport_process::report;
+use sallyport_process::{kubernetes::in_time, report};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -18,7 +18,6 @@ use super::{Cluster, ClusterError, Exactly, Kind, Notice};
 
 /// Field manager of everything that we apply.
 pub const MANAGER: &str = "sallyport-cert-agent";
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The API server.
 #[derive(Clone)]
@@ -45,9 +44,9 @@ impl KubeCluster {
 }
 
 async fn within_deadline<T>(work: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ClusterError> {
-    match tokio::time::timeout(DEADLINE, work).await {
+    match in_time(work).await {
         Ok(answer) => answer.map_err(|error| classed(&error)),
-        Err(_) => Err(ClusterError::Away(format!("no answer within {} s", DEADLINE.as_secs()))),
+        Err(late) => Err(ClusterError::Away(late.to_string())),
     }
 }
 
