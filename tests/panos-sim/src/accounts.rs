@@ -52,6 +52,12 @@ impl Accounts {
         Self { key_lifetime, ..self }
     }
 
+    /// The same administrators and passwords on another device, where keys are its own.
+    #[must_use]
+    pub(crate) fn same_people(&self) -> Self {
+        Self { key_lifetime: self.key_lifetime, ..Self::new(self.passwords.clone()) }
+    }
+
     /// Reads `user:password` lines; empty lines and lines that begin with `#` are skipped.
     ///
     /// # Errors

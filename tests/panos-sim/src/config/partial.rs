@@ -5,6 +5,7 @@
 //! an object that another administrator made. The device's own words for this are not public; these are ours.
 
 use super::{
+    range::Range,
     store::{Store, is_security_rules},
     units::{Change, Unit},
 };
@@ -41,12 +42,19 @@ pub(crate) struct Plan {
 
 /// # Errors
 /// Why the selection cannot be committed by itself, as the failed job tells it.
-pub(crate) fn plan_commit(store: &Store, selection: &Selection, quirks: &Quirks) -> Result<Plan, String> {
+pub(crate) fn plan_commit(
+    store: &Store,
+    selection: &Selection,
+    range: &Range,
+    quirks: &Quirks,
+) -> Result<Plan, String> {
+    let chosen = |path: &NodePath, unit: &Unit| selection.includes(unit) && range.covers(path);
     let included: Vec<(&NodePath, &Unit)> =
-        store.units.iter().filter(|(_, unit)| selection.includes(unit)).collect();
+        store.units.iter().filter(|(path, unit)| chosen(path, unit)).collect();
     let settled = included.iter().map(|(path, unit)| ((*path).clone(), unit.dirty_id)).collect();
     let running = match selection {
-        Selection::Everybody => store.candidate.clone(),
+        Selection::Everybody if range.is_whole() => store.candidate.clone(),
+        Selection::Everybody => transplant(&store.candidate, &store.running, &included)?,
         Selection::Admins(admins) => {
             if quirks.rules_commit_together {
                 check_rulebases(store, admins, quirks)?;
@@ -119,7 +127,11 @@ fn prefix(path: &NodePath, length: usize) -> NodePath {
 }
 
 /// Makes the given nodes of `to` as they are in `from`; everything else of `to` stays.
-fn transplant(from: &Element, to: &Element, units: &[(&NodePath, &Unit)]) -> Result<Element, String> {
+pub(crate) fn transplant(
+    from: &Element,
+    to: &Element,
+    units: &[(&NodePath, &Unit)],
+) -> Result<Element, String> {
     let mut result = to.clone();
     let mut kept = Vec::new();
     for (path, unit) in units {

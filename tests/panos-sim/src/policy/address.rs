@@ -51,7 +51,7 @@ pub(crate) fn is_literal(text: &str) -> bool {
 }
 
 fn collect(config: &Element, scope: &Scope, name: &str, depth: usize, into: &mut Vec<(IpAddr, IpAddr)>) {
-    let object = scope.visible().into_iter().find_map(|scope| {
+    let object = scope.visible(config).into_iter().find_map(|scope| {
         let base = find(config, &scope.base())?;
         let of = |list: &str| base.child(list)?.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry);
         of("address").or_else(|| of("address-group"))

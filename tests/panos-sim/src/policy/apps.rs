@@ -51,7 +51,7 @@ pub(crate) fn is_predefined_service(name: &str) -> bool {
 
 /// A custom application's entry, nearest scope first.
 pub(crate) fn custom_app<'a>(config: &'a Element, scope: &Scope, name: &str) -> Option<&'a Element> {
-    scope.visible().into_iter().find_map(|scope| {
+    scope.visible(config).into_iter().find_map(|scope| {
         let list = find(config, &scope.base())?.child("application")?;
         list.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry)
     })
@@ -95,7 +95,7 @@ pub(crate) fn unfold<'a>(
 }
 
 fn unfold_one(config: &Element, scope: &Scope, name: &str, depth: usize, into: &mut Vec<String>) {
-    let group = scope.visible().into_iter().find_map(|scope| {
+    let group = scope.visible(config).into_iter().find_map(|scope| {
         let list = find(config, &scope.base())?.child("application-group")?;
         list.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry)
     });

@@ -29,6 +29,8 @@ pub(crate) enum RuleType {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) name: String,
+    /// Where it stands, and from where the names in it are looked up.
+    pub(crate) scope: Scope,
     /// 1-based place in the rulebase.
     pub(crate) index: usize,
     pub(crate) from: Vec<String>,
@@ -81,6 +83,7 @@ impl Rule {
         let applications = apps::unfold(config, scope, entry.members_of("application"));
         Self {
             name: entry.attr("name").unwrap_or_default().to_owned(),
+            scope: scope.clone(),
             index,
             from: texts("from"),
             to: texts("to"),

@@ -13,6 +13,12 @@ mod faults;
 #[cfg(test)]
 mod faults_by_request;
 #[cfg(test)]
+mod managed;
+#[cfg(test)]
+mod pushes;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod switches;
+#[cfg(test)]
+mod traffic;

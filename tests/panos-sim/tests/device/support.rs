@@ -91,6 +91,11 @@ impl Client {
         self.send(&[("type", "config"), ("action", action), ("xpath", &xpath), ("element", element)]).await
     }
 
+    /// A request about one node, wherever it stands.
+    pub(crate) async fn at(&self, action: &str, xpath: &str, element: &str) -> Reply {
+        self.send(&[("type", "config"), ("action", action), ("xpath", xpath), ("element", element)]).await
+    }
+
     pub(crate) async fn multi(&self, operations: &str) -> Reply {
         let element = format!("<multi-config>{operations}</multi-config>");
         self.send(&[("type", "config"), ("action", "multi-config"), ("element", &element)]).await
