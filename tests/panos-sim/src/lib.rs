@@ -37,6 +37,7 @@ pub use config::InitialError;
 pub use data_plane::{Flow, FlowError};
 pub use faults::{Action, Fault, Times, Where};
 pub use log::LogLine;
+pub use policy::{Decision, Lookups, Session};
 pub use quirks::{
     Anchors, ApplicationNeeds, BadPattern, BadSignatureList, FinishedProgress, OverlapWinner, PatternEngine,
     PolicyMatchLists, PortlessDefault, QueuedStatus, Quirks, RuleNeeds,
