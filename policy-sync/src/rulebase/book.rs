@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     address::Addresses,
-    application::{self, Applications, Filter},
+    application::{Applications, Filter},
+    catalogue::Catalogue,
     layers::{Kind, Layer, Rulebase},
     objects::family,
     ours::{OurRule, Ours, Reach, What},
@@ -35,7 +36,7 @@ const WITHOUT_SNI: &str = "ssl-req-client-hello-missing-sni";
 struct Resolver<'a> {
     addresses: Addresses<'a>,
     services: service::Catalogue<'a>,
-    applications: application::Catalogue<'a>,
+    applications: Catalogue<'a>,
 }
 
 impl<'a> Book<'a> {
@@ -44,7 +45,7 @@ impl<'a> Book<'a> {
         let mut resolver = Resolver {
             addresses: Addresses::new(family(scopes, &[Kind::Address, Kind::AddressGroup])),
             services: service::Catalogue::new(family(scopes, &[Kind::Service, Kind::ServiceGroup])),
-            applications: application::Catalogue::new(
+            applications: Catalogue::new(
                 family(
                     scopes,
                     &[

@@ -1,15 +1,8 @@
 //! What happens to traffic beside our App-IDs: an allow rule means something only where the default denies.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
-use super::{
-    application::Subject,
-    book::{Book, texts},
-    extent::Extent,
-    layers::Layer,
-    ours::What,
-    rule::{Fit, Rule},
-};
+use super::{extent::Extent, layers::Layer};
 
 /// A kind of traffic to the destinations of our rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,9 +93,6 @@ pub enum DefaultDeny {
     },
 }
 
-const QUESTIONS: [Question; 4] =
-    [Question::OtherName, Question::NoName, Question::OtherTcp, Question::Udp443];
-
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -122,7 +112,7 @@ impl fmt::Display for Pair {
 
 impl Verdict {
     /// An open door counts more than one that may be open, and that more than a closed one.
-    const fn weight(&self) -> u8 {
+    pub(super) const fn weight(&self) -> u8 {
         match self {
             Self::Denied { .. } => 0,
             Self::Depends { .. } => 1,
@@ -130,97 +120,6 @@ impl Verdict {
             Self::Allowed { extent: Extent::Whole, .. } => 3,
         }
     }
-}
-
-/// The answers for every pair of zones that our rules are about, the worst where they are about it twice.
-pub(super) fn answers(book: &Book<'_>) -> Vec<Answer> {
-    let mut worst: BTreeMap<(Pair, Question), Verdict> = BTreeMap::new();
-    for (reach, ground, _) in &book.grounds {
-        for (from, to) in
-            texts(&reach.from).iter().flat_map(|from| texts(&reach.to).into_iter().map(move |to| (*from, to)))
-        {
-            let near: Vec<_> = book
-                .rules
-                .iter()
-                .filter(|rule| rule.ours.is_none())
-                .filter_map(|rule| Some((rule, rule.fit(&[from], &[to], ground)?)))
-                .collect();
-            for question in QUESTIONS {
-                let Some(verdict) = verdict(question, &near, book, ground.ports) else { continue };
-                let pair = Pair { from: from.to_owned(), to: to.to_owned() };
-                match worst.get(&(pair.clone(), question)) {
-                    Some(other) if other.weight() >= verdict.weight() => {}
-                    Some(_) | None => {
-                        worst.insert((pair, question), verdict);
-                    }
-                }
-            }
-        }
-    }
-    worst.into_iter().map(|((pair, question), verdict)| Answer { pair, question, verdict }).collect()
-}
-
-type Near<'b, 'a> = (&'b Rule<'a>, Fit);
-
-fn verdict(
-    question: Question,
-    near: &[Near<'_, '_>],
-    book: &Book<'_>,
-    ports: &std::collections::BTreeSet<u16>,
-) -> Option<Verdict> {
-    match question {
-        Question::OtherName => lookup(near, Subject::Ssl, ports),
-        Question::NoName => without_sni(near, book, ports),
-        Question::OtherTcp => lookup(near, Subject::OtherTcp, ports),
-        Question::Udp443 => lookup(near, Subject::Udp, &std::collections::BTreeSet::from([443])),
-    }
-}
-
-/// A session without an SNI is `ssl`, or what somebody made an App-ID of: then one more lookup follows, and
-/// what that says counts too.
-fn without_sni(
-    near: &[Near<'_, '_>],
-    book: &Book<'_>,
-    ports: &std::collections::BTreeSet<u16>,
-) -> Option<Verdict> {
-    let as_ssl = lookup(near, Subject::Ssl, ports)?;
-    let mut others = book.without_sni.iter().filter_map(|app| lookup(near, Subject::Custom(app), ports));
-    let differs = others.find(|other| (other.weight() == 0) != (as_ssl.weight() == 0));
-    Some(match differs {
-        Some(Verdict::Denied { by } | Verdict::Allowed { by, .. } | Verdict::Depends { on: by }) => {
-            Verdict::Depends { on: by }
-        }
-        None => as_ssl,
-    })
-}
-
-/// Top-down, the first rule that takes a session decides. Our rules take none of these; that they let a
-/// handshake begin changes nothing in the end, when the session is looked up without them.
-fn lookup(
-    near: &[Near<'_, '_>],
-    subject: Subject<'_>,
-    ports: &std::collections::BTreeSet<u16>,
-) -> Option<Verdict> {
-    let (mut some_denied, mut doubt) = (false, None);
-    for (rule, fit) in near {
-        let Some(extent) = rule.takes(*fit, subject, ports).map(|met| met.extent()) else { continue };
-        let by = Decider { rule: rule.name.to_owned(), layer: rule.layer.clone() };
-        match (rule.what, extent) {
-            (What::Deny, Extent::Whole) => {
-                return Some(doubt.map_or(Verdict::Denied { by }, |on| Verdict::Depends { on }));
-            }
-            (What::Deny, Extent::Part | Extent::May) => some_denied = true,
-            (What::Allow, Extent::Whole) if !some_denied => return Some(Verdict::Allowed { by, extent }),
-            (What::Allow, Extent::Whole) => {
-                return Some(Verdict::Allowed { by, extent: Extent::Part });
-            }
-            (What::Allow, Extent::Part) if !some_denied => return Some(Verdict::Allowed { by, extent }),
-            (What::Allow, Extent::Part | Extent::May) => {
-                doubt.get_or_insert(by);
-            }
-        }
-    }
-    doubt.map(|on| Verdict::Depends { on })
 }
 
 /// What the answers come to.
@@ -247,6 +146,36 @@ pub(super) fn summary(answers: &[Answer]) -> DefaultDeny {
             },
             Some(_) | None => DefaultDeny::Proven,
         },
+    }
+}
+
+impl Answer {
+    /// The answer for a person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { pair, question, verdict } = self;
+        let says = match verdict {
+            Verdict::Denied { by } => format!("is denied by rule {} ({})", by.rule, by.layer),
+            Verdict::Allowed { by, extent: Extent::Whole } => {
+                format!("is allowed by rule {} ({})", by.rule, by.layer)
+            }
+            Verdict::Allowed { by, extent: Extent::Part | Extent::May } => {
+                format!("is allowed in part by rule {} ({})", by.rule, by.layer)
+            }
+            Verdict::Depends { on } => {
+                format!(
+                    "is denied unless rule {} ({}) allows it, which only the firewall can tell",
+                    on.rule, on.layer
+                )
+            }
+        };
+        let begins = match question {
+            Question::OtherName | Question::NoName => {
+                "; an allow rule of ours above lets the handshake begin, and this rule decides once the session has turned out to be none of ours"
+            }
+            Question::OtherTcp | Question::Udp443 => "",
+        };
+        format!("{question} from {pair} {says}{begins}")
     }
 }
 

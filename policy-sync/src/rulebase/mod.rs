@@ -2,9 +2,9 @@
 //! us in.
 //!
 //! Read in this order: [`layers`] what is judged, [`ours`] what is ours · `objects` what a name stands for,
-//! `zones`, `address`, `service`, `application` with `candidate` the fields of a rule, `extent` how much of
-//! ours a field covers · `rule` and `book` all rules in the order of the lookup · [`shadow`], [`default_deny`]
-//! and [`filters`] the three judgements, `words` how they are told.
+//! `zones`, `address`, `service`, `application` (with `catalogue` and `candidate`) the fields of a rule, `extent`
+//! how much of ours a field covers · `rule` and `book` all rules in the order of the lookup · [`shadow`],
+//! [`default_deny`] with `lookup`, and [`filters`] the three judgements, `words` how they are told.
 //!
 //! Every statement leans to the safe side. "All" and "denied" are said only of what holds for every session;
 //! what only the firewall can know (names it resolves, users, times) may be so or not.
@@ -13,10 +13,12 @@ mod address;
 mod application;
 mod book;
 mod candidate;
+mod catalogue;
 pub mod default_deny;
 mod extent;
 pub mod filters;
 pub mod layers;
+mod lookup;
 mod objects;
 pub mod ours;
 mod rule;
@@ -52,7 +54,7 @@ pub struct Findings {
 pub fn judge(rulebase: &Rulebase, ours: &Ours) -> Findings {
     let defaults = rulebase.defaults();
     let book = Book::new(rulebase, &defaults, ours);
-    let answers = default_deny::answers(&book);
+    let answers = lookup::answers(&book);
     Findings {
         shadows: shadow::shadows(&book),
         default_deny: default_deny::summary(&answers),

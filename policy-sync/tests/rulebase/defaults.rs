@@ -80,6 +80,7 @@ fn inside_a_zone_the_default_is_to_allow() {
     assert_eq!(answers(&format!("! interzone-default allow\n{SP}")), ["+ interzone-default"; 4]);
     let any = "*sp allow sp-web any>trust any>10.20.0.0/16 443";
     assert_eq!(answers(any), ["~ intrazone-default"; 4]);
+    assert_eq!(answers(&format!("! intrazone-default deny\n{any}")), ["- interzone-default"; 4]);
     let two = "*sp allow sp-web trust>trust,dmz any>10.20.0.0/16 443";
     assert_eq!(answers(two).iter().filter(|answer| *answer == "- interzone-default").count(), 4);
 }
@@ -105,6 +106,17 @@ fn the_summary_names_the_worst_answer() {
     let unsure = summary(&format!("{SP}\nopen allow any any>any any>any any source-user=bob"));
     let DefaultDeny::Unknown { why } = unsure else { panic!("{unsure:?}") };
     assert!(why.contains("depends on rule open (local rules)"), "{why}");
+}
+
+#[test]
+fn an_answer_says_what_an_allow_rule_of_ours_lets_begin() {
+    let case = case(SP);
+    let words: Vec<String> =
+        judge(&case.rulebase, &case.ours).answers.iter().map(|answer| answer.words()).collect();
+    let told = "from zone trust to zone dmz is denied by rule interzone-default (default rules)";
+    assert!(words.iter().all(|words| words.contains(told)), "{words:?}");
+    let begin: Vec<bool> = words.iter().map(|words| words.contains("lets the handshake begin")).collect();
+    assert_eq!(begin, [true, true, false, false]);
 }
 
 #[test]
