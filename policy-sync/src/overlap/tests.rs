@@ -162,3 +162,29 @@ fn ours_are_not_foreign_and_tables_are_forgotten() {
     overlaps.keep_only(&[]);
     assert_eq!(overlaps.tables.len(), 0);
 }
+
+proptest::proptest! {
+    #[test]
+    fn law_6_a_part_of_the_name_overlaps_wherever_it_stands(
+        name in "[a-z]{1,12}\\.[a-z0-9]{1,12}\\.(corp|shop)\\.example", from in 0..8_usize, cut in 0..4_usize,
+    ) {
+        let part = &name[from.min(name.len() - 7 - cut)..name.len() - cut];
+        let literal = part.replace('.', "\\.");
+        proptest::prop_assert!(overlap(SNI_CONTEXT, &literal, &name));
+        proptest::prop_assert!(overlap(HELLO, &literal, &name));
+        let (behind, before) = (format!("{literal}_"), format!("_{literal}"));
+        proptest::prop_assert!(!overlap(SNI_CONTEXT, &behind, &name));
+        proptest::prop_assert!(!overlap(HELLO, &before, &name));
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_pattern_is_decided(text in "\\PC{0,40}", markup in "[a-c.*+?|(){}0-9,^$\\\\x-]{0,20}") {
+        for text in [text, markup] {
+            let both = (overlap(SNI_CONTEXT, &text, "web.shop.example"), overlap(HELLO, &text, "web.shop.example"));
+            proptest::prop_assert!(!text.is_empty() || both == (true, true));
+        }
+    }
+}

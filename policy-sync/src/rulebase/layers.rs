@@ -65,7 +65,8 @@ pub enum Kind {
     ApplicationGroup,
     /// Application filters.
     ApplicationFilter,
-    /// Predefined containers. An entry is a name alone: which App-IDs it holds, they say.
+    /// Predefined containers. An entry is a name alone: which App-IDs it holds, they say. A name that no scope
+    /// has is taken for a predefined App-ID, which is neither `ssl` nor ours.
     ApplicationContainer,
 }
 

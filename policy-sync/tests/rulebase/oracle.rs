@@ -117,7 +117,7 @@ fn defaults_agree(found: &Findings, device: &Lookups, session: &Session) -> Resu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig::with_cases(800))]
     #[test]
     fn the_simulator_agrees_where_we_are_sure(
         above in vec(rule(PLAIN_APPS.to_vec()), 0..5),

@@ -136,10 +136,30 @@ fn zones_and_addresses_decide_how_much_is_met() {
         ("any>any any>any any source-user=known-user", Some("May")),
         ("any>any any>any any category=gambling", Some("May")),
         ("any>any any>any any source-hip=managed", Some("May")),
+        ("any>any any>any any target=001122334455", Some("May")),
+        ("any>any any>any any tag=audit", Some("Whole")),
     ] {
         let found = above(&format!("{objects}\nblock deny any {rule}"));
         let expected: Vec<String> = shadows.iter().map(|extent| format!("block Ssl {extent} Deny")).collect();
         assert_eq!(found, expected, "{rule}");
+    }
+}
+
+#[test]
+fn a_rule_type_decides_between_pairs_of_zones() {
+    for (kind, zones, extent) in [
+        ("intrazone", "trust>trust", Some("Whole")),
+        ("intrazone", "trust,dmz>dmz", Some("Part")),
+        ("intrazone", "any>trust", Some("Part")),
+        ("interzone", "trust>trust", None),
+        ("interzone", "trust,dmz>dmz", Some("Part")),
+        ("universal", "trust,dmz>dmz", Some("Whole")),
+    ] {
+        let text = format!(
+            "block deny ssl any>any any>any any rule-type={kind}\n*sp allow sp-web {zones} any>any 443"
+        );
+        let expected: Vec<String> = extent.iter().map(|extent| format!("block Ssl {extent} Deny")).collect();
+        assert_eq!(told(&case(&text)), expected, "{kind} {zones}");
     }
 }
 
