@@ -164,6 +164,7 @@ fn ours_are_not_foreign_and_tables_are_forgotten() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
     fn law_6_a_part_of_the_name_overlaps_wherever_it_stands(
         name in "[a-z]{1,12}\\.[a-z0-9]{1,12}\\.(corp|shop)\\.example", from in 0..8_usize, cut in 0..4_usize,
@@ -176,10 +177,7 @@ proptest::proptest! {
         proptest::prop_assert!(!overlap(SNI_CONTEXT, &behind, &name));
         proptest::prop_assert!(!overlap(HELLO, &before, &name));
     }
-}
 
-proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
     fn any_pattern_is_decided(text in "\\PC{0,40}", markup in "[a-c.*+?|(){}0-9,^$\\\\x-]{0,20}") {
         for text in [text, markup] {
