@@ -3,6 +3,7 @@
 mod address;
 mod apps;
 mod lookup;
+mod lookups;
 mod rule;
 mod service;
 mod session;
@@ -10,5 +11,6 @@ mod session;
 pub(crate) use address::is_literal as is_address_literal;
 pub(crate) use apps::{is_predefined_app, is_predefined_service};
 pub(crate) use lookup::{Policy, Query};
+pub use lookups::{Decision, Lookups, Session};
 pub(crate) use rule::{Action, Rule};
 pub(crate) use session::{Endpoints, Verdict, judge_handshake, judge_identified};
