@@ -83,6 +83,10 @@ pub struct Quirks {
     /// Does `show devices` tell for each vsys whether the policy is in sync? In recorded answers the element is empty and
     /// only `show devicegroups` tells (`demisto/content:Packs/PAN-OS/Integrations/Panorama/test_data/show_device_groups.xml`).
     pub devices_tell_sync_status: bool,
+    /// Does an application filter hold custom App-IDs by their attributes, as it holds predefined ones? The vendor speaks
+    /// of new App-IDs
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-0/pan-os-admin/app-id/use-application-objects-in-policy/create-an-application-filter.html>).
+    pub filters_hold_custom_applications: bool,
     /// Does a synchronization with the peer throw away what is pending on the device that takes it over? Not said.
     pub ha_sync_replaces_candidate: bool,
     /// Is an API key of one device good on its peer too? Not said.
@@ -271,6 +275,7 @@ impl Default for Quirks {
             push_job_result: PushJobResult::AsItsFirewalls,
             pushed_applications_count: true,
             devices_tell_sync_status: false,
+            filters_hold_custom_applications: true,
             ha_sync_replaces_candidate: true,
             keys_hold_on_the_peer: false,
             candidate_survives_a_restart: true,

@@ -9,6 +9,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Older pushes are forgotten.
+const MAX_INSTALLS: usize = 1000;
+
 /// A job's work that passed its checks.
 pub(super) struct Prepared {
     pub(super) change: Change,
@@ -117,6 +120,9 @@ pub(super) fn put_into_force(
             commit(device, state, running, &settled, refuse);
             state.store.take_push(&shipment.content);
             state.installs.push(shipment.record(clock::now()));
+            if state.installs.len() > MAX_INSTALLS {
+                state.installs.remove(0);
+            }
         }
         Change::TakeOver(config) => {
             state.store.take_over(&config, !device.quirks.ha_sync_replaces_candidate);

@@ -45,7 +45,7 @@ impl Policy {
         });
         let rules: Vec<_> = entries
             .enumerate()
-            .map(|(i, (scope, entry))| Rule::resolve(config, scope, i + 1, entry))
+            .map(|(i, (scope, entry))| Rule::resolve(config, scope, i + 1, entry, quirks))
             .collect();
         // The firewall's own override of a default rule goes before a pushed one.
         let own_first = || rulebases.iter().filter(|(at, _)| at == scope).chain(rulebases.iter());

@@ -2,6 +2,7 @@
 
 mod address;
 mod apps;
+mod filters;
 mod lookup;
 mod lookups;
 mod rule;

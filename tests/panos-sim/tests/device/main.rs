@@ -13,7 +13,15 @@ mod faults;
 #[cfg(test)]
 mod faults_by_request;
 #[cfg(test)]
+mod fleet_control;
+#[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod managed;
+#[cfg(test)]
+mod pairs;
+#[cfg(test)]
+mod push_jobs;
 #[cfg(test)]
 mod pushes;
 #[cfg(test)]

@@ -96,6 +96,16 @@ impl Client {
         self.send(&[("type", "op"), ("target", serial), ("cmd", cmd)]).await
     }
 
+    /// Which rule decides a session from trust to trust on a managed firewall?
+    pub(crate) async fn match_on(&self, serial: &str, app: &str) -> Reply {
+        let cmd = format!(
+            "<test><security-policy-match><from>trust</from><to>trust</to><source>10.20.1.1</source>\
+             <destination>10.20.2.7</destination><destination-port>443</destination-port><protocol>6</protocol>\
+             <application>{app}</application></security-policy-match></test>"
+        );
+        self.op_on(serial, &cmd).await
+    }
+
     /// A configuration request on a managed firewall.
     pub(crate) async fn config_on(&self, serial: &str, action: &str, xpath: &str, element: &str) -> Reply {
         let form = [

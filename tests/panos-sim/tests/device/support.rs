@@ -72,6 +72,16 @@ impl Client {
         client
     }
 
+    /// The same client, with the same key, at another device.
+    pub(crate) fn moved_to(&self, running: &Running) -> Self {
+        Self {
+            http: Self::http(running),
+            api: running.api_addr,
+            control: running.control_addr,
+            key: self.key.clone(),
+        }
+    }
+
     pub(crate) async fn try_send(&self, form: &[(&str, &str)]) -> Result<Reply, reqwest::Error> {
         let url = format!("https://{}/api/", self.api);
         let mut request = self.http.post(url).form(form);
