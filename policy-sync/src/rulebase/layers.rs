@@ -145,7 +145,7 @@ impl Rulebase {
         let own = Scope::new(vsys)
             .with(Kind::Application, configuration.applications.values().cloned().collect())
             .with(Kind::Service, configuration.services.values().cloned().collect());
-        let shared = configuration.shared_applications.values().cloned().collect();
+        let shared = configuration.other_applications.clone();
         Self::default()
             .with_rules(Layer::Local, configuration.rules.clone())
             .with_scope(own)
