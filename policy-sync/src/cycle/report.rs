@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sallyport_contract::{
     DnsName, Reason,
     object::{
-        Condition, ConditionStatus, FirewallDevice, FirewallJob, FirewallMember, FirewallSpec,
-        FirewallStatus, JobKind, NameCount, set_condition,
+        Action, Condition, ConditionStatus, DefaultDeny, FirewallDevice, FirewallJob, FirewallMember,
+        FirewallSpec, FirewallStatus, JobKind, NameCount, set_condition,
     },
 };
 
@@ -80,12 +80,36 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return self.blocked(spec, dns, name);
         }
         match worth(evidence, &name.rule, name.action, spec.proof_max_age, self.ports.clock.now()) {
-            Worth::Proof => (Reason::Enforced, String::new()),
+            Worth::Proof => self.proven_state(spec, name),
             Worth::Nothing => self.hindrance(spec, dns),
             Worth::TooOld(at) => {
                 let (reason, words) = self.hindrance(spec, dns);
                 (reason, format!("{words}; {}", too_old(&self.name, spec, at)))
             }
+        }
+    }
+
+    /// How a proven name stands: an allow rule means something only where the default is to deny.
+    fn proven_state(&self, spec: &FirewallSpec, name: &Name) -> Held {
+        let judged = self.memory.surroundings.default_deny.as_ref().filter(|_| name.action == Action::Allow);
+        match (judged, spec.default_deny) {
+            (Some((ConditionStatus::True, _)), _) => (Reason::Enforced, String::new()),
+            (None | Some((ConditionStatus::Unknown, _)), DefaultDeny::Warn) => {
+                (Reason::Enforced, String::new())
+            }
+            (Some((ConditionStatus::False, words)), DefaultDeny::Warn) => {
+                (Reason::EnforcedPermissive, words.clone())
+            }
+            (None, DefaultDeny::Require) if name.action == Action::Deny => (Reason::Enforced, String::new()),
+            (None, DefaultDeny::Require) => {
+                let words =
+                    "whether other traffic is denied is about to be judged (spec.defaultDeny: Require)";
+                (Reason::AwaitingDefaultDeny, self.signed(words))
+            }
+            (Some((ConditionStatus::False | ConditionStatus::Unknown, words)), DefaultDeny::Require) => (
+                Reason::AwaitingDefaultDeny,
+                self.signed(&format!("spec.defaultDeny is Require, and {words}")),
+            ),
         }
     }
 
@@ -208,7 +232,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             serial: facts.map(|facts| facts.serial.clone()).or(before.serial),
             names: NameCount {
                 used: i64::try_from(memory.ledger.len()).unwrap_or(i64::MAX),
-                limit: memory.room.map(|room| i64::try_from(room).unwrap_or(i64::MAX)).or(before.names.limit),
+                limit: memory
+                    .capacity
+                    .as_ref()
+                    .map(|capacity| i64::try_from(capacity.names).unwrap_or(i64::MAX))
+                    .or(before.names.limit),
             },
             job,
             last_commit: memory.last_commit.clone().or(before.last_commit),
@@ -235,7 +263,57 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let in_sync = condition("InSync", status, reason, &words);
         let words = "nothing has shown that packets between these networks cross this firewall";
         let path = condition("PathProven", ConditionStatus::Unknown, Reason::NotShown, words);
-        vec![reachable, in_sync, path]
+        let mut conditions = vec![reachable, in_sync, path];
+        let round = self.surroundings(moment.spec()).into_iter();
+        conditions.extend(round.map(|(kind, status, reason, words)| condition(kind, status, reason, &words)));
+        let missing = |kept: &&Condition| conditions.iter().all(|c| c.kind != kept.kind);
+        let kept: Vec<Condition> = before.iter().filter(missing).cloned().collect();
+        conditions.extend(kept);
+        conditions
+    }
+
+    /// What was found round our rules, and how full the device is; nothing before it was read.
+    fn surroundings(&self, spec: &FirewallSpec) -> Vec<(&'static str, ConditionStatus, Reason, String)> {
+        let memory = &self.memory;
+        let mut found = Vec::new();
+        if let Some((status, words)) = &memory.surroundings.default_deny {
+            let reason = match status {
+                ConditionStatus::True => Reason::Accepted,
+                ConditionStatus::False => Reason::EnforcedPermissive,
+                ConditionStatus::Unknown => Reason::NotShown,
+            };
+            found.push(("DefaultDeny", *status, reason, words.clone()));
+            let seen: Vec<&String> =
+                memory.surroundings.hidden.values().chain(&memory.surroundings.told).collect();
+            found.push(match seen.split_first() {
+                None => (
+                    "Unshadowed",
+                    ConditionStatus::True,
+                    Reason::Accepted,
+                    "no foreign rule decides before ours".to_owned(),
+                ),
+                Some((first, rest)) => {
+                    let more =
+                        if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
+                    (
+                        "Unshadowed",
+                        ConditionStatus::False,
+                        Reason::ShadowedByForeignRule,
+                        format!("{first}{more}"),
+                    )
+                }
+            });
+        }
+        if let Some(capacity) = &memory.capacity {
+            let status = ConditionStatus::from(!capacity.nearly_full);
+            let reason = if capacity.nearly_full { Reason::CapacityReached } else { Reason::Accepted };
+            found.push(("CapacityLeft", status, reason, capacity.words.clone()));
+        }
+        if let Some(facts) = &memory.facts {
+            let (status, reason, words) = attested(spec, &facts.version);
+            found.push(("PatternsProven", status, reason, words));
+        }
+        found
     }
 
     fn reachable(&self) -> (ConditionStatus, Reason, String) {
@@ -260,8 +338,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     fn in_sync(&self, spec: &FirewallSpec) -> (ConditionStatus, Reason, String) {
         let standing = self.standing(spec);
         let total = standing.names.len();
-        let waiting: Vec<&NameState> =
-            standing.names.values().filter(|state| state.reason != Reason::Enforced).collect();
+        let waiting: Vec<&NameState> = standing.names.values().filter(|state| !state.enforced()).collect();
         let mut words = match (&self.memory.trouble, waiting.first()) {
             (Some(trouble), _) => {
                 return (ConditionStatus::False, trouble.fault.fate.reason(), trouble.fault.message.clone());
@@ -325,6 +402,33 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         };
         self.ports.cluster.tell(&note).await;
     }
+}
+
+/// What a person found with the device check: whether patterns hold as we rely on, on the release that runs.
+fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, Reason, String) {
+    let unknown = |words: String| (ConditionStatus::Unknown, Reason::NotShown, words);
+    let Some(attested) = &spec.attested else {
+        return unknown(
+            "nobody has checked patterns on this device (spec.attested); the user guide says how".to_owned(),
+        );
+    };
+    let holds = [
+        (attested.anchors, "anchors do not hold at the edges of the SNI"),
+        (attested.ignore_case, "(?i) does not ignore case"),
+        (attested.trailing_dot, "a name with a trailing dot does not match"),
+    ];
+    let broken: Vec<&str> = holds.iter().filter(|(holds, _)| !holds).map(|(_, words)| *words).collect();
+    if !broken.is_empty() {
+        let words = format!("on {}: {}", attested.version, broken.join(", "));
+        return (ConditionStatus::False, Reason::EngineTooOld, words);
+    }
+    if attested.version != version {
+        return unknown(format!(
+            "patterns were checked on {}, the device runs {version}; check again",
+            attested.version
+        ));
+    }
+    (ConditionStatus::True, Reason::Accepted, format!("patterns hold on {version}, by spec.attested"))
 }
 
 /// The status of several members: each by itself, and of every condition the worst.

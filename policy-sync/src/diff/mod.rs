@@ -8,6 +8,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use obstacles::{Held, obstacles};
+pub use rules::place as placement;
 use sallyport_contract::{DnsName, firewall_names, object::FirewallSpec};
 
 use crate::{

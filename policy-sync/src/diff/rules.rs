@@ -168,7 +168,8 @@ fn harmless(child: &Element) -> bool {
 }
 
 /// Where a new rule goes. Exactly one of the three is set; the API server sees to it.
-pub(super) fn place(rules: &Rules) -> Place {
+#[must_use]
+pub fn place(rules: &Rules) -> Place {
     match (&rules.before, &rules.after, rules.at) {
         (Some(before), _, _) => Place::Before(before.clone()),
         (None, Some(after), _) => Place::After(after.clone()),

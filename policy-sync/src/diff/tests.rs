@@ -99,7 +99,7 @@ impl Case {
 
     fn desired(&self) -> Desired {
         let now = Timestamp::from_second(100_000).unwrap();
-        crate::desired::desired("edge", &self.spec, &self.world, &self.ledger, now)
+        crate::desired::desired("edge", &self.spec, &self.world, &self.ledger, None, now)
     }
 
     /// The device holds what was wanted so far.
