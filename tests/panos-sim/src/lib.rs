@@ -31,11 +31,12 @@ mod sessions;
 mod simulator;
 mod tls;
 mod tree;
+mod user_id;
 
 pub use accounts::Accounts;
 pub use config::InitialError;
 pub use data_plane::{Flow, FlowError};
-pub use faults::{Action, Fault, Times, Where};
+pub use faults::{Action, Chance, Fault, Times, Where};
 pub use log::LogLine;
 pub use quirks::{
     Anchors, ApplicationNeeds, BadPattern, BadSignatureList, FinishedProgress, OverlapWinner, PatternEngine,

@@ -22,15 +22,18 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
 
 fn enqueue(device: &Device, user: &str, params: &Params) -> Result<Answer, Refusal> {
     let cmd = params.given("cmd").unwrap_or("<commit/>");
-    let cmd =
-        parse_one(cmd).map_err(|e| Refusal::new(Code::InvalidCommand, format!("Malformed Request: {e}")))?;
+    let cmd = parse_one(cmd).map_err(Refusal::malformed)?;
     let request = CommitRequest::parse(&cmd)?;
     let mut state = device.lock();
     state.locks.check_commit(user)?;
     if matches!(request.selection, Selection::Admins(_)) {
         check_partial(device, state.store.full_commit_required, request.force)?;
     }
-    let pending = state.store.units.iter().any(|(_, unit)| request.selection.includes(unit));
+    let pending = state
+        .store
+        .units
+        .iter()
+        .any(|(path, unit)| request.selection.includes(unit) && !request.excluded.holds(path));
     if !pending && !request.force {
         return Ok(Answer::message(19, "There are no changes to commit."));
     }

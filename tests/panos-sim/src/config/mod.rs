@@ -1,5 +1,6 @@
 //! Candidate and running configuration: writes, ownership of changes, and what a commit carries over.
 
+mod complete;
 mod guard;
 mod initial;
 mod merge;
@@ -12,10 +13,11 @@ mod units;
 mod validate;
 mod write;
 
+pub(crate) use complete::complete;
 pub use initial::InitialError;
 pub(crate) use initial::load as load_initial;
 pub(crate) use multi::{MultiReply, run_multi};
-pub(crate) use partial::{Selection, plan_commit, revert};
+pub(crate) use partial::{Excluded, Selection, plan_commit, revert};
 pub(crate) use read::{Readout, read_candidate, read_running};
 pub(crate) use store::{Store, Writer};
 pub(crate) use target::address;

@@ -31,6 +31,27 @@ impl Selection {
     }
 }
 
+/// The parts of the configuration that a commit leaves out
+/// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Excluded {
+    pub(crate) device_and_network: bool,
+    pub(crate) policy_and_objects: bool,
+    pub(crate) shared_object: bool,
+}
+
+impl Excluded {
+    pub(crate) fn holds(self, path: &NodePath) -> bool {
+        let mut names = path.names().skip(1);
+        match (names.next(), names.nth(1)) {
+            (Some("shared"), _) => self.shared_object,
+            (Some("devices"), Some("vsys")) => self.policy_and_objects,
+            (Some("devices"), Some(_)) | (Some("mgt-config"), _) => self.device_and_network,
+            (Some(_) | None, _) => false,
+        }
+    }
+}
+
 /// A commit's outcome, before validation.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -41,12 +62,18 @@ pub(crate) struct Plan {
 
 /// # Errors
 /// Why the selection cannot be committed by itself, as the failed job tells it.
-pub(crate) fn plan_commit(store: &Store, selection: &Selection, quirks: &Quirks) -> Result<Plan, String> {
+pub(crate) fn plan_commit(
+    store: &Store,
+    selection: &Selection,
+    excluded: Excluded,
+    quirks: &Quirks,
+) -> Result<Plan, String> {
     let included: Vec<(&NodePath, &Unit)> =
-        store.units.iter().filter(|(_, unit)| selection.includes(unit)).collect();
+        store.units.iter().filter(|(path, unit)| selection.includes(unit) && !excluded.holds(path)).collect();
     let settled = included.iter().map(|(path, unit)| ((*path).clone(), unit.dirty_id)).collect();
     let running = match selection {
-        Selection::Everybody => store.candidate.clone(),
+        Selection::Everybody if excluded == Excluded::default() => store.candidate.clone(),
+        Selection::Everybody => transplant(&store.candidate, &store.running, &included)?,
         Selection::Admins(admins) => {
             if quirks.rules_commit_together {
                 check_rulebases(store, admins, quirks)?;

@@ -4,7 +4,7 @@
 //! `kevinsteves/pan-python:lib/pan/commit.py`, `PaloAltoNetworks/pango:commit/firewall.go`.
 
 use crate::{
-    config::Selection,
+    config::{Excluded, Selection},
     refusal::{Code, Refusal},
     tree::Element,
 };
@@ -17,6 +17,7 @@ const MAX_DESCRIPTION: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitRequest {
     pub(crate) selection: Selection,
+    pub(crate) excluded: Excluded,
     /// Also when nothing is pending.
     pub(crate) force: bool,
     pub(crate) description: String,
@@ -33,7 +34,12 @@ impl CommitRequest {
         if cmd.name != "commit" {
             return Err(Refusal::new(Code::InvalidCommand, format!(" {} is unexpected", cmd.name)));
         }
-        let mut request = Self { selection: Selection::Everybody, force: false, description: String::new() };
+        let mut request = Self {
+            selection: Selection::Everybody,
+            excluded: Excluded::default(),
+            force: false,
+            description: String::new(),
+        };
         for child in &cmd.children {
             match child.name.as_str() {
                 "description" => request.description.clone_from(&child.text),
@@ -58,7 +64,11 @@ impl CommitRequest {
                     }
                     request.selection = Selection::Admins(admins);
                 }
-                "device-and-network" | "shared-object" | "policy-and-objects" | "vsys" | "no-vsys" => {}
+                "device-and-network" => request.excluded.device_and_network = child.text == "excluded",
+                "shared-object" => request.excluded.shared_object = child.text == "excluded",
+                "policy-and-objects" => request.excluded.policy_and_objects = child.text == "excluded",
+                "no-vsys" => request.excluded.policy_and_objects = true,
+                "vsys" => {}
                 other => return Err(unexpected(&format!("commit -> partial -> {other}"))),
             }
         }

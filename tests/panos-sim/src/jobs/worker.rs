@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::{Selection, plan_commit, validate},
+    config::{Excluded, Selection, plan_commit, validate},
     device::{Device, Enforced, State},
     faults::{Action, Where},
     tree::{Element, NodePath},
@@ -86,7 +86,8 @@ fn start_next(device: &Device) -> Option<Work> {
 }
 
 fn prepare(device: &Device, state: &State, request: &CommitRequest) -> Result<Committed, Vec<String>> {
-    let plan = plan_commit(&state.store, &request.selection, &device.quirks).map_err(|why| vec![why])?;
+    let plan = plan_commit(&state.store, &request.selection, request.excluded, &device.quirks)
+        .map_err(|why| vec![why])?;
     validate(&plan.running, &device.quirks).map_err(|refusal| validation_error(&refusal.lines))?;
     let mut details = Vec::new();
     if let Selection::Admins(admins) = &request.selection {
@@ -95,7 +96,7 @@ fn prepare(device: &Device, state: &State, request: &CommitRequest) -> Result<Co
             .push(format!("Partial changes to commit: changes to configuration by administrators: {admins}"));
     }
     details.push("Configuration committed successfully".to_owned());
-    let everything = request.selection == Selection::Everybody;
+    let everything = request.selection == Selection::Everybody && request.excluded == Excluded::default();
     let effective = everything || device.quirks.partial_commit_takes_effect;
     Ok(Committed { running: effective.then_some((plan.running, plan.settled)), everything, details })
 }

@@ -11,6 +11,7 @@ use crate::{
     quirks::Quirks,
     scope::Scope,
     tree::{Element, find},
+    user_id::Registrations,
 };
 use std::net::IpAddr;
 
@@ -35,6 +36,7 @@ pub(crate) struct Policy {
     rules: Vec<Rule>,
     intrazone: Rule,
     interzone: Rule,
+    registered: Registrations,
 }
 
 impl Policy {
@@ -58,7 +60,13 @@ impl Policy {
             scope: scope.clone(),
             quirks: quirks.clone(),
             rules,
+            registered: Registrations::default(),
         }
+    }
+
+    /// Looks dynamic groups up in this book from now on.
+    pub(crate) fn follow(&mut self, registered: &Registrations) {
+        self.registered = registered.clone();
     }
 
     /// The rule that decides a session of a known application.
@@ -99,8 +107,8 @@ impl Policy {
                 RuleType::Intrazone => intrazone && zone(&rule.from, query.from),
                 RuleType::Interzone => !intrazone && zone(&rule.from, query.from) && zone(&rule.to, query.to),
             }
-            && rule.source.contains(query.source) != rule.negate_source
-            && rule.destination.contains(query.destination) != rule.negate_destination
+            && rule.source.contains(query.source, &self.registered) != rule.negate_source
+            && rule.destination.contains(query.destination, &self.registered) != rule.negate_destination
     }
 
     fn app_matches(&self, rule: &Rule, query: Query<'_>) -> bool {

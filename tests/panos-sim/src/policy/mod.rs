@@ -2,13 +2,15 @@
 
 mod address;
 mod apps;
+mod groups;
 mod lookup;
 mod rule;
 mod service;
 mod session;
 
-pub(crate) use address::is_literal as is_address_literal;
+pub(crate) use address::{is_literal as is_address_literal, range as address_range};
 pub(crate) use apps::{is_predefined_app, is_predefined_service};
+pub(crate) use groups::dynamic_groups;
 pub(crate) use lookup::{Policy, Query};
 pub(crate) use rule::{Action, Rule};
 pub(crate) use session::{Endpoints, Verdict, judge_handshake, judge_identified};
