@@ -25,7 +25,8 @@ _checks = []
 
 
 def check(function=None, **start):
-    """Marks a function as a check. Keywords say how its simulator starts, e.g. quirks={"…": …}."""
+    """Marks a function as a check. Keywords say how its simulator starts, e.g. quirks={"…": …},
+    or topology={…} of a Panorama."""
 
     def mark(function):
         _checks.append((function, start))
@@ -37,12 +38,15 @@ def check(function=None, **start):
 class Simulator:
     """A running panos-sim, and its control endpoint."""
 
-    def __init__(self, program, folder, quirks=None, arguments=()):
+    def __init__(self, program, folder, quirks=None, topology=None):
         users, ready = Path(folder, "users"), Path(folder, "ready.json")
         users.write_text("".join(f"{user}:{password}\n" for user, password in USERS.items()))
         self.ca_file = str(Path(folder, "ca.pem"))
         command = [program, "--users", users, "--ready-file", ready, "--ca-out", self.ca_file]
-        command += ["--commit-time", "50ms", *arguments]
+        command += ["--commit-time", "50ms"]
+        if topology:
+            Path(folder, "topology.json").write_text(json.dumps(topology))
+            command += ["--panorama", Path(folder, "topology.json")]
         if quirks:
             command += ["--quirks", json.dumps(quirks)]
         self.process = subprocess.Popen(

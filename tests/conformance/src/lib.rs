@@ -9,7 +9,7 @@ use std::{
 use tokio::process::Command;
 
 /// The scripts that hold checks.
-pub const SCRIPTS: [&str; 2] = ["firewall", "raw"];
+pub const SCRIPTS: [&str; 3] = ["firewall", "raw", "panorama"];
 
 /// Fetching the clients for the first time is what takes long.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(300);

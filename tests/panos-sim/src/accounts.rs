@@ -66,6 +66,12 @@ impl Accounts {
         self.lock().configured_lifetime = lifetime;
     }
 
+    /// The same administrators and passwords on another device, where keys are its own.
+    #[must_use]
+    pub(crate) fn same_people(&self) -> Self {
+        Self::new(self.passwords.clone()).with_key_lifetime(self.lock().lifetime)
+    }
+
     /// Reads `user:password` lines; empty lines and lines that begin with `#` are skipped.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ impl Archive {
         }
     }
 
+    /// The number of the running configuration.
+    pub(crate) fn latest(&self) -> u32 {
+        self.versions.back().map_or(0, |(number, _)| *number)
+    }
+
     /// Keeps a configuration under a name; without one it is the last saved one.
     pub(crate) fn save(&mut self, name: Option<&str>, config: &Element) {
         self.saved.insert(name.unwrap_or(LAST_SAVED).to_owned(), Arc::new(config.clone()));

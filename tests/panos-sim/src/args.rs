@@ -1,14 +1,14 @@
 //! Command-line arguments, and the options that they mean.
 
 use clap::Parser;
-use panos_sim::{Accounts, Flow, Options, Quirks, TlsOptions};
+use panos_sim::{Accounts, Flow, Options, PanoramaOptions, Quirks, TlsOptions};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// A PAN-OS firewall to test against.
+/// A PAN-OS firewall or Panorama to test against.
 #[derive(Debug, Parser)]
 #[command(name = "panos-sim", version)]
 pub(crate) struct Args {
@@ -23,13 +23,19 @@ pub(crate) struct Args {
     data_plane: Vec<Flow>,
     /// Where to write the certificate that clients need to trust (PEM)
     #[arg(long, value_name = "FILE")]
-    ca_out: Option<PathBuf>,
+    pub(crate) ca_out: Option<PathBuf>,
     /// Administrators, one user:password on each line; admin:admin if not given
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// The first configuration (XML); a small built-in one if not given
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Be a Panorama: a JSON file with its device groups and firewalls
+    #[arg(long, value_name = "FILE")]
+    panorama: Option<PathBuf>,
+    /// Be the active device of a pair; its peer's addresses go to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_ready_file: Option<PathBuf>,
     /// The virtual system whose policy is enforced
     #[arg(long, default_value = "vsys1")]
     vsys: String,
@@ -65,33 +71,65 @@ pub(crate) enum ArgsError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{path} is no topology")]
+    Topology {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("{path}, line {line}: user:password is expected")]
     Users { path: PathBuf, line: usize },
 }
 
+/// What the program is to be.
+#[derive(Debug)]
+pub(crate) enum Role {
+    Firewall(Options),
+    Pair(Options, Options),
+    Panorama(PanoramaOptions),
+}
+
 impl Args {
-    /// The options, and where the trusted certificate goes.
-    pub(crate) fn into_options(self) -> Result<(Options, Option<PathBuf>), ArgsError> {
+    /// What to start.
+    pub(crate) fn role(&self) -> Result<Role, ArgsError> {
+        let base = self.options()?;
+        let paired = self.peer_ready_file.is_some();
+        let Some(path) = &self.panorama else {
+            return Ok(if paired { Role::Pair(base, self.peer()?) } else { Role::Firewall(base) });
+        };
+        let topology = serde_json::from_str(&text(path)?)
+            .map_err(|source| ArgsError::Topology { path: path.clone(), source })?;
+        Ok(Role::Panorama(PanoramaOptions { base, topology, paired }))
+    }
+
+    /// The same device again, on free ports.
+    fn peer(&self) -> Result<Options, ArgsError> {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let flows = self.data_plane.iter().map(|flow| Flow { listen: any_port, ..flow.clone() }).collect();
+        let own = self.options()?;
+        Ok(Options { listen: any_port, control: any_port, data_plane: flows, log_file: None, ..own })
+    }
+
+    fn options(&self) -> Result<Options, ArgsError> {
         let accounts = match &self.users {
             Some(path) => {
                 Accounts::parse(&text(path)?).map_err(|line| ArgsError::Users { path: path.clone(), line })?
             }
             None => Accounts::default(),
         };
-        let options = Options {
+        Ok(Options {
             listen: self.listen,
             control: self.control,
-            data_plane: self.data_plane,
+            data_plane: self.data_plane.clone(),
             accounts,
             config: self.config.as_deref().map(text).transpose()?,
-            vsys: self.vsys,
+            vsys: self.vsys.clone(),
             commit_time: self.commit_time,
-            sw_version: self.sw_version,
-            log_file: self.log,
-            quirks: self.quirks.unwrap_or_default(),
-            tls: TlsOptions { sans: self.tls_san, self_signed: self.self_signed },
-        };
-        Ok((options, self.ca_out))
+            sw_version: self.sw_version.clone(),
+            log_file: self.log.clone(),
+            quirks: self.quirks.clone().unwrap_or_default(),
+            tls: TlsOptions { sans: self.tls_san.clone(), self_signed: self.self_signed },
+        })
     }
 }
 
@@ -140,8 +178,34 @@ mod tests {
             "--commit-time",
             "10ms",
         ]);
-        let (options, ca_out) = args.into_options().unwrap();
-        assert_eq!((options.data_plane.len(), ca_out), (1, None));
+        let Role::Firewall(options) = args.role().unwrap() else { panic!("one firewall is meant") };
+        assert_eq!(options.data_plane.len(), 1);
         assert_eq!(options.quirks.anchors, panos_sim::Anchors::NeverHold);
+    }
+
+    #[test]
+    fn a_topology_makes_a_panorama_and_a_second_ready_file_a_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("topology.json");
+        std::fs::write(
+            &file,
+            r#"{"device_groups":[{"name":"eks","parent":null},{"name":"eks-prod","parent":"eks"}],
+                "devices":[{"serial":"007951000000001","hostname":"fw-1","device_group":"eks-prod","vsys":"vsys1",
+                "connected":true,"data_plane":[{"upstream":"127.0.0.1:9443","destination":"10.20.2.7"}]}]}"#,
+        )
+        .unwrap();
+        let file = file.to_str().unwrap();
+        let role = |args: &[&str]| Args::parse_from([&["panos-sim"], args].concat()).role();
+        let Role::Panorama(panorama) = role(&["--panorama", file]).unwrap() else { panic!("a Panorama") };
+        assert_eq!(panorama.topology.device_groups.len(), 2);
+        assert_eq!(panorama.topology.devices[0].data_plane[0].from_zone, "trust");
+        assert!(!panorama.paired);
+        let flow =
+            ["--data-plane", "upstream=127.0.0.1:1,listen=127.0.0.1:7000", "--peer-ready-file", "peer.json"];
+        let Role::Pair(first, second) = role(&flow).unwrap() else { panic!("a pair") };
+        assert_eq!((first.data_plane[0].listen.port(), second.data_plane[0].listen.port()), (7000, 0));
+        std::fs::write(file, "{}").unwrap();
+        assert!(matches!(role(&["--panorama", file]), Err(ArgsError::Topology { .. })));
+        assert!(matches!(role(&["--panorama", "/nowhere"]), Err(ArgsError::Read { .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! The control endpoint: plain JSON over HTTP for tests, on a loopback port of its own. No device has this.
 
+mod fleet;
+
 use crate::{
     data_plane::{Flow, Listeners},
     device::Device,
@@ -18,15 +20,27 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
-#[derive(Clone)]
-struct Control {
-    device: Arc<Device>,
-    listeners: Listeners,
+/// One device as the control endpoint reaches it.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    pub(crate) device: Arc<Device>,
+    pub(crate) listeners: Listeners,
 }
 
-/// Serves until the future is dropped.
-pub(crate) async fn serve(device: Arc<Device>, listeners: Listeners, listener: TcpListener) {
-    let router = Router::new()
+/// Serves until the future is dropped: the device, and below `/devices/<serial>` each firewall that it manages.
+pub(crate) async fn serve(own: Control, mirrors: Vec<Control>, listener: TcpListener) {
+    let mut router = routes(own.clone()).merge(fleet::routes(&own));
+    for mirror in mirrors {
+        let at = format!("/devices/{}", mirror.device.identity.serial);
+        router = router.nest(&at, routes(mirror));
+    }
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::warn!(%error, "the control endpoint ended");
+    }
+}
+
+fn routes(control: Control) -> Router {
+    Router::new()
         .route("/faults", get(faults).post(plant).delete(clear))
         .route("/counters", get(counters))
         .route("/log", get(log))
@@ -39,11 +53,11 @@ pub(crate) async fn serve(device: Arc<Device>, listeners: Listeners, listener: T
         .route("/commit-time", post(commit_time))
         .route("/expire-keys", post(expire_keys))
         .route("/data-plane", post(add_flow))
+        .route("/pushes", get(pushes))
+        .route("/reboot", post(reboot))
+        .route("/failover", post(fail_over))
         .layer(DefaultBodyLimit::max(1024 * 1024))
-        .with_state(Control { device, listeners });
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::warn!(%error, "the control endpoint ended");
-    }
+        .with_state(control)
 }
 
 async fn faults(State(control): State<Control>) -> Json<Vec<Fault>> {
@@ -138,6 +152,48 @@ async fn commit_time(State(control): State<Control>, Json(time): Json<CommitTime
 async fn expire_keys(State(control): State<Control>) -> StatusCode {
     control.device.accounts.expire_keys();
     StatusCode::NO_CONTENT
+}
+
+/// What a Panorama put into force here, oldest first.
+async fn pushes(State(control): State<Control>) -> Response {
+    Json(&control.device.lock().installs).into_response()
+}
+
+/// The management plane starts again and is away so long.
+#[derive(Debug, Deserialize)]
+struct Reboot {
+    #[serde(default = "moment")]
+    away_ms: u64,
+}
+
+fn moment() -> u64 {
+    500
+}
+
+async fn reboot(State(control): State<Control>, Json(reboot): Json<Reboot>) -> StatusCode {
+    control.device.restart(Duration::from_millis(reboot.away_ms));
+    StatusCode::NO_CONTENT
+}
+
+/// The roles of a pair change; with `reboot` the one that was active starts again.
+#[derive(Debug, Default, Deserialize)]
+struct FailOver {
+    #[serde(default)]
+    reboot: bool,
+    #[serde(default = "moment")]
+    away_ms: u64,
+}
+
+async fn fail_over(State(control): State<Control>, Json(wish): Json<FailOver>) -> StatusCode {
+    match control.device.ha.fail_over() {
+        Some(was_active) => {
+            if wish.reboot {
+                was_active.restart(Duration::from_millis(wish.away_ms));
+            }
+            StatusCode::NO_CONTENT
+        }
+        None => StatusCode::CONFLICT,
+    }
 }
 
 async fn add_flow(State(control): State<Control>, Json(flow): Json<Flow>) -> Response {

@@ -1,14 +1,18 @@
-//! The device: one state behind one lock, and the policy in force that the data plane reads without it.
+//! A device, firewall or Panorama: one state behind one lock, and the policy in force that the data plane reads without it.
 
 use crate::{
     accounts::Accounts,
     archive::Archive,
-    config::Store,
+    clock,
+    config::{Model, Store},
     engine::{AppIds, BadSignature, compile_apps},
     faults::Faults,
-    jobs::Jobs,
+    ha::Ha,
+    identity::Identity,
+    jobs::{InstallRecord, Jobs, Task},
     locks::Locks,
     log::RequestLog,
+    panorama::{Fleet, History},
     policy::Policy,
     quirks::Quirks,
     scope::Scope,
@@ -21,7 +25,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
 
@@ -30,16 +34,22 @@ use tokio::sync::{Notify, watch};
 pub(crate) struct Device {
     state: Mutex<State>,
     enforced: watch::Sender<Arc<Enforced>>,
+    changes: watch::Sender<u64>,
     commit_ms: AtomicU64,
+    away_until: Mutex<Option<Instant>>,
     pub(crate) job_queued: Notify,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) sessions: Sessions,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) registered: Registrations,
     pub(crate) quirks: Quirks,
+    /// The scope whose policy is enforced.
     pub(crate) vsys: Scope,
-    pub(crate) sw_version: String,
+    pub(crate) identity: Identity,
+    /// The firewalls of a Panorama.
+    pub(crate) fleet: Fleet,
+    pub(crate) ha: Ha,
 }
 
 /// What changes while the device runs; held only for moments, never across an await.
@@ -49,6 +59,12 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     pub(crate) locks: Locks,
     pub(crate) archive: Archive,
+    /// What a Panorama committed and did not push yet.
+    pub(crate) history: History,
+    /// What a Panorama put into force here, oldest first.
+    pub(crate) installs: Vec<InstallRecord>,
+    /// How often the management plane started again.
+    pub(crate) life: u64,
 }
 
 /// What a commit put into force.
@@ -92,26 +108,37 @@ fn configured_key_lifetime(running: &Element) -> Option<Duration> {
 /// What a device is made of.
 pub(crate) struct Parts {
     pub(crate) config: Element,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) quirks: Quirks,
     pub(crate) vsys: Scope,
-    pub(crate) sw_version: String,
+    pub(crate) identity: Identity,
+    pub(crate) fleet: Fleet,
     pub(crate) commit_time: Duration,
     pub(crate) log: RequestLog,
 }
 
 impl Device {
     pub(crate) fn new(parts: Parts) -> Self {
-        let store = Store::new(parts.config);
+        let store = Store::new(parts.config, parts.identity.model);
         let enforced = Enforced::new(&store.running, &parts.vsys, &parts.quirks, &|_| false);
         let registered = Registrations::default();
         let enforced = enforced.connect(&parts.accounts, &registered);
         let archive = Archive::new(&store.running);
         let jobs = Jobs::new(parts.quirks.job_ids_cut);
         let device = Self {
-            state: Mutex::new(State { store, jobs, locks: Locks::default(), archive }),
+            state: Mutex::new(State {
+                store,
+                jobs,
+                locks: Locks::default(),
+                archive,
+                history: History::default(),
+                installs: Vec::new(),
+                life: 0,
+            }),
             enforced: watch::Sender::new(Arc::new(enforced)),
+            changes: watch::Sender::new(0),
             commit_ms: AtomicU64::new(0),
+            away_until: Mutex::default(),
             job_queued: Notify::new(),
             faults: Faults::new(),
             log: parts.log,
@@ -120,7 +147,9 @@ impl Device {
             registered,
             quirks: parts.quirks,
             vsys: parts.vsys,
-            sw_version: parts.sw_version,
+            identity: parts.identity,
+            fleet: parts.fleet,
+            ha: Ha::default(),
         };
         device.set_commit_time(parts.commit_time);
         device
@@ -141,6 +170,50 @@ impl Device {
     /// Tells of every commit that comes into force.
     pub(crate) fn watch_enforced(&self) -> watch::Receiver<Arc<Enforced>> {
         self.enforced.subscribe()
+    }
+
+    /// Puts the first pushed policy into force, before anybody uses the device.
+    pub(crate) fn begin_with(&self, install: InstallRecord, content: &Element) {
+        let mut state = self.lock();
+        state.store.take_push(content);
+        state.installs.push(install);
+        self.enforce(Enforced::new(&state.store.running, &self.vsys, &self.quirks, &|_| false));
+    }
+
+    /// Tells those who wait for a job, a restart or a connection.
+    pub(crate) fn tell_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn watch_changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn is_panorama(&self) -> bool {
+        self.identity.model == Model::Panorama
+    }
+
+    /// Starts the management plane again: it is away for a while, then nobody knows of any job. Keys and the running
+    /// configuration stay, and so does the traffic.
+    pub(crate) fn restart(&self, away: Duration) {
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::instant() + away);
+        let mut state = self.lock();
+        state.life += 1;
+        state.jobs = Jobs::new(self.quirks.job_ids_cut);
+        state.locks = Locks::default();
+        if !self.quirks.candidate_survives_a_restart {
+            state.store.revert_all();
+        }
+        state.jobs.enqueue("", Task::AutoCommit, "", clock::now());
+        drop(state);
+        self.job_queued.notify_one();
+        self.tell_change();
+    }
+
+    /// Does the management plane start again right now?
+    pub(crate) fn is_away(&self) -> bool {
+        let until = *self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| clock::instant() < until)
     }
 
     pub(crate) fn commit_time(&self) -> Duration {

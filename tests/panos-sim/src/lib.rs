@@ -1,4 +1,4 @@
-//! A PAN-OS firewall to test against: XML API, commit jobs, App-ID engine, data plane. Shares no code with policy-sync.
+//! A PAN-OS firewall or Panorama to test against: XML API, commit jobs, App-ID engine, data plane. Shares no code with policy-sync.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), panos_sim::StartError> {
@@ -19,12 +19,16 @@ mod data_plane;
 mod device;
 mod engine;
 mod faults;
+mod ha;
+mod identity;
 mod jobs;
 mod locks;
 mod log;
+mod panorama;
 mod policy;
 mod quirks;
 mod refusal;
+mod running;
 mod schema;
 mod scope;
 mod sessions;
@@ -38,10 +42,12 @@ pub use config::InitialError;
 pub use data_plane::{Flow, FlowError};
 pub use faults::{Action, Chance, Fault, Times, Where};
 pub use log::LogLine;
+pub use panorama::{DeviceGroup, ManagedFirewall, Topology};
 pub use quirks::{
     Anchors, ApplicationNeeds, BadPattern, BadSignatureList, FinishedProgress, OverlapWinner, PatternEngine,
-    PolicyMatchLists, PortlessDefault, QueuedStatus, Quirks, RuleNeeds,
+    PolicyMatchLists, PortlessDefault, PushJobEnds, PushJobResult, QueuedStatus, Quirks, RuleNeeds,
 };
+pub use running::{Running, RunningPair, RunningPanorama};
 pub use sessions::SessionRecord;
-pub use simulator::{Options, Running, Simulator, StartError};
+pub use simulator::{Options, PanoramaOptions, Simulator, StartError};
 pub use tls::{TlsError, TlsOptions};

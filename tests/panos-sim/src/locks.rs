@@ -108,7 +108,8 @@ impl Locks {
                 let scope = lock.scope.to_string();
                 let scope_type = match lock.scope {
                     Scope::Shared => "shared",
-                    Scope::Vsys(_) => "vsys",
+                    Scope::Vsys(_) | Scope::Pushed(_) => "vsys",
+                    Scope::DeviceGroup(_) => "device-group",
                 };
                 Element::entry(&lock.owner)
                     .with(Element::leaf("type", scope_type))

@@ -34,6 +34,9 @@ pub struct LogLine {
     pub newname: String,
     /// The command XML of op and commit requests.
     pub cmd: String,
+    /// The serial number of the firewall that a Panorama is to pass the request on to.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub target: String,
     /// The administrator; empty before authentication.
     pub user: String,
     /// What came of it: `success`, `error 12`, `dropped`, `http 502`…

@@ -73,6 +73,27 @@ pub struct Quirks {
     /// How many administrator commits may wait; the firewall's number is model-dependent, Panorama's is 10
     /// (<https://docs.paloaltonetworks.com/pan-os/7-1/pan-os-new-features/management-features/commit-queues>).
     pub commit_queue_limit: usize,
+    /// When does a push job end: with its firewalls, or as soon as everything is sent, while firewalls still show
+    /// `PEND`? `PaloAltoNetworks/pango:client.go` waits for the firewalls after the job has ended.
+    pub push_job_ends: PushJobEnds,
+    /// What a push job says when a firewall failed; `PaloAltoNetworks/pan-os-python:panos/base.py` asks each firewall.
+    pub push_job_result: PushJobResult,
+    /// Do applications that a Panorama pushed count towards what the vsys holds? Not said anywhere.
+    pub pushed_applications_count: bool,
+    /// Does `show devices` tell for each vsys whether the policy is in sync? In recorded answers the element is empty and
+    /// only `show devicegroups` tells (`demisto/content:Packs/PAN-OS/Integrations/Panorama/test_data/show_device_groups.xml`).
+    pub devices_tell_sync_status: bool,
+    /// Does an application filter hold custom App-IDs by their attributes, as it holds predefined ones? The vendor speaks
+    /// of new App-IDs
+    /// (<https://docs.paloaltonetworks.com/pan-os/11-0/pan-os-admin/app-id/use-application-objects-in-policy/create-an-application-filter.html>).
+    pub filters_hold_custom_applications: bool,
+    /// Does a synchronization with the peer throw away what is pending on the device that takes it over? Not said.
+    pub ha_sync_replaces_candidate: bool,
+    /// Is an API key of one device good on its peer too? Not said.
+    pub keys_hold_on_the_peer: bool,
+    /// Do uncommitted changes outlive a restart? Since 10.1
+    /// (<https://docs.paloaltonetworks.com/pan-os/10-1/pan-os-new-features/management-features/persistent-uncommitted-changes-on-pan-os.html>).
+    pub candidate_survives_a_restart: bool,
     /// Does `application-default` let a custom App-ID without default ports pass on every port, or on none?
     pub portless_application_default: PortlessDefault,
     /// Does `test security-policy-match` name the default rules when no other rule matches?
@@ -137,6 +158,26 @@ pub enum PortlessDefault {
     NoPort,
     /// The service matches every port.
     EveryPort,
+}
+
+/// See [`Quirks::push_job_ends`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushJobEnds {
+    /// When the last firewall is done.
+    WithItsFirewalls,
+    /// When everything is sent.
+    WhenSent,
+}
+
+/// See [`Quirks::push_job_result`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushJobResult {
+    /// `FAIL` when one of its firewalls failed.
+    AsItsFirewalls,
+    /// `OK` whatever its firewalls say.
+    AlwaysOk,
 }
 
 /// See [`Quirks::policy_match_lists`].
@@ -230,6 +271,14 @@ impl Default for Quirks {
             parent_set_loses_owner: false,
             writes_during_commit: true,
             commit_queue_limit: 10,
+            push_job_ends: PushJobEnds::WithItsFirewalls,
+            push_job_result: PushJobResult::AsItsFirewalls,
+            pushed_applications_count: true,
+            devices_tell_sync_status: false,
+            filters_hold_custom_applications: true,
+            ha_sync_replaces_candidate: true,
+            keys_hold_on_the_peer: false,
+            candidate_survives_a_restart: true,
             portless_application_default: PortlessDefault::NoPort,
             policy_match_names_defaults: true,
             policy_match_lists: PolicyMatchLists::Members,

@@ -1,20 +1,16 @@
-//! Starts a device with all its listeners, and stops it.
+//! Starts simulated devices: a firewall, a pair of them, or a Panorama with the firewalls that it manages.
 
 use crate::{
     accounts::Accounts,
-    api,
     config::{InitialError, load_initial},
-    control,
-    data_plane::{self, Flow, Listeners},
-    device::{Device, Parts},
-    faults::Fault,
-    jobs,
-    log::{LogLine, RequestLog},
+    data_plane::Flow,
+    ha::Ha,
+    identity::Identity,
+    panorama::{Fleet, Managed, Topology, first_config},
     quirks::Quirks,
+    running::{Making, Running, RunningPair, RunningPanorama, start_device},
     scope::Scope,
-    sessions::SessionRecord,
-    tls::{self, TlsError, TlsOptions},
-    tree::print,
+    tls::{TlsError, TlsOptions},
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -22,7 +18,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinSet};
 
 /// How a device starts. The default listens on free loopback ports, with one administrator `admin`/`admin`.
 #[derive(Debug)]
@@ -93,122 +88,131 @@ pub enum StartError {
     Log(#[source] std::io::Error),
 }
 
-/// A simulated firewall.
+/// How a Panorama starts.
+#[derive(Debug, Default)]
+pub struct PanoramaOptions {
+    /// The Panorama's own listeners, administrators, first configuration and so on; its firewalls have the same
+    /// administrators, version, commit time and answers to open questions. It has no data plane and no vsys.
+    pub base: Options,
+    /// Its device groups and firewalls.
+    pub topology: Topology,
+    /// A second, passive Panorama beside it.
+    pub paired: bool,
+}
+
+/// Starts devices.
 #[derive(Debug, Clone, Copy)]
 pub struct Simulator;
 
-/// A running device; dropping it stops it at once.
-#[derive(Debug)]
-pub struct Running {
-    /// Where the XML API listens.
-    pub api_addr: SocketAddr,
-    /// Where the control endpoint listens.
-    pub control_addr: SocketAddr,
-    /// Where the data plane's flows listen, in the order of the options.
-    pub data_plane: Vec<SocketAddr>,
-    /// The certificate that clients need to trust, PEM.
-    pub ca_pem: String,
-    device: Arc<Device>,
-    listeners: Listeners,
-    tasks: JoinSet<()>,
-}
-
 impl Simulator {
-    /// Starts a device; when this returns, everything listens.
+    /// Starts a firewall; when this returns, everything listens.
     ///
     /// # Errors
     /// The configuration, the certificate names, an address or the log file are not usable.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let vsys = Scope::Vsys(options.vsys);
-        let config = load_initial(options.config.as_deref(), &vsys, &options.quirks)?;
-        let identity = tls::identity(&options.tls)?;
-        let key_lifetime =
-            Some(options.quirks.key_lifetime_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
-        let device = Arc::new(Device::new(Parts {
-            config,
-            accounts: options.accounts.with_key_lifetime(key_lifetime),
-            quirks: options.quirks,
-            vsys,
-            sw_version: options.sw_version,
-            commit_time: options.commit_time,
-            log: RequestLog::new(options.log_file.as_deref()).map_err(StartError::Log)?,
-        }));
-        let (api, api_addr) = bind(options.listen).await?;
-        let (control, control_addr) = bind(options.control).await?;
-        let (listeners, receiver) = Listeners::new();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(jobs::run(Arc::clone(&device)));
-        tasks.spawn(data_plane::run(Arc::clone(&device), receiver));
-        tasks.spawn(api::serve(Arc::clone(&device), api, identity.acceptor));
-        tasks.spawn(control::serve(Arc::clone(&device), listeners.clone(), control));
-        let mut data_plane = Vec::new();
-        for flow in options.data_plane {
-            let address = flow.listen;
-            let bound = listeners.add(flow).await.map_err(|source| StartError::Listen { address, source })?;
-            data_plane.push(bound);
-        }
-        Ok(Running { api_addr, control_addr, data_plane, ca_pem: identity.ca_pem, device, listeners, tasks })
-    }
-}
-
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
-}
-
-impl Running {
-    /// Ends every connection and waits for all tasks.
-    pub async fn stop(mut self) {
-        self.tasks.shutdown().await;
+        let identity = Identity::firewall(options.sw_version.clone());
+        start_firewall(options, identity, None).await
     }
 
-    /// One more listener of the data plane; returns where it listens.
+    /// Starts two firewalls that share one configuration; the first one is active.
     ///
     /// # Errors
-    /// The address cannot be listened on.
-    pub async fn add_flow(&self, flow: Flow) -> std::io::Result<SocketAddr> {
-        self.listeners.add(flow).await
+    /// As [`Simulator::start`].
+    pub async fn start_pair(first: Options, second: Options) -> Result<RunningPair, StartError> {
+        let shared = first.quirks.keys_hold_on_the_peer.then(|| people(&first));
+        let identity = |options: &Options, number: u8| Identity {
+            serial: format!("00720000000000{number}"),
+            hostname: format!("fw-sim-{number}"),
+            ..Identity::firewall(options.sw_version.clone())
+        };
+        let (one, two) = (identity(&first, 1), identity(&second, 2));
+        let first = start_firewall(first, one, shared.clone()).await?;
+        let second = start_firewall(second, two, shared).await?;
+        Ha::pair(first.device(), second.device());
+        Ok(RunningPair { first, second })
     }
 
-    /// Plants a fault.
-    pub fn plant(&self, fault: Fault) {
-        self.device.faults.plant(fault);
+    /// Starts a Panorama and the firewalls that it manages. Those that are connected begin in sync.
+    ///
+    /// # Errors
+    /// As [`Simulator::start`]; a topology that names a group that it does not have.
+    pub async fn start_panorama(options: PanoramaOptions) -> Result<RunningPanorama, StartError> {
+        let PanoramaOptions { base, topology, paired } = options;
+        let config = first_config(base.config.as_deref(), &topology, &base.quirks)?;
+        let (mut firewalls, mut fleet) = (Vec::new(), Vec::new());
+        for device in topology.devices {
+            let identity = Identity {
+                serial: device.serial.clone(),
+                hostname: device.hostname,
+                ..Identity::firewall(base.sw_version.clone())
+            };
+            let options = Options {
+                data_plane: device.data_plane,
+                config: device.config,
+                vsys: device.vsys.clone(),
+                log_file: None,
+                ..base.again()
+            };
+            let firewall = start_firewall(options, identity, None).await?;
+            let its = Arc::clone(firewall.device());
+            fleet.push(Arc::new(Managed::new(device.serial, device.vsys, its, device.connected)));
+            firewalls.push(firewall);
+        }
+        let shared = base.quirks.keys_hold_on_the_peer.then(|| people(&base));
+        let making = |number: u8| Making {
+            identity: Identity {
+                serial: format!("00071000000000{number}"),
+                hostname: format!("panorama-sim-{number}"),
+                ..Identity::panorama(base.sw_version.clone())
+            },
+            vsys: Scope::Shared,
+            config: config.clone(),
+            fleet: Fleet::new(fleet.clone()),
+            accounts: shared.clone().unwrap_or_else(|| people(&base)),
+            mirrors: firewalls.iter().map(Running::mirror).collect(),
+        };
+        let peer = if paired { Some(start_device(base.again(), making(2)).await?) } else { None };
+        let first = making(1);
+        let panorama = start_device(base, first).await?;
+        let running = panorama.device().lock().store.running.clone();
+        for managed in fleet.iter().filter(|managed| managed.is_connected()) {
+            managed.bring_in_sync(&running);
+        }
+        if let Some(peer) = &peer {
+            Ha::pair(panorama.device(), peer.device());
+        }
+        Ok(RunningPanorama { panorama, peer, firewalls, fleet })
     }
+}
 
-    /// Clears all faults; a job that never finishes then does.
-    pub fn clear_faults(&self) {
-        self.device.faults.clear();
-    }
+async fn start_firewall(
+    options: Options,
+    identity: Identity,
+    accounts: Option<Arc<Accounts>>,
+) -> Result<Running, StartError> {
+    let vsys = Scope::Vsys(options.vsys.clone());
+    let config = load_initial(options.config.as_deref(), &vsys, &options.quirks)?;
+    let accounts = accounts.unwrap_or_else(|| people(&options));
+    let making = Making { identity, vsys, config, fleet: Fleet::default(), accounts, mirrors: Vec::new() };
+    start_device(options, making).await
+}
 
-    /// All keys die, as when a person expires them.
-    pub fn expire_keys(&self) {
-        self.device.accounts.expire_keys();
-    }
+/// The administrators of a device.
+fn people(options: &Options) -> Arc<Accounts> {
+    let key_lifetime = Some(options.quirks.key_lifetime_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+    Arc::new(options.accounts.same_people().with_key_lifetime(key_lifetime))
+}
 
-    /// How long commits last from now on.
-    pub fn set_commit_time(&self, lasts: Duration) {
-        self.device.set_commit_time(lasts);
-    }
-
-    /// Every request so far.
-    pub fn log_lines(&self) -> Vec<LogLine> {
-        self.device.log.lines()
-    }
-
-    /// Every session so far.
-    pub fn sessions(&self) -> Vec<SessionRecord> {
-        self.device.sessions.list()
-    }
-
-    /// The candidate configuration as XML, without bookkeeping attributes.
-    pub fn candidate_xml(&self) -> String {
-        print(&self.device.lock().store.candidate)
-    }
-
-    /// The running configuration as XML.
-    pub fn running_xml(&self) -> String {
-        print(&self.device.lock().store.running)
+impl Options {
+    /// The same for one more device, on free ports and without a data plane.
+    fn again(&self) -> Self {
+        Self {
+            accounts: self.accounts.same_people(),
+            commit_time: self.commit_time,
+            sw_version: self.sw_version.clone(),
+            quirks: self.quirks.clone(),
+            tls: self.tls.clone(),
+            ..Self::default()
+        }
     }
 }

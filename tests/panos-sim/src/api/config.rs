@@ -62,7 +62,11 @@ fn writer<'a>(device: &'a Device, user: &'a str) -> Writer<'a> {
 
 /// Locks of others, and a running commit where the device does not take writes meanwhile.
 fn check_writable(device: &Device, state: &State, user: &str, xpaths: &[&str]) -> Result<(), Refusal> {
-    if !device.quirks.writes_during_commit && state.jobs.busy() {
+    device.ha.check_write(state)?;
+    // From the moment a push is taken up until it ends, the firewall's own configuration is closed
+    // (<https://docs.paloaltonetworks.com/panorama/getting-started/panorama-overview/panorama-commit-validation-and-preview-operations>).
+    let closed = state.jobs.installing() || (!device.quirks.writes_during_commit && state.jobs.busy());
+    if closed {
         return Err(Refusal::new(Code::NotFound, "A commit is pending. Please try again later"));
     }
     if !device.quirks.config_locks_hold_the_api {

@@ -44,20 +44,33 @@ pub(crate) async fn route(device: &Device, path: &str, headers: &HeaderMap, para
 }
 
 async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mut LogLine) -> Reply {
+    let struck = match strike(device, params).await {
+        Ok(struck) => struck,
+        Err(reply) => return reply,
+    };
+    let reply = match params.given("target").filter(|_| device.is_panorama()) {
+        Some(serial) => relay(device, headers, params, line, serial).await,
+        None => Reply::Answer(dispatch(device, headers, params, line)),
+    };
+    spoil(reply, &struck)
+}
+
+/// The faults of this request; an error is a reply that one of them gives instead of the device.
+async fn strike(device: &Device, params: &Params) -> Result<Vec<Action>, Reply> {
     let subject = format!("{} {} {}", params.get("xpath"), params.get("element"), params.get("cmd"));
     let struck = device.faults.strike(&places(params), &subject);
     for action in &struck {
         match action {
             Action::DelayMs(ms) => sleep(Duration::from_millis(*ms)).await,
-            Action::DropBefore => return Reply::Dropped,
-            Action::HttpStatus(status) => return Reply::Answer(Answer::not_xml(*status)),
+            Action::DropBefore => return Err(Reply::Dropped),
+            Action::HttpStatus(status) => return Err(Reply::Answer(Answer::not_xml(*status))),
             Action::Refuse { code, text } => {
                 let refusal = Refusal::new(Code::Other(*code), text.as_str());
                 let mut answer = Answer::refused(&refusal);
                 if *code == 403 {
                     answer = Answer::forbidden();
                 }
-                return Reply::Answer(answer);
+                return Err(Reply::Answer(answer));
             }
             Action::DropAfter
             | Action::CutMidway
@@ -68,7 +81,7 @@ async fn answer(device: &Device, headers: &HeaderMap, params: &Params, line: &mu
             | Action::CommitNotCompiled(_) => {}
         }
     }
-    spoil(dispatch(device, headers, params, line), &struck)
+    Ok(struck)
 }
 
 /// Everything that a request is, as faults name it.
@@ -97,7 +110,11 @@ fn places(params: &Params) -> Vec<Where> {
 }
 
 /// Faults that strike after the request was done.
-fn spoil(mut answer: Answer, struck: &[Action]) -> Reply {
+fn spoil(reply: Reply, struck: &[Action]) -> Reply {
+    let mut answer = match reply {
+        Reply::Answer(answer) => answer,
+        Reply::Cut(_) | Reply::Dropped => return reply,
+    };
     for action in struck {
         match action {
             Action::DropAfter => return Reply::Dropped,
@@ -128,10 +145,44 @@ fn dispatch(device: &Device, headers: &HeaderMap, params: &Params, line: &mut Lo
         return Answer::forbidden();
     };
     line.user.clone_from(&user);
+    handle(device, &user, params)
+}
+
+/// `target=<serial>`: a Panorama passes the request on to one of its firewalls
+/// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-use-cases/query-a-firewall-from-panorama-api>).
+/// The words for one that is away are not public.
+async fn relay(
+    panorama: &Device,
+    headers: &HeaderMap,
+    params: &Params,
+    line: &mut LogLine,
+    serial: &str,
+) -> Reply {
+    let is_keygen = params.get("type") == "keygen";
+    let user = authenticate(&panorama.accounts, headers, params, clock::instant());
+    let Some(user) = user.or_else(|| is_keygen.then(String::new)) else {
+        return Reply::Answer(Answer::forbidden());
+    };
+    line.user.clone_from(&user);
+    let Some(managed) = panorama.fleet.get(serial).filter(|managed| managed.is_connected()) else {
+        let refusal = Refusal::new(Code::NotFound, format!("{serial} not connected"));
+        return Reply::Answer(Answer::refused(&refusal));
+    };
+    let device = &managed.device;
+    let struck = match strike(device, params).await {
+        Ok(struck) => struck,
+        Err(reply) => return reply,
+    };
+    let answer = if is_keygen { keygen(device, params, line) } else { handle(device, &user, params) };
+    device.log.add(LogLine { status: answer.status.clone(), job: answer.job, ..line.clone() });
+    spoil(Reply::Answer(answer), &struck)
+}
+
+fn handle(device: &Device, user: &str, params: &Params) -> Answer {
     match params.get("type") {
-        "config" => config::handle(device, &user, params),
-        "commit" => commit::handle(device, &user, params),
-        "op" => op::handle(device, &user, params),
+        "config" => config::handle(device, user, params),
+        "commit" => commit::handle(device, user, params),
+        "op" => op::handle(device, user, params),
         "version" => op::version(device),
         "user-id" => user_id::handle(device, params),
         other => Answer::bad_request(&format!("Unknown request type '{other}'")),
@@ -161,6 +212,7 @@ fn log_line(params: &Params) -> LogLine {
         dst: get("dst"),
         newname: get("newname"),
         cmd: get("cmd"),
+        target: get("target"),
         ..LogLine::default()
     }
 }

@@ -51,6 +51,9 @@ pub(crate) async fn serve(device: Arc<Device>, listener: TcpListener, tls: TlsAc
 }
 
 async fn connection(device: Arc<Device>, stream: TcpStream, tls: TlsAcceptor) -> io::Result<()> {
+    if device.is_away() {
+        return Ok(());
+    }
     for action in device.faults.strike(&[Where::Connect], "") {
         match action {
             Action::DelayMs(ms) => sleep(Duration::from_millis(ms)).await,
@@ -81,6 +84,9 @@ async fn answer(device: Arc<Device>, request: Request<Incoming>) -> Result<Respo
         Ok(body) => body.to_bytes(),
         Err(_) => return response(413, Body::whole("<html>Request Entity Too Large</html>".to_owned())),
     };
+    if device.is_away() {
+        return Err(io::Error::other("the management plane starts again"));
+    }
     let params = Params::parse(head.uri.query().unwrap_or_default(), &String::from_utf8_lossy(&body));
     match route(&device, head.uri.path(), &head.headers, params).await {
         Reply::Answer(answer) => response(answer.http, Body::whole(answer.body)),

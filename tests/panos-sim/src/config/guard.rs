@@ -1,15 +1,17 @@
 //! What a write must not break: exclusive words of a list, and names that others rely on.
 
 use super::{
-    store::{Store, Writer, is_security_rules},
+    store::{Model, Store, Writer, is_security_rules},
     target::label_of,
+    validate::scopes,
 };
 use crate::{
+    panorama::related,
     quirks::{Quirks, RuleNeeds},
     refusal::{Code, Refusal},
     schema::{self, Checker, Kind, each_reference, locate, removed_objects, resolves},
     scope::Scope,
-    tree::{Element, NodePath, find},
+    tree::{Element, NodePath, Segment, find},
 };
 
 pub(super) fn checker<'a>(store: &'a Store, target: &NodePath, writer: Writer<'a>) -> Checker<'a> {
@@ -49,6 +51,40 @@ pub(super) fn check_rule_needs(store: &Store, quirks: &Quirks, changed: &NodePat
         }
         None => Ok(()),
     }
+}
+
+/// Is a new rule's name free? It is unique on a firewall, and on a Panorama over a group, all above and all below it
+/// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/policies/policies-security/building-blocks-in-a-security-policy-rule>).
+/// The device's words for this are not public.
+pub(super) fn check_rule_name(store: &Store, path: &NodePath) -> Result<(), Refusal> {
+    let (Some(list), Some(name)) = (path.parent(), path.last().and_then(|segment| segment.key.clone()))
+    else {
+        return Ok(());
+    };
+    let Some(scope) = Scope::of(path).filter(|_| is_security_rules(&list)) else { return Ok(()) };
+    let taken = security_rules(&store.candidate, &name).into_iter().any(|other| {
+        let near = Scope::of(&other).is_some_and(|at| match store.model {
+            Model::Firewall => true,
+            Model::Panorama => related(&store.candidate, &scope, &at),
+        });
+        near && other != *path
+    });
+    if taken {
+        return Err(Refusal::new(Code::InvalidObject, format!(" {name} is already in use")));
+    }
+    Ok(())
+}
+
+/// Where a configuration has security rules of a name.
+pub(super) fn security_rules(config: &Element, name: &str) -> Vec<NodePath> {
+    let places = scopes(config).into_iter().flat_map(|scope| {
+        let base = scope.base();
+        scope.rulebases().iter().map(move |rulebase| {
+            let list = base.join(Segment::named(rulebase)).join(Segment::named("security"));
+            list.join(Segment::named("rules")).join(Segment::entry(name))
+        })
+    });
+    places.filter(|path| find(config, path).is_some()).collect()
 }
 
 /// Was something taken away that others name? Judged on the candidate as it is now.

@@ -5,6 +5,7 @@
 //! an object that another administrator made. The device's own words for this are not public; these are ours.
 
 use super::{
+    range::Range,
     store::{Store, is_security_rules},
     units::{Change, Unit},
 };
@@ -31,27 +32,6 @@ impl Selection {
     }
 }
 
-/// The parts of the configuration that a commit leaves out
-/// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit>).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Excluded {
-    pub(crate) device_and_network: bool,
-    pub(crate) policy_and_objects: bool,
-    pub(crate) shared_object: bool,
-}
-
-impl Excluded {
-    pub(crate) fn holds(self, path: &NodePath) -> bool {
-        let mut names = path.names().skip(1);
-        match (names.next(), names.nth(1)) {
-            (Some("shared"), _) => self.shared_object,
-            (Some("devices"), Some("vsys")) => self.policy_and_objects,
-            (Some("devices"), Some(_)) | (Some("mgt-config"), _) => self.device_and_network,
-            (Some(_) | None, _) => false,
-        }
-    }
-}
-
 /// A commit's outcome, before validation.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -65,14 +45,15 @@ pub(crate) struct Plan {
 pub(crate) fn plan_commit(
     store: &Store,
     selection: &Selection,
-    excluded: Excluded,
+    range: &Range,
     quirks: &Quirks,
 ) -> Result<Plan, String> {
+    let chosen = |path: &NodePath, unit: &Unit| selection.includes(unit) && range.covers(path);
     let included: Vec<(&NodePath, &Unit)> =
-        store.units.iter().filter(|(path, unit)| selection.includes(unit) && !excluded.holds(path)).collect();
+        store.units.iter().filter(|(path, unit)| chosen(path, unit)).collect();
     let settled = included.iter().map(|(path, unit)| ((*path).clone(), unit.dirty_id)).collect();
     let running = match selection {
-        Selection::Everybody if excluded == Excluded::default() => store.candidate.clone(),
+        Selection::Everybody if range.is_whole() => store.candidate.clone(),
         Selection::Everybody => transplant(&store.candidate, &store.running, &included)?,
         Selection::Admins(admins) => {
             if quirks.rules_commit_together {
@@ -146,7 +127,11 @@ fn prefix(path: &NodePath, length: usize) -> NodePath {
 }
 
 /// Makes the given nodes of `to` as they are in `from`; everything else of `to` stays.
-fn transplant(from: &Element, to: &Element, units: &[(&NodePath, &Unit)]) -> Result<Element, String> {
+pub(crate) fn transplant(
+    from: &Element,
+    to: &Element,
+    units: &[(&NodePath, &Unit)],
+) -> Result<Element, String> {
     let mut result = to.clone();
     let mut kept = Vec::new();
     for (path, unit) in units {

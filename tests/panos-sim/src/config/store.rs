@@ -1,6 +1,9 @@
 //! The two configurations of the device and who is writing.
 
-use super::units::{Change, Units};
+use super::{
+    pushed::with_pushed_of,
+    units::{Change, Units},
+};
 use crate::{
     clock::Moment,
     quirks::Quirks,
@@ -19,7 +22,30 @@ pub(crate) struct Store {
     pub(crate) full_commit_required: bool,
     /// Nodes of which somebody said why they change; archived by the next commit.
     pub(crate) audit_comments: BTreeMap<NodePath, String>,
+    pub(crate) model: Model,
     rules_made: u64,
+}
+
+/// What kind of device the configuration is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Model {
+    Firewall,
+    Panorama,
+}
+
+impl Model {
+    /// Does this kind of device have such a node? Rules before and after are a Panorama's, a vsys is a firewall's.
+    pub(crate) fn has(self, path: &NodePath) -> bool {
+        let name_at = |index: usize| path.0.get(index).map_or("", |segment| segment.name.as_str());
+        let panoramas =
+            matches!(name_at(3), "device-group" | "template" | "template-stack" | "log-collector-group");
+        let pushes = name_at(1) == "shared" && matches!(name_at(2), "pre-rulebase" | "post-rulebase");
+        let firewalls = matches!(name_at(3), "vsys" | "network");
+        match self {
+            Model::Firewall => !panoramas && !pushes,
+            Model::Panorama => !firewalls || name_at(1) != "devices",
+        }
+    }
 }
 
 /// Who writes, when, on what kind of device.
@@ -32,15 +58,16 @@ pub(crate) struct Writer<'a> {
 
 impl Store {
     /// Both configurations begin equal; rules without a uuid get one.
-    pub(crate) fn new(mut config: Element) -> Self {
+    pub(crate) fn new(mut config: Element, model: Model) -> Self {
         let mut rules_made = 0;
         number_rules(&mut config, &NodePath(vec![Segment::named("config")]), &mut rules_made);
         Self {
-            candidate: config.clone(),
-            running: config,
             units: Units::default(),
             full_commit_required: false,
             audit_comments: BTreeMap::new(),
+            model,
+            candidate: config.clone(),
+            running: config,
             rules_made,
         }
     }
@@ -64,12 +91,14 @@ impl Store {
     }
 
     /// Puts another configuration in the place of the candidate; from then on all of it is the loader's change.
+    /// What a Panorama pushed stays.
     pub(crate) fn load(&mut self, config: &Element, admin: &str, now: Moment) {
         self.revert_all();
-        if self.running == *config {
+        let config = with_pushed_of(config, &self.running);
+        if self.running == config {
             return;
         }
-        self.candidate = config.clone();
+        self.candidate = config;
         self.full_commit_required = true;
         let root = NodePath(vec![Segment::named("config")]);
         self.number_rules_at(&root);

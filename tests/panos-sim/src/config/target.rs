@@ -75,8 +75,12 @@ pub(super) fn write_target(store: &Store, xpath: &str) -> Result<NodePath, Refus
         path.0.push(Segment { name: step.name.clone(), key });
     }
     place_of(&path, xpath)?;
-    let vsys_missing = Scope::of(&path).is_some_and(|scope| find(&store.candidate, &scope.base()).is_none());
-    if vsys_missing { Err(no_schema(xpath)) } else { Ok(path) }
+    let scope_missing = Scope::of(&path).is_some_and(|scope| {
+        // A device group is made by a write of its own entry, and not by one below it.
+        let makes_group = matches!(scope, Scope::DeviceGroup(_)) && path == scope.base();
+        !makes_group && find(&store.candidate, &scope.base()).is_none()
+    });
+    if scope_missing || !store.model.has(&path) { Err(no_schema(xpath)) } else { Ok(path) }
 }
 
 /// An entry that is there, for actions that need one.
@@ -100,7 +104,7 @@ pub(super) fn sibling(store: &Store, path: &NodePath, name: &str) -> Result<Node
 
 /// Makes the nodes that lead to a target; the topmost new one is a change. Was the target itself made?
 pub(super) fn make_path(store: &mut Store, target: &NodePath, changes: &mut Changes) -> bool {
-    let mut made = None;
+    let (mut made, mut noted) = (None, false);
     for length in 2..=target.0.len() {
         let path = NodePath(target.0.iter().take(length).cloned().collect());
         if find(&store.candidate, &path).is_some() {
@@ -110,8 +114,9 @@ pub(super) fn make_path(store: &mut Store, target: &NodePath, changes: &mut Chan
         if let Some(node) = find_mut(&mut store.candidate, &parent) {
             node.children.push(segment.to_element());
         }
-        if made.is_none() && locate(&path).is_some_and(|place| place.object_at.is_some()) {
+        if !noted && locate(&path).is_some_and(|place| place.object_at.is_some()) {
             changes.push((path.clone(), Change::Create));
+            noted = true;
         }
         made = Some(path);
     }

@@ -4,7 +4,7 @@
 //! and `kevinsteves/pan-python:doc/pan.xapi.rst`.
 
 use super::{
-    guard::{check_lonely_lists, check_rule_needs, check_still_referenced, checker},
+    guard::{check_lonely_lists, check_rule_name, check_rule_needs, check_still_referenced, checker},
     merge::{Changes, merge_child, note_created, strip_bookkeeping, strip_uuids},
     store::{Store, Writer},
     target::{
@@ -251,6 +251,12 @@ fn note(
     owned: bool,
 ) -> Result<(), Refusal> {
     for (path, change) in changes {
+        if !store.model.has(path) {
+            return Err(Refusal::new(Code::InvalidObject, format!(" {path} unexpected here")));
+        }
+        if *change == Change::Create {
+            check_rule_name(store, path)?;
+        }
         check_rule_needs(store, writer.quirks, path)?;
         store.number_rules_at(path);
         let in_running = find(&store.running, path).is_some();

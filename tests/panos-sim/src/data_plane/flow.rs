@@ -12,20 +12,24 @@ use std::{
 #[serde(deny_unknown_fields)]
 pub struct Flow {
     /// Where clients connect; port 0 takes any free one.
+    #[serde(default = "any_port")]
     pub listen: SocketAddr,
     /// `host:port` to which an allowed session is carried.
     pub upstream: String,
     /// Source zone.
-    #[serde(rename = "from")]
+    #[serde(rename = "from", default = "trust")]
     pub from_zone: String,
     /// Destination zone.
-    #[serde(rename = "to")]
+    #[serde(rename = "to", default = "trust")]
     pub to_zone: String,
     /// Source address that the policy sees.
+    #[serde(default = "client")]
     pub source: IpAddr,
     /// Destination address that the policy sees.
+    #[serde(default = "server")]
     pub destination: IpAddr,
     /// Destination port that the policy sees.
+    #[serde(default = "https")]
     pub port: u16,
 }
 
@@ -78,19 +82,40 @@ impl FromStr for Flow {
         }
         let [listen, upstream, from, to, source, destination, port] = values;
         Ok(Self {
-            listen: parse("listen", listen.unwrap_or("127.0.0.1:0"))?,
+            listen: parse("listen", listen, any_port)?,
             upstream: upstream.ok_or(FlowError::Missing("upstream"))?.to_owned(),
-            from_zone: from.unwrap_or("trust").to_owned(),
-            to_zone: to.unwrap_or("trust").to_owned(),
-            source: parse("source", source.unwrap_or("10.20.1.1"))?,
-            destination: parse("destination", destination.unwrap_or("10.20.2.1"))?,
-            port: parse("port", port.unwrap_or("443"))?,
+            from_zone: parse("from", from, trust)?,
+            to_zone: parse("to", to, trust)?,
+            source: parse("source", source, client)?,
+            destination: parse("destination", destination, server)?,
+            port: parse("port", port, https)?,
         })
     }
 }
 
-fn parse<T: FromStr>(key: &'static str, value: &str) -> Result<T, FlowError> {
+fn parse<T: FromStr>(key: &'static str, value: Option<&str>, absent: fn() -> T) -> Result<T, FlowError> {
+    let Some(value) = value else { return Ok(absent()) };
     value.parse().map_err(|_| FlowError::Value { key, value: value.to_owned() })
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn trust() -> String {
+    "trust".to_owned()
+}
+
+fn client() -> IpAddr {
+    IpAddr::from([10, 20, 1, 1])
+}
+
+fn server() -> IpAddr {
+    IpAddr::from([10, 20, 2, 1])
+}
+
+fn https() -> u16 {
+    443
 }
 
 #[cfg(test)]

@@ -81,6 +81,9 @@ async fn serve(device: Arc<Device>, listener: TcpListener, flow: Flow) {
 }
 
 async fn session(device: &Device, mut client: TcpStream, flow: &Flow) -> io::Result<()> {
+    if !device.ha.is_active() {
+        return client.set_zero_linger(); // the traffic goes through the peer
+    }
     let mut seen = Vec::new();
     let first = match timeout(HELLO_DEADLINE, first_bytes(&mut client, &mut seen)).await {
         Ok(first) => first?,

@@ -83,7 +83,7 @@ pub(crate) fn compile_apps(
     refuse: &dyn Fn(&str) -> bool,
 ) -> (AppIds, Vec<BadSignature>) {
     let (mut apps, mut bad) = (Vec::new(), Vec::new());
-    for scope in scope.visible() {
+    for scope in scope.visible(config) {
         let list = find(config, &scope.base()).and_then(|node| node.child("application"));
         for (name, app) in list.into_iter().flat_map(Element::entries) {
             let mut signatures = Vec::new();

@@ -4,9 +4,9 @@
 //! `kevinsteves/pan-python:lib/pan/commit.py`, `PaloAltoNetworks/pango:commit/firewall.go`.
 
 use crate::{
-    config::{Excluded, Selection},
+    config::{Model, Range, Selection, Unit},
     refusal::{Code, Refusal},
-    tree::Element,
+    tree::{Element, NodePath},
 };
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const MAX_DESCRIPTION: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitRequest {
     pub(crate) selection: Selection,
-    pub(crate) excluded: Excluded,
+    pub(crate) range: Range,
     /// Also when nothing is pending.
     pub(crate) force: bool,
     pub(crate) description: String,
@@ -26,7 +26,7 @@ pub(crate) struct CommitRequest {
 impl CommitRequest {
     /// # Errors
     /// A child that the command does not have.
-    pub(crate) fn parse(cmd: &Element) -> Result<Self, Refusal> {
+    pub(crate) fn parse(cmd: &Element, model: Model) -> Result<Self, Refusal> {
         let unexpected = |path: &str| Refusal {
             code: Code::InvalidCommand,
             lines: vec![format!(" {path} unexpected here"), " commit is unexpected".to_owned()],
@@ -36,7 +36,7 @@ impl CommitRequest {
         }
         let mut request = Self {
             selection: Selection::Everybody,
-            excluded: Excluded::default(),
+            range: Range::default(),
             force: false,
             description: String::new(),
         };
@@ -54,25 +54,28 @@ impl CommitRequest {
         }
         // Old clients put `partial` below `force`.
         let partial = cmd.child("partial").or_else(|| cmd.descend(&["force", "partial"]));
-        for child in partial.into_iter().flat_map(|partial| &partial.children) {
-            match child.name.as_str() {
-                "admin" => {
-                    let admins: BTreeSet<String> =
-                        partial.into_iter().flat_map(|p| p.members_of("admin")).map(str::to_owned).collect();
-                    if admins.is_empty() {
-                        return Err(unexpected("commit -> partial -> admin"));
-                    }
-                    request.selection = Selection::Admins(admins);
-                }
-                "device-and-network" => request.excluded.device_and_network = child.text == "excluded",
-                "shared-object" => request.excluded.shared_object = child.text == "excluded",
-                "policy-and-objects" => request.excluded.policy_and_objects = child.text == "excluded",
-                "no-vsys" => request.excluded.policy_and_objects = true,
-                "vsys" => {}
-                other => return Err(unexpected(&format!("commit -> partial -> {other}"))),
+        if let Some(partial) = partial {
+            request.range = Range::parse(partial, model)
+                .map_err(|word| unexpected(&format!("commit -> partial -> {word}")))?;
+        }
+        if let Some(partial) = partial.filter(|partial| partial.child("admin").is_some()) {
+            let admins: BTreeSet<String> = partial.members_of("admin").map(str::to_owned).collect();
+            if admins.is_empty() {
+                return Err(unexpected("commit -> partial -> admin"));
             }
+            request.selection = Selection::Admins(admins);
         }
         Ok(request)
+    }
+
+    /// Is a pending change meant?
+    pub(crate) fn includes(&self, path: &NodePath, unit: &Unit) -> bool {
+        self.selection.includes(unit) && self.range.covers(path)
+    }
+
+    /// Is nothing left out, of anybody?
+    pub(crate) fn is_full(&self) -> bool {
+        self.selection == Selection::Everybody && self.range.is_whole()
     }
 }
 
@@ -104,7 +107,7 @@ mod tests {
             ("<commit><x/></commit>", None),
             ("<commit-all/>", None),
         ] {
-            let read = CommitRequest::parse(&parse_one(cmd).unwrap()).ok().map(|request| {
+            let read = CommitRequest::parse(&parse_one(cmd).unwrap(), Model::Firewall).ok().map(|request| {
                 let admins = match request.selection {
                     Selection::Everybody => None,
                     Selection::Admins(admins) => Some(admins.into_iter().collect::<Vec<_>>().join(",")),

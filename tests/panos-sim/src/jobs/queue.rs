@@ -2,14 +2,19 @@
 //! (<https://docs.paloaltonetworks.com/pan-os/7-1/pan-os-new-features/management-features/commit-queues>);
 //! the shape of a job is as recorded in public client tests (`<tenq>`, `<tdeq>`, `<positionInQ>`…).
 
-use super::commit::CommitRequest;
+use super::{
+    commit::CommitRequest,
+    delivery::{Delivery, progress},
+    install::Shipment,
+};
 use crate::{
     clock::Moment,
+    panorama::PushRequest,
     quirks::{FinishedProgress, QueuedStatus, Quirks},
     tree::Element,
 };
 use serde::Serialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// What a job does.
@@ -18,6 +23,27 @@ pub(crate) enum Task {
     Commit(CommitRequest),
     /// Checks the candidate and changes nothing.
     Validate,
+    /// A Panorama sends policy to its firewalls.
+    Push(Arc<PushRequest>),
+    /// A firewall puts into force what a Panorama sent.
+    Install(Arc<Shipment>),
+    /// A passive device takes over the configuration that its peer committed.
+    HaSync(Arc<Element>),
+    /// After a start, before any other job.
+    AutoCommit,
+}
+
+impl Task {
+    /// The `type` of the job.
+    fn kind(&self) -> &'static str {
+        match self {
+            Task::Commit(_) => "Commit",
+            Task::Validate => "Validate",
+            Task::Push(_) | Task::Install(_) => "CommitAll",
+            Task::HaSync(_) => "HA-Sync",
+            Task::AutoCommit => "AutoCom",
+        }
+    }
 }
 
 /// How a job ended.
@@ -47,6 +73,8 @@ pub(crate) struct Job {
     pub(crate) stage: Stage,
     pub(crate) details: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// Of a push: each firewall.
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 /// All jobs since the start, oldest first.
@@ -73,6 +101,7 @@ impl Jobs {
             stage: Stage::Pending,
             details: Vec::new(),
             warnings: Vec::new(),
+            deliveries: Vec::new(),
         });
         id
     }
@@ -100,6 +129,17 @@ impl Jobs {
     /// Is any job waiting or running?
     pub(crate) fn busy(&self) -> bool {
         self.list.iter().any(|job| !matches!(job.stage, Stage::Finished { .. }))
+    }
+
+    /// Is a job that is running or waiting of this kind?
+    pub(crate) fn has(&self, kind: impl Fn(&Task) -> bool) -> bool {
+        self.list.iter().any(|job| !matches!(job.stage, Stage::Finished { .. }) && kind(&job.task))
+    }
+
+    /// Does what a Panorama sent come into force right now?
+    pub(crate) fn installing(&self) -> bool {
+        let active = |job: &&Job| matches!(job.stage, Stage::Active { .. });
+        self.list.iter().filter(active).any(|job| matches!(job.task, Task::Install(_)))
     }
 
     /// Takes a job out of the queue before it starts; `false` when it is not waiting.
@@ -132,15 +172,24 @@ impl Jobs {
         let (status, result, tdeq, tfin, progress) = match job.stage {
             Stage::Pending => (pending, "PEND", String::new(), String::new(), "0".to_owned()),
             Stage::Active { since, lasts, dequeued } => {
-                let percent = since.elapsed().as_millis() * 100 / lasts.as_millis().max(1);
-                ("ACT", "PEND", dequeued.time(), "Still Active".to_owned(), percent.min(99).to_string())
+                let percent = match job.task {
+                    Task::Push(_) => progress(&job.deliveries).min(99).to_string(),
+                    Task::Commit(_)
+                    | Task::Validate
+                    | Task::Install(_)
+                    | Task::HaSync(_)
+                    | Task::AutoCommit => percent_of(since, lasts),
+                };
+                ("ACT", "PEND", dequeued.time(), "Still Active".to_owned(), percent)
             }
             Stage::Finished { result, dequeued, finished } => {
                 let result = match result {
                     JobResult::Ok => "OK",
                     JobResult::Fail => "FAIL",
                 };
+                let sent = !job.deliveries.iter().all(Delivery::is_over);
                 let progress = match quirks.finished_progress {
+                    _ if sent => progress(&job.deliveries).to_string(),
                     FinishedProgress::Percent => "100".to_owned(),
                     FinishedProgress::Timestamp => finished.date_time(),
                 };
@@ -150,16 +199,12 @@ impl Jobs {
         let lines = |name: &str, lines: &[String]| {
             Element::new(name).with_all(lines.iter().map(|line| Element::leaf("line", line.as_str())))
         };
-        let kind = match job.task {
-            Task::Commit(_) => "Commit",
-            Task::Validate => "Validate",
-        };
         Element::new("job")
             .with(Element::leaf("tenq", job.enqueued.date_time()))
             .with(Element::leaf("tdeq", tdeq))
             .with(Element::leaf("id", job.id.to_string()))
             .with(Element::leaf("user", job.user.as_str()))
-            .with(Element::leaf("type", kind))
+            .with(Element::leaf("type", job.task.kind()))
             .with(Element::leaf("status", status))
             .with(Element::leaf("queued", if job.stage == Stage::Pending { "YES" } else { "NO" }))
             .with(Element::leaf("stoppable", if job.stage == Stage::Pending { "yes" } else { "no" }))
@@ -170,5 +215,23 @@ impl Jobs {
             .with(Element::leaf("progress", progress))
             .with(lines("details", &job.details))
             .with(lines("warnings", &job.warnings))
+            .with_all(push_facts(job))
     }
+}
+
+fn percent_of(since: Instant, lasts: Duration) -> String {
+    let percent = since.elapsed().as_millis() * 100 / lasts.as_millis().max(1);
+    percent.min(99).to_string()
+}
+
+/// What only a push shows.
+fn push_facts(job: &Job) -> Vec<Element> {
+    let Task::Push(request) = &job.task else { return Vec::new() };
+    let groups: Vec<&str> = request.groups.iter().map(|(name, _)| name.as_str()).collect();
+    let entries = job.deliveries.iter().map(|delivery| delivery.to_xml(job.id));
+    vec![
+        Element::leaf("push_type", "shared-policy"),
+        Element::leaf("dgname", groups.join(",")),
+        Element::new("devices").with_all(entries),
+    ]
 }

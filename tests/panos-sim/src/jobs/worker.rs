@@ -2,51 +2,71 @@
 //! A commit carries the candidate as it is when the job starts; later changes stay pending.
 
 use super::{
-    commit::CommitRequest,
+    apply::{Change, Prepared, prepare, put_into_force},
+    push,
     queue::{JobResult, Stage, Task},
 };
 use crate::{
     clock,
-    config::{Excluded, Selection, plan_commit, validate},
-    device::{Device, Enforced, State},
+    device::{Device, State},
     faults::{Action, Where},
-    tree::{Element, NodePath},
+    quirks::PushJobEnds,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 /// Runs jobs until the future is dropped.
 pub(crate) async fn run(device: Arc<Device>) {
+    let mut sent = JoinSet::new();
     loop {
         let queued = device.job_queued.notified();
         match start_next(&device) {
             Some(work) => {
-                let mut cleared = device.faults.watch_cleared();
-                sleep(work.lasts).await;
-                if work.never_finish && cleared.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    () = last(&device, &work, &mut sent) => {}
+                    () = until_restart(&device, work.life) => {}
                 }
                 finish(&device, work);
             }
             None => queued.await,
         }
+        while sent.try_join_next().is_some() {}
     }
 }
 
+/// The time that a job takes.
+async fn last(device: &Arc<Device>, work: &Work, sent: &mut JoinSet<()>) {
+    let mut cleared = device.faults.watch_cleared();
+    match work.push.then(|| push::start(device, work)).flatten() {
+        Some(push) if device.quirks.push_job_ends == PushJobEnds::WhenSent => {
+            sent.spawn(push::carry_out(Arc::clone(device), push));
+        }
+        Some(push) => push::carry_out(Arc::clone(device), push).await,
+        None => sleep(work.lasts).await,
+    }
+    if work.never_finish {
+        cleared.changed().await.ok();
+    }
+}
+
+async fn until_restart(device: &Device, life: u64) {
+    let mut changes = device.watch_changes();
+    while device.lock().life == life && changes.changed().await.is_ok() {}
+}
+
 /// A started job: what it will put into force when its time is over.
-struct Work {
-    id: u32,
+pub(super) struct Work {
+    pub(super) id: u32,
+    /// Which life of the management plane it belongs to.
+    life: u64,
     lasts: Duration,
     never_finish: bool,
     not_compiled: Option<Vec<String>>,
-    outcome: Result<Committed, Vec<String>>,
-}
-
-/// A configuration that passed validation; `None` for a mere validation.
-struct Committed {
-    running: Option<(Element, Vec<(NodePath, u64)>)>,
-    everything: bool,
-    details: Vec<String>,
+    push: bool,
+    outcome: Result<Prepared, Vec<String>>,
 }
 
 fn start_next(device: &Device) -> Option<Work> {
@@ -56,16 +76,7 @@ fn start_next(device: &Device) -> Option<Work> {
     let job = state.jobs.get_mut(id)?;
     job.stage = Stage::Active { since: Instant::now(), lasts, dequeued: clock::now() };
     let (task, subject) = (job.task.clone(), format!("{} {}", job.user, job.description));
-    let mut outcome = match &task {
-        Task::Commit(request) => prepare(device, &state, request),
-        Task::Validate => validate(&state.store.candidate, &device.quirks)
-            .map(|()| Committed {
-                running: None,
-                everything: false,
-                details: vec!["Configuration is valid".to_owned()],
-            })
-            .map_err(|refusal| validation_error(&refusal.lines)),
-    };
+    let mut outcome = prepare(device, &state, &task);
     let (mut never_finish, mut not_compiled) = (false, None);
     for action in device.faults.strike(&[Where::Job], &subject) {
         match action {
@@ -82,63 +93,58 @@ fn start_next(device: &Device) -> Option<Work> {
             | Action::Garbage => {}
         }
     }
-    Some(Work { id, lasts, never_finish, not_compiled, outcome })
-}
-
-fn prepare(device: &Device, state: &State, request: &CommitRequest) -> Result<Committed, Vec<String>> {
-    let plan = plan_commit(&state.store, &request.selection, request.excluded, &device.quirks)
-        .map_err(|why| vec![why])?;
-    validate(&plan.running, &device.quirks).map_err(|refusal| validation_error(&refusal.lines))?;
-    let mut details = Vec::new();
-    if let Selection::Admins(admins) = &request.selection {
-        let admins = admins.iter().cloned().collect::<Vec<_>>().join(", ");
-        details
-            .push(format!("Partial changes to commit: changes to configuration by administrators: {admins}"));
-    }
-    details.push("Configuration committed successfully".to_owned());
-    let everything = request.selection == Selection::Everybody && request.excluded == Excluded::default();
-    let effective = everything || device.quirks.partial_commit_takes_effect;
-    Ok(Committed { running: effective.then_some((plan.running, plan.settled)), everything, details })
-}
-
-fn validation_error(lines: &[String]) -> Vec<String> {
-    let mut details = vec!["Validation Error:".to_owned()];
-    details.extend(lines.iter().cloned());
-    details.push("Configuration is invalid".to_owned());
-    details
+    let push = matches!(task, Task::Push(_)) && outcome.is_ok();
+    Some(Work { id, life: state.life, lasts, never_finish, not_compiled, push, outcome })
 }
 
 fn finish(device: &Device, work: Work) {
-    let now = clock::now();
     let mut state = device.lock();
-    let (result, details) = match work.outcome {
-        Ok(committed) => {
-            if let Some((running, settled)) = committed.running {
-                let refuse = |app: &str| {
-                    work.not_compiled
-                        .as_ref()
-                        .is_some_and(|apps| apps.is_empty() || apps.iter().any(|a| a == app))
-                };
-                device.enforce(Enforced::new(&running, &device.vsys, &device.quirks, &refuse));
-                state.archive.committed(&running);
-                state.store.running = running;
-                state.store.units.settle(&settled);
-                state.store.audit_comments.clear();
-                state.store.full_commit_required &= !committed.everything;
-                // A commit that succeeds releases the locks of the one who made it.
-                let owner = state.jobs.get(work.id).map(|job| job.user.clone()).unwrap_or_default();
-                state.locks.release_all(&owner);
-            }
-            (JobResult::Ok, committed.details)
+    if state.life != work.life {
+        return; // the management plane restarted: nobody knows of this job any more
+    }
+    let started = state.jobs.get(work.id).is_some_and(|job| job.task == Task::AutoCommit);
+    let committed = conclude(device, &mut state, work);
+    let running = committed.then(|| Arc::new(state.store.running.clone())).filter(|_| device.ha.is_paired());
+    drop(state);
+    if let Some(running) = running {
+        device.ha.send_to_peer(running);
+    }
+    if started {
+        device.ha.catch_up();
+    }
+    device.tell_change();
+}
+
+/// Ends a job; `true` when it was a commit that the peer of a pair needs too.
+fn conclude(device: &Device, state: &mut State, work: Work) -> bool {
+    let now = clock::now();
+    let owner = state.jobs.get(work.id).map(|job| job.user.clone()).unwrap_or_default();
+    let mut committed = false;
+    let (mut result, details) = match work.outcome {
+        Ok(prepared) => {
+            let refuse = |app: &str| {
+                work.not_compiled
+                    .as_ref()
+                    .is_some_and(|apps| apps.is_empty() || apps.iter().any(|a| a == app))
+            };
+            committed = matches!(prepared.change, Change::Commit { .. });
+            put_into_force(device, state, prepared.change, &owner, &refuse);
+            (JobResult::Ok, prepared.details)
         }
         Err(details) => (JobResult::Fail, details),
     };
+    if work.push {
+        result = push::result(device, state, work.id);
+    }
     if let Some(job) = state.jobs.get_mut(work.id) {
         let dequeued = match job.stage {
             Stage::Active { dequeued, .. } => dequeued,
             Stage::Pending | Stage::Finished { .. } => now,
         };
-        job.details = details;
+        if !work.push {
+            job.details = details;
+        }
         job.stage = Stage::Finished { result, dequeued, finished: now };
     }
+    committed
 }

@@ -84,7 +84,7 @@ fn collect(config: &Element, scope: &Scope, name: &str, depth: usize, into: &mut
 
 /// An address object or group, nearest scope first.
 pub(super) fn find_address<'a>(config: &'a Element, scope: &Scope, name: &str) -> Option<&'a Element> {
-    scope.visible().into_iter().find_map(|scope| {
+    scope.visible(config).into_iter().find_map(|scope| {
         let base = find(config, &scope.base())?;
         let of = |list: &str| base.child(list)?.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry);
         of("address").or_else(|| of("address-group"))

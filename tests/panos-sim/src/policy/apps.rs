@@ -1,7 +1,11 @@
 //! What the device knows about applications besides signatures: predefined ones, default ports, groups, parents.
 
-use super::service::{Ports, parse_ports};
+use super::{
+    filters::members,
+    service::{Ports, parse_ports},
+};
 use crate::{
+    quirks::Quirks,
     scope::Scope,
     tree::{Element, find},
 };
@@ -51,7 +55,7 @@ pub(crate) fn is_predefined_service(name: &str) -> bool {
 
 /// A custom application's entry, nearest scope first.
 pub(crate) fn custom_app<'a>(config: &'a Element, scope: &Scope, name: &str) -> Option<&'a Element> {
-    scope.visible().into_iter().find_map(|scope| {
+    scope.visible(config).into_iter().find_map(|scope| {
         let list = find(config, &scope.base())?.child("application")?;
         list.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry)
     })
@@ -81,31 +85,40 @@ pub(crate) fn rides_on_ssl(config: &Element, scope: &Scope, app: &str) -> bool {
     custom_app(config, scope, app).is_some_and(|entry| entry.text_of("parent-app") == Some("ssl"))
 }
 
-/// The applications that a rule's list stands for, groups unfolded.
+/// The applications that a rule's list stands for, groups and filters unfolded.
 pub(crate) fn unfold<'a>(
     config: &Element,
     scope: &Scope,
     members: impl Iterator<Item = &'a str>,
+    quirks: &Quirks,
 ) -> Vec<String> {
     let mut apps = Vec::new();
     for member in members {
-        unfold_one(config, scope, member, 10, &mut apps);
+        unfold_one((config, scope, quirks), member, 10, &mut apps);
     }
     apps
 }
 
-fn unfold_one(config: &Element, scope: &Scope, name: &str, depth: usize, into: &mut Vec<String>) {
-    let group = scope.visible().into_iter().find_map(|scope| {
-        let list = find(config, &scope.base())?.child("application-group")?;
-        list.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry)
-    });
-    match (group, depth.checked_sub(1)) {
+type Ground<'a> = (&'a Element, &'a Scope, &'a Quirks);
+
+fn unfold_one(ground: Ground<'_>, name: &str, depth: usize, into: &mut Vec<String>) {
+    let (config, scope, quirks) = ground;
+    let object = |list: &str| {
+        scope.visible(config).into_iter().find_map(|scope| {
+            let list = find(config, &scope.base())?.child(list)?;
+            list.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry)
+        })
+    };
+    match (object("application-group"), depth.checked_sub(1)) {
         (Some(group), Some(depth)) => {
             for member in group.members_of("members") {
-                unfold_one(config, scope, member, depth, into);
+                unfold_one(ground, member, depth, into);
             }
         }
         (Some(_), None) => {}
-        (None, _) => into.push(name.to_owned()),
+        (None, _) => match object("application-filter") {
+            Some(filter) => into.extend(members(config, scope, filter, quirks)),
+            None => into.push(name.to_owned()),
+        },
     }
 }

@@ -1,11 +1,10 @@
 //! The dynamic address groups that the rules in force name, directly or through static groups.
 
-use super::address::{MAX_GROUP_DEPTH, find_address};
-use crate::{
-    scope::Scope,
-    tree::{Element, find},
-    user_id::Filter,
+use super::{
+    address::{MAX_GROUP_DEPTH, find_address},
+    lookup::in_force,
 };
+use crate::{scope::Scope, tree::Element, user_id::Filter};
 
 /// A dynamic address group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +17,13 @@ pub(crate) struct DynamicGroup {
 
 /// Those that a rule of a vsys names, each once, in the order in which rules name them.
 pub(crate) fn dynamic_groups(config: &Element, scope: &Scope) -> Vec<DynamicGroup> {
-    let rules = find(config, &scope.base()).and_then(|base| base.descend(&["rulebase", "security", "rules"]));
     let mut found = Vec::new();
-    for (_, rule) in rules.into_iter().flat_map(Element::entries) {
-        for member in rule.members_of("source").chain(rule.members_of("destination")) {
-            collect(config, scope, member, MAX_GROUP_DEPTH, &mut found);
+    for (scope, rulebase) in in_force(config, scope) {
+        let rules = rulebase.descend(&["security", "rules"]);
+        for (_, rule) in rules.into_iter().flat_map(Element::entries) {
+            for member in rule.members_of("source").chain(rule.members_of("destination")) {
+                collect(config, &scope, member, MAX_GROUP_DEPTH, &mut found);
+            }
         }
     }
     found

@@ -27,11 +27,10 @@ pub(crate) struct Query<'a> {
     pub(crate) app: Option<&'a str>,
 }
 
-/// The rules of one vsys, resolved from a running configuration.
+/// The rules of one vsys, its own and those pushed to it, resolved from a running configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     config: Element,
-    scope: Scope,
     quirks: Quirks,
     rules: Vec<Rule>,
     intrazone: Rule,
@@ -41,23 +40,27 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn new(config: &Element, scope: &Scope, quirks: &Quirks) -> Self {
-        let rulebase = find(config, &scope.base()).and_then(|vsys| vsys.child("rulebase"));
-        let entries = rulebase.and_then(|r| r.descend(&["security", "rules"])).into_iter();
+        let rulebases = in_force(config, scope);
+        let entries = rulebases.iter().flat_map(|(scope, rulebase)| {
+            let rules = rulebase.descend(&["security", "rules"]).into_iter().flat_map(Element::entries);
+            rules.map(move |(_, entry)| (scope, entry))
+        });
         let rules: Vec<_> = entries
-            .flat_map(Element::entries)
             .enumerate()
-            .map(|(i, (_, entry))| Rule::resolve(config, scope, i + 1, entry))
+            .map(|(i, (scope, entry))| Rule::resolve(config, scope, i + 1, entry, quirks))
             .collect();
-        let overrides = rulebase.and_then(|r| r.descend(&["default-security-rules", "rules"]));
+        // The firewall's own override of a default rule goes before a pushed one.
+        let own_first = || rulebases.iter().filter(|(at, _)| at == scope).chain(rulebases.iter());
         let default = |name: &str, action, offset| {
-            let entry = overrides.into_iter().flat_map(Element::entries).find(|(n, _)| *n == name);
+            let mut overrides =
+                own_first().filter_map(|(_, r)| r.descend(&["default-security-rules", "rules"]));
+            let entry = overrides.find_map(|rules| rules.entries().find(|(n, _)| *n == name));
             default_rule(name, entry.map(|(_, entry)| entry), action, rules.len() + offset)
         };
         Self {
             intrazone: default("intrazone-default", Action::Allow, 1),
             interzone: default("interzone-default", Action::Deny, 2),
             config: config.clone(),
-            scope: scope.clone(),
             quirks: quirks.clone(),
             rules,
             registered: Registrations::default(),
@@ -122,14 +125,31 @@ impl Policy {
     }
 
     fn service_matches(&self, rule: &Rule, port: u16, app: &str) -> bool {
-        rule.services.iter().any(|s| s.contains(&self.config, &self.scope, app, port, &self.quirks))
+        rule.services.iter().any(|s| s.contains(&self.config, &rule.scope, app, port, &self.quirks))
     }
+}
+
+/// The rulebases of a vsys in the order of their rules: pushed ones before and after its own
+/// (<https://docs.paloaltonetworks.com/ngfw/help/12-2/panorama-web-interface/defining-policies-on-panorama>).
+pub(super) fn in_force<'a>(config: &'a Element, scope: &Scope) -> Vec<(Scope, &'a Element)> {
+    let pushed = || match scope {
+        Scope::Vsys(name) => Some(Scope::Pushed(name.clone())),
+        Scope::Shared | Scope::DeviceGroup(_) | Scope::Pushed(_) => None,
+    };
+    let order = [(pushed(), "pre-rulebase"), (Some(scope.clone()), "rulebase"), (pushed(), "post-rulebase")];
+    let found = order.into_iter().filter_map(|(scope, name)| {
+        let scope = scope?;
+        let rulebase = find(config, &scope.base())?.child(name)?;
+        Some((scope, rulebase))
+    });
+    found.collect()
 }
 
 fn default_rule(name: &str, over: Option<&Element>, action: Action, index: usize) -> Rule {
     let any = vec!["any".to_owned()];
     Rule {
         name: name.to_owned(),
+        scope: Scope::Shared,
         index,
         from: any.clone(),
         to: any.clone(),

@@ -2,6 +2,7 @@
 
 mod address;
 mod apps;
+mod filters;
 mod groups;
 mod lookup;
 mod rule;

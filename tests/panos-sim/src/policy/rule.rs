@@ -3,7 +3,7 @@
 //! Members: `PaloAltoNetworks/pan-os-codegen:specs/policies/security-policy-rule.yaml`.
 
 use super::{address::AddressSet, apps, service::Service};
-use crate::{scope::Scope, tree::Element};
+use crate::{quirks::Quirks, scope::Scope, tree::Element};
 
 /// What a rule does with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -29,6 +29,8 @@ pub(crate) enum RuleType {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) name: String,
+    /// Where it stands, and from where the names in it are looked up.
+    pub(crate) scope: Scope,
     /// 1-based place in the rulebase.
     pub(crate) index: usize,
     pub(crate) from: Vec<String>,
@@ -37,7 +39,7 @@ pub(crate) struct Rule {
     pub(crate) destination: AddressSet,
     pub(crate) negate_source: bool,
     pub(crate) negate_destination: bool,
-    /// Groups unfolded.
+    /// Groups and filters unfolded.
     pub(crate) applications: Vec<String>,
     /// Among the applications is a custom one that rides on TLS.
     pub(crate) implies_ssl: bool,
@@ -75,12 +77,19 @@ impl Action {
 }
 
 impl Rule {
-    pub(crate) fn resolve(config: &Element, scope: &Scope, index: usize, entry: &Element) -> Self {
+    pub(crate) fn resolve(
+        config: &Element,
+        scope: &Scope,
+        index: usize,
+        entry: &Element,
+        quirks: &Quirks,
+    ) -> Self {
         let texts = |list: &str| entry.members_of(list).map(str::to_owned).collect::<Vec<_>>();
         let yes = |flag: &str| entry.text_of(flag) == Some("yes");
-        let applications = apps::unfold(config, scope, entry.members_of("application"));
+        let applications = apps::unfold(config, scope, entry.members_of("application"), quirks);
         Self {
             name: entry.attr("name").unwrap_or_default().to_owned(),
+            scope: scope.clone(),
             index,
             from: texts("from"),
             to: texts("to"),

@@ -53,7 +53,7 @@ impl Service {
 
 fn object_ports(config: &Element, scope: &Scope, name: &str, depth: usize) -> Vec<Ports> {
     let Some(depth) = depth.checked_sub(1) else { return Vec::new() };
-    let found = scope.visible().into_iter().find_map(|scope| {
+    let found = scope.visible(config).into_iter().find_map(|scope| {
         let base = find(config, &scope.base())?;
         let of = |list: &str| base.child(list)?.entries().find(|(n, _)| *n == name).map(|(_, entry)| entry);
         of("service").or_else(|| of("service-group"))

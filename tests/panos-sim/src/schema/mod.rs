@@ -15,4 +15,4 @@ mod rule;
 pub(crate) use check::{Checker, check_lonely};
 pub(crate) use kind::Kind;
 pub(crate) use references::{each_reference, has_application, removed_objects, resolves};
-pub(crate) use root::{Place, locate};
+pub(crate) use root::{PUSHED_KIND, Place, locate};

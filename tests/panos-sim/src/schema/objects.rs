@@ -15,7 +15,7 @@ use super::{
 pub(super) static OBJECTS: &[Field] = &[
     field("application", Kind::Entries(&APPLICATIONS)),
     field("application-group", Kind::Entries(&APPLICATION_GROUPS)),
-    field("application-filter", Kind::Entries(&OPEN_31)),
+    field("application-filter", Kind::Entries(&APPLICATION_FILTERS)),
     field("application-tag", Kind::Open),
     field("application-status", Kind::Open),
     field("address", Kind::Entries(&ADDRESSES)),
@@ -32,7 +32,6 @@ pub(super) static OBJECTS: &[Field] = &[
     field("threats", Kind::Open),
 ];
 
-static OPEN_31: Entries = Entries { max_name: 31, rule: NameRule::Object, object: true, kind: Kind::Open };
 static OPEN_63: Entries = Entries { max_name: 63, rule: NameRule::Object, object: true, kind: Kind::Open };
 
 static LOG_SETTINGS: &[Field] = &[
@@ -118,3 +117,33 @@ static APPLICATION_GROUPS: Entries = Entries {
     ]]),
 };
 static GROUP_APPS: Members = members(63, Refers::ApplicationOfGroup, &[]);
+
+/// `PaloAltoNetworks/pan-os-python:panos/objects.py` (`ApplicationFilter`).
+static APPLICATION_FILTERS: Entries = Entries {
+    max_name: 31,
+    rule: NameRule::Object,
+    object: true,
+    kind: Kind::Container(&[ATTRIBUTES, CHARACTERISTICS]),
+};
+static ATTRIBUTES: &[Field] = &[
+    field("category", Kind::Members(&WORDS)),
+    field("subcategory", Kind::Members(&WORDS)),
+    field("technology", Kind::Members(&WORDS)),
+    field("risk", Kind::Members(&WORDS)),
+    field("exclude", Kind::Members(&GROUP_APPS)),
+    field("tagging", Kind::Open),
+];
+static WORDS: Members = members(63, Refers::Nothing, &[]);
+static CHARACTERISTICS: &[Field] = &[
+    field("evasive", FLAG),
+    field("excessive-bandwidth-use", FLAG),
+    field("prone-to-misuse", FLAG),
+    field("is-saas", FLAG),
+    field("transfers-files", FLAG),
+    field("tunnels-other-apps", FLAG),
+    field("used-by-malware", FLAG),
+    field("has-known-vulnerabilities", FLAG),
+    field("pervasive", FLAG),
+    field("new-appid", FLAG),
+    field("disable-override", FLAG),
+];

@@ -29,7 +29,8 @@ impl Reference {
     pub(crate) fn chain(&self) -> String {
         let skip = match self.scope {
             Scope::Shared => 1,
-            Scope::Vsys(_) => 3,
+            Scope::Vsys(_) | Scope::DeviceGroup(_) => 3,
+            Scope::Pushed(_) => 2,
         };
         let steps = self.path.0.iter().skip(skip).filter(|s| s.name != "member");
         steps.map(|s| s.key.as_deref().unwrap_or(&s.name)).collect::<Vec<_>>().join(" -> ")
@@ -61,11 +62,14 @@ pub(crate) fn resolves(config: &Element, scope: &Scope, refers: Refers, name: &s
         Refers::ApplicationOfGroup | Refers::ParentApp => is_predefined_app(name),
         Refers::Service => matches!(name, "any" | "application-default") || is_predefined_service(name),
         Refers::Address => name == "any" || is_address_literal(name),
-        Refers::Zone => matches!(name, "any" | "multicast"),
+        // A Panorama has no zones of its own: people type the names that its firewalls use.
+        Refers::Zone => {
+            matches!(name, "any" | "multicast") || matches!(scope, Scope::Shared | Scope::DeviceGroup(_))
+        }
         Refers::AddressOfGroup | Refers::Tag | Refers::LogSetting | Refers::ProfileGroup => false,
     };
     builtin
-        || scope.visible().iter().filter_map(|scope| find(config, &scope.base())).any(|base| {
+        || scope.visible(config).iter().filter_map(|scope| find(config, &scope.base())).any(|base| {
             let mut found = lists(refers).iter().filter_map(|list| base.descend(list));
             found.any(|list| list.entries().any(|(n, _)| n == name))
         })
@@ -160,7 +164,7 @@ pub(crate) fn removed_objects(node: &Element, path: &NodePath) -> Vec<RemovedObj
             .collect();
     }
     let inside_object = path.0.iter().skip(base).any(|s| s.name == "entry");
-    if inside_object || list.first().is_some_and(|l| l == "rulebase") {
+    if inside_object || list.first().is_some_and(|l| l.ends_with("rulebase")) {
         return Vec::new();
     }
     node.children.iter().flat_map(|child| removed_objects(child, &path.join(Segment::of(child)))).collect()

@@ -1,19 +1,20 @@
-//! The top of the configuration of a firewall, and where a path stands in it.
+//! The top of the configuration of a firewall or a Panorama, and where a path stands in it.
 
 use super::{
     kind::{ANYTHING, Entries, Field, Form, Kind, Text, field, formed, text},
     names::NameRule,
     objects::OBJECTS,
-    rule::{DEFAULT_RULES, SECURITY_RULES},
+    rule::{DEFAULT_RULES, PANORAMA_RULES, SECURITY_RULES},
 };
 use crate::tree::NodePath;
 
 static CONFIG: &[Field] = &[
     field("mgt-config", Kind::Open),
-    field("shared", Kind::Container(&[OBJECTS, SHARED])),
+    field("shared", Kind::Container(&[OBJECTS, SHARED, PUSHED_RULEBASES])),
     field("devices", Kind::Entries(&DEVICES)),
     field("panorama", Kind::ReadOnly),
     field("predefined", Kind::ReadOnly),
+    field("readonly", Kind::ReadOnly),
 ];
 
 const CONFIG_KIND: Kind = Kind::Container(&[CONFIG]);
@@ -38,6 +39,11 @@ static DEVICES: Entries = Entries {
         field("deviceconfig", Kind::Container(&[SETTING])),
         field("network", Kind::Open),
         field("vsys", Kind::Entries(&VSYS)),
+        field("device-group", Kind::Entries(&DEVICE_GROUPS)),
+        field("template", Kind::Open),
+        field("template-stack", Kind::Open),
+        field("log-collector-group", Kind::Open),
+        field("plugins", Kind::Open),
     ]]),
 };
 
@@ -48,6 +54,43 @@ static API: &[Field] = &[field("api", Kind::Container(&[KEY])), ANYTHING];
 static KEY: &[Field] = &[field("key", Kind::Container(&[LIFETIME])), ANYTHING];
 static LIFETIME: &[Field] = &[field("lifetime", Kind::Text(&MINUTES)), ANYTHING];
 static MINUTES: Text = formed(Form::Number(0, 525_600));
+
+/// `PaloAltoNetworks/pan-os-codegen:specs/panorama/device-group.yaml`
+static DEVICE_GROUPS: Entries = Entries {
+    max_name: 63,
+    rule: NameRule::Object,
+    object: false,
+    kind: Kind::Container(&[OBJECTS, GROUP_OWN, PUSHED_RULEBASES]),
+};
+
+/// What only a device group has.
+static GROUP_OWN: &[Field] = &[
+    field("description", Kind::Text(&GROUP_DESCRIPTION)),
+    field("devices", Kind::Entries(&GROUP_DEVICES)),
+    field("authorization-code", Kind::Open),
+    field("master-device", Kind::Open),
+    field("reference-templates", Kind::Open),
+    field("to-sw-version", Kind::Open),
+];
+static GROUP_DESCRIPTION: Text = text(255);
+static GROUP_DEVICES: Entries =
+    Entries { max_name: 63, rule: NameRule::Free, object: false, kind: Kind::Open };
+
+/// The rulebases of a Panorama, which come before and after those of its firewalls.
+static PUSHED_RULEBASES: &[Field] = &[
+    field("pre-rulebase", Kind::Container(&[PANORAMA_RULEBASE])),
+    field("post-rulebase", Kind::Container(&[PANORAMA_RULEBASE, DEFAULTS])),
+];
+static PANORAMA_RULEBASE: &[Field] = &[
+    field("security", Kind::Container(&[&[field("rules", Kind::Entries(&PANORAMA_RULES))]])),
+    field("nat", Kind::Container(&[&[field("rules", Kind::Entries(&OTHER_RULES))]])),
+    field("decryption", Kind::Container(&[&[field("rules", Kind::Entries(&OTHER_RULES))]])),
+];
+static DEFAULTS: &[Field] =
+    &[field("default-security-rules", Kind::Container(&[&[field("rules", Kind::Entries(&DEFAULT_RULES))]]))];
+
+/// What a push puts under `/config/panorama/vsys/entry`; on the firewall nobody writes it.
+pub(crate) const PUSHED_KIND: Kind = Kind::Container(&[OBJECTS, PUSHED_RULEBASES]);
 
 static VSYS: Entries = Entries {
     max_name: 31,
@@ -63,14 +106,13 @@ static VSYS_OWN: &[Field] = &[
     field("import", Kind::Open),
     field("setting", Kind::Open),
     field("user-id-collector", Kind::Open),
-    field("rulebase", Kind::Container(&[RULEBASE])),
+    field("rulebase", Kind::Container(&[RULEBASE, DEFAULTS])),
 ];
 static DISPLAY_NAME: Text = text(31);
 static ZONES: Entries = Entries { max_name: 31, rule: NameRule::Object, object: true, kind: Kind::Open };
 
 static RULEBASE: &[Field] = &[
     field("security", Kind::Container(&[&[field("rules", Kind::Entries(&SECURITY_RULES))]])),
-    field("default-security-rules", Kind::Container(&[&[field("rules", Kind::Entries(&DEFAULT_RULES))]])),
     field("nat", Kind::Container(&[&[field("rules", Kind::Entries(&OTHER_RULES))]])),
     field("decryption", Kind::Container(&[&[field("rules", Kind::Entries(&OTHER_RULES))]])),
 ];
@@ -147,8 +189,20 @@ mod tests {
             ("/tag/entry[@name='t']/comments", true),
             ("/tag/entry[@name='t']/comments/deeper", false),
             ("/zone/entry[@name='z']/network/layer3", true),
+            ("/pre-rulebase/security/rules", false),
         ] {
             assert_eq!(locate(&path(&format!("{vsys}{below}"))).is_some(), known, "{below}");
+        }
+        let group = "/config/devices/entry[@name='localhost.localdomain']/device-group/entry[@name='g']";
+        for (below, known) in [
+            ("/pre-rulebase/security/rules/entry[@name='r']/target/negate", true),
+            ("/post-rulebase/default-security-rules/rules/entry[@name='intrazone-default']/action", true),
+            ("/application/entry[@name='a']/signature", true),
+            ("/devices/entry[@name='007']", true),
+            ("/rulebase/security/rules", false),
+            ("/zone", false),
+        ] {
+            assert_eq!(locate(&path(&format!("{group}{below}"))).is_some(), known, "{below}");
         }
         assert!(locate(&path("/configuration")).is_none());
         let rule = path(&format!("{vsys}/rulebase/security/rules/entry[@name='r']/from"));

@@ -15,6 +15,19 @@ use super::{
 pub(super) static SECURITY_RULES: Entries =
     Entries { max_name: 63, rule: NameRule::Rule, object: true, kind: Kind::Container(&[LISTS, SETTINGS]) };
 
+/// On a Panorama a rule can be meant for some of the group's firewalls.
+pub(super) static PANORAMA_RULES: Entries = Entries {
+    max_name: 63,
+    rule: NameRule::Rule,
+    object: true,
+    kind: Kind::Container(&[LISTS, SETTINGS, TARGETS]),
+};
+static TARGETS: &[Field] = &[field("target", Kind::Container(&[TARGET]))];
+static TARGET: &[Field] =
+    &[field("devices", Kind::Entries(&TARGET_DEVICES)), field("tags", Kind::Open), field("negate", FLAG)];
+static TARGET_DEVICES: Entries =
+    Entries { max_name: 63, rule: NameRule::Free, object: false, kind: Kind::Open };
+
 static LISTS: &[Field] = &[
     required("from", Kind::Members(&ZONES)),
     required("to", Kind::Members(&ZONES)),

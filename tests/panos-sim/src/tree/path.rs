@@ -77,12 +77,6 @@ impl NodePath {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|segment| segment.name.as_str())
     }
-
-    /// The key of the `entry` that follows the step `list`, e.g. the vsys of a node.
-    pub(crate) fn entry_below(&self, list: &str) -> Option<&str> {
-        let position = self.0.iter().position(|segment| segment.name == list)?;
-        self.0.get(position + 1)?.key.as_deref()
-    }
 }
 
 /// The XPath form, e.g. `/config/shared/tag/entry[@name='x']`.

@@ -13,6 +13,18 @@ mod faults;
 #[cfg(test)]
 mod faults_by_request;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod managed;
+#[cfg(test)]
+mod pairs;
+#[cfg(test)]
+mod push_jobs;
+#[cfg(test)]
+mod pushes;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod switches;
+#[cfg(test)]
+mod traffic;

@@ -72,6 +72,16 @@ impl Client {
         client
     }
 
+    /// The same client, with the same key, at another device.
+    pub(crate) fn moved_to(&self, running: &Running) -> Self {
+        Self {
+            http: Self::http(running),
+            api: running.api_addr,
+            control: running.control_addr,
+            key: self.key.clone(),
+        }
+    }
+
     pub(crate) async fn try_send(&self, form: &[(&str, &str)]) -> Result<Reply, reqwest::Error> {
         let url = format!("https://{}/api/", self.api);
         let mut request = self.http.post(url).form(form);
@@ -89,6 +99,11 @@ impl Client {
     pub(crate) async fn config(&self, action: &str, below: &str, element: &str) -> Reply {
         let xpath = format!("{VSYS}{below}");
         self.send(&[("type", "config"), ("action", action), ("xpath", &xpath), ("element", element)]).await
+    }
+
+    /// A request about one node, wherever it stands.
+    pub(crate) async fn at(&self, action: &str, xpath: &str, element: &str) -> Reply {
+        self.send(&[("type", "config"), ("action", action), ("xpath", xpath), ("element", element)]).await
     }
 
     pub(crate) async fn multi(&self, operations: &str) -> Reply {

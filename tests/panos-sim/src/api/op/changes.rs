@@ -46,8 +46,10 @@ fn list_changes(command: &Command<'_>, changes: &Element) -> Answer {
     for (path, unit) in state.store.units.iter().filter(|(_, unit)| selection.includes(unit)) {
         let owner = unit.owner.as_deref().unwrap_or_default();
         let admins = unit.touched_by.iter().cloned().collect::<Vec<_>>().join(",");
-        let component =
-            path.names().find(|name| ["rulebase", "shared", "network"].contains(name)).unwrap_or("vsys");
+        let component = path
+            .names()
+            .find(|name| ["rulebase", "pre-rulebase", "post-rulebase", "shared", "network"].contains(name))
+            .unwrap_or("vsys");
         journal.children.push(
             Element::new("entry")
                 .with(Element::leaf("xpath", path.to_string()))
@@ -90,6 +92,7 @@ fn revert_config(command: &Command<'_>, cmd: &Element) -> Answer {
 /// May the candidate be replaced now? Not while a commit waits or runs, nor through another administrator's lock
 /// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/web-interface-basics/lock-configurations>).
 pub(super) fn replaceable(command: &Command<'_>, state: &State) -> Result<(), Refusal> {
+    command.device.ha.check_write(state)?;
     if state.jobs.busy() {
         return Err(Refusal::new(Code::NotFound, "A commit is pending. Please try again later"));
     }

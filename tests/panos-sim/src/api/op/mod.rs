@@ -5,7 +5,9 @@ mod changes;
 mod console;
 mod jobs;
 mod locks;
+mod panorama;
 mod policy_match;
+mod pushed;
 mod registered;
 mod signatures;
 mod snapshots;
@@ -25,7 +27,7 @@ use crate::{
 pub(super) struct Command<'a> {
     pub(super) device: &'a Device,
     pub(super) user: &'a str,
-    /// The `vsys` parameter; `shared` or the device's vsys.
+    /// The `vsys` parameter: `shared`, a vsys, or on a Panorama a device group.
     pub(super) scope: Scope,
     pub(super) cmd: &'a Element,
 }
@@ -45,11 +47,14 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
     };
     let scope = match params.given("vsys") {
         Some("shared") | None => Scope::Shared,
+        Some(group) if device.is_panorama() => Scope::DeviceGroup(group.to_owned()),
         Some(vsys) => Scope::Vsys(vsys.to_owned()),
     };
     let command = Command { device, user, scope, cmd: &cmd };
     let families = [
         system::handle,
+        panorama::handle,
+        pushed::handle,
         jobs::handle,
         changes::handle,
         snapshots::handle,

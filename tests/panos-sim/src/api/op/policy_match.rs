@@ -14,7 +14,8 @@ use crate::{
 use std::net::IpAddr;
 
 pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
-    let test = command.at(&["test", "security-policy-match"])?;
+    // A Panorama has no traffic; it passes the question on with `target`.
+    let test = command.at(&["test", "security-policy-match"]).filter(|_| !command.device.is_panorama())?;
     Some(match question(command, test) {
         Ok(query) => {
             let enforced = command.device.enforced();

@@ -3,9 +3,6 @@
 use super::Command;
 use crate::{api::envelope::Answer, clock, config::address, device::Device, tree::Element};
 
-const MODEL: &str = "PA-VM";
-const SERIAL: &str = "007200000000001";
-
 pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     if command.at(&["show", "system", "info"]).is_some() {
         return Some(Answer::result([&info(command.device)]));
@@ -13,7 +10,7 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     if command.at(&["show", "high-availability", "state"]).is_some()
         || command.at(&["show", "high-availability", "all"]).is_some()
     {
-        return Some(Answer::result([&Element::leaf("enabled", "no")]));
+        return Some(Answer::result(&command.device.ha.to_xml(command.device)));
     }
     if command.at(&["show", "plugins", "packages"]).is_some() {
         // Asked by `PaloAltoNetworks/pango:client.go` when it connects.
@@ -36,10 +33,10 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
 /// `type=version`.
 pub(crate) fn version(device: &Device) -> Answer {
     Answer::result(&[
-        Element::leaf("sw-version", device.sw_version.as_str()),
+        Element::leaf("sw-version", device.identity.sw_version.as_str()),
         Element::leaf("multi-vsys", "off"),
-        Element::leaf("model", MODEL),
-        Element::leaf("serial", SERIAL),
+        Element::leaf("model", device.identity.model_name()),
+        Element::leaf("serial", device.identity.serial.as_str()),
         Element::leaf("url-filtering-version", "0000.00.00.000"),
     ])
 }
@@ -47,19 +44,19 @@ pub(crate) fn version(device: &Device) -> Answer {
 /// Fields as `PaloAltoNetworks/pan-os-python:panos/firewall.py` and `PaloAltoNetworks/pango:client.go` read them.
 fn info(device: &Device) -> Element {
     let facts = [
-        ("hostname", "fw-sim"),
+        ("hostname", device.identity.hostname.as_str()),
         ("ip-address", "127.0.0.1"),
         ("netmask", "255.0.0.0"),
         ("default-gateway", "127.0.0.1"),
         ("is-dhcp", "no"),
         ("ipv6-address", "unknown"),
         ("mac-address", "00:00:5e:00:53:01"),
-        ("devicename", "fw-sim"),
-        ("family", "vm"),
-        ("model", MODEL),
-        ("serial", SERIAL),
+        ("devicename", device.identity.hostname.as_str()),
+        ("family", if device.is_panorama() { "pc" } else { "vm" }),
+        ("model", device.identity.model_name()),
+        ("serial", device.identity.serial.as_str()),
         ("vm-mode", "VMware ESXi"),
-        ("sw-version", device.sw_version.as_str()),
+        ("sw-version", device.identity.sw_version.as_str()),
         ("app-version", "8900-9000"),
         ("threat-version", "8900-9000"),
         ("multi-vsys", "off"),

@@ -2,7 +2,7 @@
 
 use super::{APP, RULE, RULES, VSYS, delete, done, edit, entry, names, set, store, write};
 use crate::{
-    config::{Excluded, Place, Selection, Store, Write, plan_commit, revert, validate},
+    config::{Place, Range, Selection, Store, Write, plan_commit, revert, validate},
     quirks::Quirks,
     tree::{parse_xpath, print, select},
 };
@@ -12,7 +12,7 @@ fn us() -> Selection {
 }
 
 fn committed(store: &Store, quirks: &Quirks) -> Result<Vec<String>, String> {
-    let plan = plan_commit(store, &us(), Excluded::default(), quirks)?;
+    let plan = plan_commit(store, &us(), &Range::default(), quirks)?;
     validate(&plan.running, quirks).map_err(|refusal| refusal.text())?;
     let mut after = store.clone();
     after.candidate = plan.running;
@@ -46,7 +46,7 @@ fn a_partial_commit_carries_one_administrators_work() {
     );
     assert!(committed(&store, &quirks).unwrap_err().contains("also added, deleted or moved by them"));
     assert_eq!(
-        plan_commit(&store, &Selection::Everybody, Excluded::default(), &quirks).unwrap().running,
+        plan_commit(&store, &Selection::Everybody, &Range::default(), &quirks).unwrap().running,
         store.candidate
     );
 }
@@ -71,11 +71,11 @@ fn an_edit_takes_over_what_lies_below_it() {
     let mut store = store();
     let rule = entry(RULES, "allow-legacy");
     done(&mut store, "them", &set(&rule, "<description>theirs</description>"));
-    assert!(plan_commit(&store, &us(), Excluded::default(), &quirks).unwrap().settled.is_empty());
+    assert!(plan_commit(&store, &us(), &Range::default(), &quirks).unwrap().settled.is_empty());
     let xpath = parse_xpath(&format!("{VSYS}{rule}")).unwrap();
     let element = print(select(&store.candidate, &xpath)[0].1);
     done(&mut store, "us", &edit(&rule, &element));
-    let plan = plan_commit(&store, &us(), Excluded::default(), &quirks).unwrap();
+    let plan = plan_commit(&store, &us(), &Range::default(), &quirks).unwrap();
     assert_eq!(plan.settled.len(), 1);
     assert!(print(&plan.running).contains("theirs"));
 }
@@ -100,12 +100,12 @@ fn a_change_during_a_commit_stays_pending() {
     let quirks = Quirks::default();
     let mut store = store();
     done(&mut store, "us", &set(&entry(RULES, "r"), RULE));
-    let plan = plan_commit(&store, &us(), Excluded::default(), &quirks).unwrap();
+    let plan = plan_commit(&store, &us(), &Range::default(), &quirks).unwrap();
     done(&mut store, "us", &set(&entry(RULES, "r"), "<application><member>dns</member></application>"));
     store.running = plan.running;
     store.units.settle(&plan.settled);
     assert!(!store.units.is_empty());
-    let plan = plan_commit(&store, &us(), Excluded::default(), &quirks).unwrap();
+    let plan = plan_commit(&store, &us(), &Range::default(), &quirks).unwrap();
     store.units.settle(&plan.settled);
     assert!(store.units.is_empty());
     assert_eq!(plan.running, store.candidate);

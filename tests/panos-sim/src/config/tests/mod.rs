@@ -4,7 +4,7 @@ mod commits;
 mod refusals;
 mod writes;
 
-use super::{Store, Write, Writer, apply_write, load_initial};
+use super::{Model, Store, Write, Writer, apply_write, load_initial};
 use crate::{
     clock::Moment,
     quirks::Quirks,
@@ -22,7 +22,8 @@ const RULE: &str = "<from><member>trust</member></from><to><member>trust</member
     <service><member>service-https</member></service><action>allow</action>";
 
 fn store() -> Store {
-    Store::new(load_initial(None, &Scope::Vsys("vsys1".to_owned()), &Quirks::default()).unwrap())
+    let config = load_initial(None, &Scope::Vsys("vsys1".to_owned()), &Quirks::default()).unwrap();
+    Store::new(config, Model::Firewall)
 }
 
 fn write(store: &mut Store, admin: &str, quirks: &Quirks, write: &Write) -> Result<(), Refusal> {
