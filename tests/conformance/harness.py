@@ -39,6 +39,8 @@ class Simulator:
     """A running panos-sim, and its control endpoint."""
 
     def __init__(self, program, folder, quirks=None, topology=None):
+        if not Path(program).exists():
+            sys.exit(f"{program} is not built: run `cargo build -p panos-sim` first")
         users, ready = Path(folder, "users"), Path(folder, "ready.json")
         users.write_text("".join(f"{user}:{password}\n" for user, password in USERS.items()))
         self.ca_file = str(Path(folder, "ca.pem"))
@@ -134,8 +136,6 @@ def main():
     unknown = set(arguments.checks) - set(names)
     if unknown:
         sys.exit(f"no such check: {', '.join(sorted(unknown))}")
-    if not Path(arguments.simulator).exists():
-        sys.exit(f"{arguments.simulator} is not built: run `cargo build -p panos-sim` first")
     failed = 0
     for number, (function, start) in enumerate(_checks, 1):
         if arguments.checks and function.__name__ not in arguments.checks:

@@ -67,7 +67,8 @@ impl Bench {
     }
 
     async fn run(&self, script: &str, what: &str, deadline: Duration) -> Result<Output> {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("run.sh"));
+        let mut command = Command::new("sh");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("run.sh"));
         command.arg(&self.environment).arg(format!("{script}.py"));
         command.arg("--simulator").arg(&self.simulator).arg(what);
         command.stdin(Stdio::null()).kill_on_drop(true);

@@ -9,23 +9,13 @@ use tokio::runtime::{Builder, Runtime};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build().expect("a runtime"));
-    let trials = SCRIPTS.iter().flat_map(|script| trials(&runtime, script)).collect();
+    let bench = Bench::find().expect("a simulator");
+    let trials = SCRIPTS.iter().flat_map(|script| trials(&runtime, &bench, script)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A script whose checks cannot be listed is one test that fails.
-fn trials(runtime: &Arc<Runtime>, script: &'static str) -> Vec<Trial> {
-    let listed = Bench::find().and_then(|bench| {
-        let names = runtime.block_on(bench.checks(script))?;
-        Ok((bench, names))
-    });
-    let (bench, names) = match listed {
-        Ok(found) => found,
-        Err(error) => {
-            let why = format!("{error:#}");
-            return vec![Trial::test(format!("{script}::lists_its_checks"), move || Err(why.into()))];
-        }
-    };
+fn trials(runtime: &Arc<Runtime>, bench: &Bench, script: &'static str) -> Vec<Trial> {
+    let names = runtime.block_on(bench.checks(script)).expect("the names of the checks");
     let trial = |name: String| {
         let (runtime, bench) = (Arc::clone(runtime), bench.clone());
         Trial::test(format!("{script}::{name}"), move || {

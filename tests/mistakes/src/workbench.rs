@@ -76,22 +76,36 @@ impl Workbench {
         let mut results = Vec::new();
         for (binary, tests) in binaries {
             let program = self.build(simulator, binary)?;
-            let mut command = Command::new(program);
-            if binary == CLIENTS_BINARY {
-                command.env("PANOS_SIM", self.program(simulator)?);
-                command.env("CONFORMANCE_VENV", self.build.join(CLIENTS));
-            }
-            command.arg("--exact").args(tests.iter().map(|test| &test.path));
-            command.current_dir(self.tree.root().join("tests").join(simulator));
-            let output = finish(&mut command, TEST_DEADLINE)?;
-            let said = String::from_utf8_lossy(&output.stdout);
-            for test in tests {
-                let passed = verdict(&said, &test.path)
-                    .with_context(|| format!("{test} did not run; the test binary says:\n{said}"))?;
-                results.push((test.clone(), passed));
+            // The runner of the clients takes one name at a time, and the simulator as a program of its own.
+            let together = if binary == CLIENTS_BINARY {
+                self.cargo(&["build"], simulator, &["--bin", simulator])?;
+                1
+            } else {
+                tests.len()
+            };
+            for tests in tests.chunks(together) {
+                results.extend(self.judge(simulator, &program, tests)?);
             }
         }
         Ok(results)
+    }
+
+    /// Runs some tests of one test binary.
+    fn judge(&self, simulator: &str, program: &Path, tests: &[&TestName]) -> Result<Vec<(TestName, bool)>> {
+        let mut command = Command::new(program);
+        command.arg("--exact").args(tests.iter().map(|test| &test.path));
+        command.current_dir(self.tree.root().join("tests").join(simulator));
+        command.env("PANOS_SIM", self.artifacts.join("debug").join(simulator));
+        command.env("CONFORMANCE_VENV", self.build.join(CLIENTS));
+        let output = finish(&mut command, TEST_DEADLINE)?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let warned = String::from_utf8_lossy(&output.stderr);
+        let verdicts = tests.iter().map(|test| {
+            let passed = verdict(&said, &test.path)
+                .with_context(|| format!("{test} did not run; the test binary says:\n{said}{warned}"))?;
+            Ok(((*test).clone(), passed))
+        });
+        verdicts.collect()
     }
 
     /// Compiles one test binary and tells where it lies.
@@ -103,12 +117,6 @@ impl Workbench {
         };
         let said = self.cargo(&["test", "--no-run"], package, &target)?;
         said.lines().find_map(test_binary).with_context(|| format!("cargo made no test binary '{binary}'"))
-    }
-
-    /// Compiles the simulator as a program of its own, as other people's clients meet it.
-    fn program(&self, simulator: &str) -> Result<PathBuf> {
-        self.cargo(&["build"], simulator, &["--bin", simulator])?;
-        Ok(self.artifacts.join("debug").join(simulator))
     }
 
     /// What cargo says of its work on the copy.
