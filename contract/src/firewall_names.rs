@@ -6,7 +6,7 @@
 use crate::{
     dns_name::DnsName,
     hash,
-    object::{Action, DenyWith},
+    object::{Action, DenyWith, Style},
 };
 
 /// Longest pattern of a custom signature in characters:
@@ -39,6 +39,23 @@ pub fn rule(cluster: &str, policy: &str, action: Action) -> String {
     let room = RULE_NAME_LIMIT - "sp---".len() - verb.len() - HASH;
     let policy_part: String = policy.chars().map(|c| if c == '.' { '-' } else { c }).take(room).collect();
     format!("sp-{policy_part}-{verb}-{}", hash::short(&["rule", cluster, policy, verb]))
+}
+
+/// Name of the rule that carries one DNS name by itself: `sp-web-allow-1f0c55aa`.
+#[must_use]
+pub fn rule_for_name(cluster: &str, policy: &str, action: Action, dns_name: &DnsName) -> String {
+    let verb = action.as_str();
+    let label = readable(dns_name, RULE_NAME_LIMIT - "sp---".len() - verb.len() - HASH);
+    format!("sp-{label}-{verb}-{}", hash::short(&["rule", cluster, policy, verb, dns_name.as_str()]))
+}
+
+/// Name of the rule that carries a DNS name, as `Firewall.spec.rules.style` says.
+#[must_use]
+pub fn rule_of(cluster: &str, style: Style, policy: &str, action: Action, dns_name: &DnsName) -> String {
+    match style {
+        Style::PerPolicy => rule(cluster, policy, action),
+        Style::PerIdentity => rule_for_name(cluster, policy, action, dns_name),
+    }
 }
 
 /// Name of the service object for a TCP port: `sp-tcp-443-5b21e0aa`.
@@ -115,6 +132,9 @@ mod tests {
         let policy = "p.".repeat(126);
         let ours = rule("prod-eu-1", &policy, Action::Allow);
         assert!(ours.len() <= RULE_NAME_LIMIT && !ours.contains('.'), "{ours}");
+        let long = name(&format!("{}.shop.corp.example", "w".repeat(63)));
+        let one = rule_for_name("prod-eu-1", &policy, Action::Deny, &long);
+        assert!(one.len() <= RULE_NAME_LIMIT && one.starts_with("sp-ww"), "{one}");
         assert!(service("prod-eu-1", 65535).len() <= RULE_NAME_LIMIT);
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, firewall_names,
-    object::{Action, FirewallSpec, Traffic},
+    object::{Action, FirewallSpec, Style, Traffic},
 };
 
 use crate::{
@@ -39,6 +39,8 @@ pub struct Name {
     pub action: Action,
     /// Nobody wants it any more; it stays until this time.
     pub quarantined_until: Option<Timestamp>,
+    /// The `Firewall` blocks it: the rule denies, whatever is asked.
+    pub blocked: bool,
 }
 
 /// One rule and its members.
@@ -123,10 +125,12 @@ pub fn desired(
     let mut apps: BTreeMap<String, DnsName> = BTreeMap::new();
     let (mut wanted, mut refused) = wishes(firewall, spec, world, ledger);
     let quarantine = spec.removal.quarantine.as_signed();
+    let blocked = |dns: &DnsName| spec.blocked.iter().any(|name| name == dns.as_str());
 
     for (dns, holding) in ledger.iter().filter(|(dns, _)| !wanted.contains_key(*dns)) {
         let until = holding.entry.last_wanted.saturating_add(quarantine).unwrap_or(Timestamp::MAX);
-        if until > now {
+        // What nobody wants and the firewall's people block goes at once.
+        if until > now && !blocked(dns) {
             apps.insert(holding.entry.app.clone(), dns.clone());
             let name = Name {
                 namespace: holding.namespace.clone(),
@@ -136,6 +140,7 @@ pub fn desired(
                 rule: holding.entry.rule.clone(),
                 action: holding.entry.action,
                 quarantined_until: Some(until),
+                blocked: false,
             };
             result.place(dns.clone(), name, None);
         }
@@ -168,16 +173,20 @@ pub fn desired(
             continue;
         }
         apps.insert(app.clone(), dns.clone());
+        let blocked = blocked(&dns);
+        let action = if blocked { Action::Deny } else { wish.action };
         let name = Name {
             namespace: wish.namespace.to_owned(),
             app,
             mark: firewall_names::mark(cluster, wish.namespace, &dns),
             pattern: firewall_names::sni_pattern(&dns),
-            rule: firewall_names::rule(cluster, wish.policy, wish.action),
-            action: wish.action,
+            rule: firewall_names::rule_of(cluster, spec.rules.style, wish.policy, action, &dns),
+            action,
             quarantined_until: None,
+            blocked,
         };
-        let terms = terms(cluster, wish.policy, wish.traffic, wish.action);
+        let one = (spec.rules.style == Style::PerIdentity).then_some(&dns);
+        let terms = terms(cluster, wish.policy, wish.traffic, action, one);
         result.place(dns, name, Some(terms));
     }
     result.refused = refused;
@@ -206,7 +215,7 @@ impl Desired {
     }
 }
 
-fn terms(cluster: &str, policy: &str, traffic: &Traffic, action: Action) -> Terms {
+fn terms(cluster: &str, policy: &str, traffic: &Traffic, action: Action, one: Option<&DnsName>) -> Terms {
     Terms {
         from: traffic.from.zones.clone(),
         to: traffic.to.zones.clone(),
@@ -216,16 +225,18 @@ fn terms(cluster: &str, policy: &str, traffic: &Traffic, action: Action) -> Term
         action: firewall_names::rule_action(action, traffic.deny_with),
         log_setting: traffic.log_setting.clone(),
         profile_group: traffic.profile_group.clone(),
-        description: rule_description(cluster, policy, action),
+        description: rule_description(cluster, policy, action, one),
     }
 }
 
 const RULE_MARK: &str = "sallyport";
 
-/// What a rule says about itself. Its name follows from it: see [`rule_name_in`].
+/// What a rule says about itself. Its name follows from it: see [`rule_name_in`]. `one`: the only name that it
+/// carries, where each has its own rule.
 #[must_use]
-pub fn rule_description(cluster: &str, policy: &str, action: Action) -> String {
-    format!("{RULE_MARK} {cluster} {policy} {}  (managed: changes here are reverted)", action.as_str())
+pub fn rule_description(cluster: &str, policy: &str, action: Action, one: Option<&DnsName>) -> String {
+    let one = one.map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{RULE_MARK} {cluster} {policy} {}{one}  (managed: changes here are reverted)", action.as_str())
 }
 
 /// The name that a rule with this description must have in this cluster; `None` if it is no description of ours.
@@ -241,5 +252,9 @@ pub fn rule_name_in(cluster: &str, description: &str) -> Option<String> {
         "deny" => Action::Deny,
         _ => return None,
     };
-    Some(firewall_names::rule(cluster, policy, action))
+    let one = words.next().and_then(|word| word.parse::<DnsName>().ok());
+    Some(match one {
+        None => firewall_names::rule(cluster, policy, action),
+        Some(name) => firewall_names::rule_for_name(cluster, policy, action, &name),
+    })
 }

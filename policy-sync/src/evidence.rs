@@ -37,8 +37,7 @@ pub struct Proof {
     action: Action,
 }
 
-/// Whether the running configuration holds the name: App-ID, signature, rule and action. `committed`: a
-/// commit of ours has just ended well, so what is missing should be there.
+/// Whether a device runs the name: App-ID, signature, rule and action. `missing`: what it means if it does not.
 ///
 /// # Errors
 /// What is missing, and why that may be.
@@ -47,12 +46,9 @@ pub fn shown(
     terms: &Terms,
     running: &Configuration,
     bad: &BadSignatures,
-    committed: bool,
+    missing: Reason,
 ) -> Result<Shown, Held> {
-    let missing = |what: String| {
-        let reason = if committed { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
-        Err((reason, format!("the running configuration {what}")))
-    };
+    let missing = |what: String| Err((missing, format!("the running configuration {what}")));
     let (app, rule_name) = (&name.app, &name.rule);
     let Some(entry) = running.applications.get(app) else {
         return missing(format!("does not hold App-ID {app}"));
@@ -92,13 +88,13 @@ impl Shown {
     ///
     /// # Errors
     /// Another rule decides, or none does, or an answer is missing.
-    pub fn judge(self, answers: &[Option<String>]) -> Result<Proof, Held> {
+    pub fn judge(&self, answers: &[Option<String>]) -> Result<Proof, Held> {
         let wrong = self.probes.iter().enumerate().find_map(|(n, probe)| {
             let answer = answers.get(n).and_then(Option::as_deref);
             (answer != Some(self.rule.as_str())).then_some((probe, answer))
         });
         let Some((probe, answer)) = wrong else {
-            return Ok(Proof { rule: self.rule, action: self.action });
+            return Ok(Proof { rule: self.rule.clone(), action: self.action });
         };
         let Probe { from, to, source, destination, port, application } = probe;
         let question = format!("{application} from {from} {source} to {to} {destination} port {port}");
@@ -117,11 +113,12 @@ impl Shown {
 }
 
 impl Proof {
-    /// The proof as the claim's status keeps it. `job`: which commit of ours carried it, where we know.
+    /// The proof as the claim's status keeps it. `devices`: every one of them was asked; `job`: which commit of ours
+    /// carried it, where we know.
     #[must_use]
-    pub fn into_evidence(self, serial: &str, now: Timestamp, job: Option<String>) -> Evidence {
+    pub fn into_evidence(self, devices: Vec<String>, now: Timestamp, job: Option<String>) -> Evidence {
         let Self { rule, action } = self;
-        Evidence { devices: vec![serial.to_owned()], proven_at: now, action, rule, job }
+        Evidence { devices, proven_at: now, action, rule, job }
     }
 }
 
@@ -175,6 +172,7 @@ mod tests {
             rule: "sp-shop-allow".into(),
             action: Action::Allow,
             quarantined_until: None,
+            blocked: false,
         }
     }
 
@@ -188,7 +186,7 @@ mod tests {
             action: "allow",
             log_setting: None,
             profile_group: None,
-            description: rule_description("c", "shop", Action::Allow),
+            description: rule_description("c", "shop", Action::Allow, None),
         }
     }
 
@@ -203,7 +201,7 @@ mod tests {
 
     fn judge(running: &Configuration, bad: &str, answers: &[Option<&str>]) -> Result<(), Reason> {
         let answers: Vec<_> = answers.iter().map(|answer| answer.map(ToOwned::to_owned)).collect();
-        shown(&name(), &terms(), running, &BadSignatures(bad.to_owned()), true)
+        shown(&name(), &terms(), running, &BadSignatures(bad.to_owned()), Reason::PartialCommitIneffective)
             .and_then(|shown| shown.judge(&answers))
             .map(|_| ())
             .map_err(|(reason, _)| reason)
@@ -233,7 +231,9 @@ mod tests {
 
     #[test]
     fn probes_ask_inside_the_rule() {
-        let shown = shown(&name(), &terms(), &running(|_| ()), &BadSignatures::default(), false).unwrap();
+        let shown =
+            shown(&name(), &terms(), &running(|_| ()), &BadSignatures::default(), Reason::AwaitingCommit)
+                .unwrap();
         let asked: Vec<_> = shown
             .probes()
             .iter()

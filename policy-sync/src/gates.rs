@@ -19,6 +19,7 @@ use crate::{
     board::Board,
     cluster::{About, Cluster, ClusterError, Loss, Note},
     gate::{Carrier, Gate, Observer, decide},
+    member::Member,
     metrics::Metrics,
     observe::{Pods, Seen},
     proven::Scene,
@@ -160,12 +161,12 @@ impl<C: Cluster> Gates<C> {
         world: &World,
     ) -> Result<Option<Arc<Standing>>, NotPosted> {
         let Some(identity) = identity else { return Ok(None) };
-        let firewall = &identity.spec.firewall;
-        match self.board.standing(firewall) {
-            Some(standing) => Ok(Some(standing)),
-            None if !world.firewalls.contains_key(firewall) => Ok(None),
-            None => Err(NotPosted),
-        }
+        let name = &identity.spec.firewall;
+        let Some(firewall) = world.firewalls.get(name) else { return Ok(None) };
+        let members = Member::of(name, &firewall.spec);
+        let posted = members.iter().map(|member| self.board.standing(&member.to_string()));
+        let posted: Vec<Arc<Standing>> = posted.collect::<Option<_>>().ok_or(NotPosted)?;
+        Ok(Some(Standing::of_all(posted)))
     }
 
     /// Whether what could not be stored is to be tried again.

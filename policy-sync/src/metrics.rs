@@ -18,6 +18,9 @@ struct Counters {
     operations: Counter,
     commits: Family<ByResult, Counter>,
     commit_seconds: Histogram,
+    pushes: Family<ByResult, Counter>,
+    push_seconds: Histogram,
+    drifts: Family<ByName, Counter>,
     names: Family<ByFirewall, Gauge>,
     gates: Family<ByReason, Counter>,
     store_failures: Counter,
@@ -31,6 +34,11 @@ struct ByReason {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByResult {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByName {
+    firewall: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -51,6 +59,9 @@ impl Metrics {
             operations: Counter::default(),
             commits: Family::default(),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
+            pushes: Family::default(),
+            push_seconds: Histogram::new(COMMIT_SECONDS),
+            drifts: Family::default(),
             names: Family::default(),
             gates: Family::default(),
             store_failures: Counter::default(),
@@ -60,6 +71,13 @@ impl Metrics {
         registry.register("operations", "Operations written to firewalls", counters.operations.clone());
         registry.register("commits", "Commit jobs that ended, by result", counters.commits.clone());
         registry.register("commit_seconds", "How long commit jobs took", counters.commit_seconds.clone());
+        registry.register("pushes", "Push jobs that ended, by result", counters.pushes.clone());
+        registry.register("push_seconds", "How long push jobs took", counters.push_seconds.clone());
+        registry.register(
+            "drifts",
+            "Changes by others that were noticed, by firewall",
+            counters.drifts.clone(),
+        );
         registry.register("names", "Wanted DNS names, by firewall and reason", counters.names.clone());
         registry.register("gate_writes", "Conditions written to pods, by reason", counters.gates.clone());
         registry.register(
@@ -84,6 +102,17 @@ impl Metrics {
     pub fn committed(&self, result: &'static str, seconds: i64) {
         self.0.commits.get_or_create(&ByResult { result }).inc();
         self.0.commit_seconds.observe(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)));
+    }
+
+    /// A push job ended.
+    pub fn pushed(&self, result: &'static str, seconds: i64) {
+        self.0.pushes.get_or_create(&ByResult { result }).inc();
+        self.0.push_seconds.observe(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)));
+    }
+
+    /// What is in force on a firewall was changed by somebody.
+    pub fn drifted(&self, firewall: &str) {
+        self.0.drifts.get_or_create(&ByName { firewall: firewall.to_owned() }).inc();
     }
 
     /// How the names of one firewall stand.

@@ -2,7 +2,10 @@
 
 use sallyport_contract::DnsName;
 
-use crate::xml::{self, Element, NotALiteral, literal};
+use crate::{
+    member::Site,
+    xml::{self, Element, NotALiteral, literal},
+};
 
 /// One change, and whose fault it is if the device refuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,30 +71,20 @@ pub enum Place {
     After(String),
 }
 
-/// Path of a virtual system:
-/// <https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/configuration-api>.
-///
-/// # Errors
-/// The virtual system's name cannot stand in a path.
-pub fn scope(vsys: &str) -> Result<String, NotALiteral> {
-    Ok(format!("/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name={}]", literal(vsys)?))
-}
-
-/// Path of a virtual system's security rules, under its [`scope`].
-pub const RULES: &str = "rulebase/security/rules";
-
 impl Node {
     /// The node's full path. Writing to the parent with an `<entry>` inside loses its owner on 11.x, and
     /// partial commits then skip it: <https://github.com/PaloAltoNetworks/pan-os-codegen/issues/119>.
     ///
     /// # Errors
     /// A name cannot stand in a path.
-    pub fn xpath(&self, scope: &str) -> Result<String, NotALiteral> {
-        let rule = |name: &str| Ok(format!("{scope}/{RULES}/entry[@name={}]", literal(name)?));
+    pub fn xpath(&self, site: &Site) -> Result<String, NotALiteral> {
+        let base = site.base()?;
+        let entry = |list: &str, name: &str| Ok(format!("{base}/{list}/entry[@name={}]", literal(name)?));
+        let rule = |name: &str| entry(site.rules(), name);
         match self {
-            Self::Tag(name) => Ok(format!("{scope}/tag/entry[@name={}]", literal(name)?)),
-            Self::Service(name) => Ok(format!("{scope}/service/entry[@name={}]", literal(name)?)),
-            Self::Application(name) => Ok(format!("{scope}/application/entry[@name={}]", literal(name)?)),
+            Self::Tag(name) => entry("tag", name),
+            Self::Service(name) => entry("service", name),
+            Self::Application(name) => entry("application", name),
             Self::Rule(name) => rule(name),
             Self::Field(name, field) => Ok(format!("{}/{field}", rule(name)?)),
             Self::Member(name, list, member) => {
@@ -107,9 +100,9 @@ impl Operation {
     ///
     /// # Errors
     /// A name cannot stand in a path.
-    pub fn print(&self, scope: &str) -> Result<String, NotALiteral> {
+    pub fn print(&self, site: &Site) -> Result<String, NotALiteral> {
         let open = |verb: &str, node: &Node| -> Result<String, NotALiteral> {
-            Ok(format!("<{verb} xpath=\"{}\"", xml::attribute(&node.xpath(scope)?)))
+            Ok(format!("<{verb} xpath=\"{}\"", xml::attribute(&node.xpath(site)?)))
         };
         Ok(match &self.change {
             Change::Set(node, element) => {
@@ -152,14 +145,13 @@ pub struct Batch {
 ///
 /// # Errors
 /// A name cannot stand in a path.
-pub fn batches(operations: &[Operation], vsys: &str) -> Result<Vec<Batch>, NotALiteral> {
+pub fn batches(operations: &[Operation], site: &Site) -> Result<Vec<Batch>, NotALiteral> {
     // Percent-encoding makes three bytes of one at worst.
     const ROOM: usize = BATCH_BYTES / 3;
-    let scope = scope(vsys)?;
     let mut batches = Vec::new();
     let (mut open, mut body) = (Vec::new(), String::new());
     for operation in operations {
-        let printed = operation.print(&scope)?;
+        let printed = operation.print(site)?;
         if !open.is_empty() && (open.len() >= BATCH_OPERATIONS || body.len() + printed.len() > ROOM) {
             batches.push(close(&mut open, &mut body));
         }
@@ -183,6 +175,10 @@ fn close(open: &mut Vec<Operation>, body: &mut String) -> Batch {
 mod tests {
     use super::*;
 
+    fn site() -> Site {
+        Site::Vsys("vsys1".into())
+    }
+
     fn delete(n: usize) -> Operation {
         let name = format!("sp-{n}");
         Operation { subject: Subject::Object(name.clone()), change: Change::Delete(Node::Application(name)) }
@@ -191,7 +187,7 @@ mod tests {
     #[test]
     fn batches_are_cut_by_number_and_size_and_keep_the_order() {
         let many: Vec<_> = (0..1001).map(delete).collect();
-        let cut = batches(&many, "vsys1").unwrap();
+        let cut = batches(&many, &site()).unwrap();
         assert_eq!(cut.iter().map(|batch| batch.operations.len()).collect::<Vec<_>>(), [500, 500, 1]);
         assert_eq!(cut.into_iter().flat_map(|batch| batch.operations).collect::<Vec<_>>(), many);
 
@@ -200,23 +196,22 @@ mod tests {
             subject: Subject::Object("x".into()),
             change: Change::Set(Node::Tag("x".into()), big),
         };
-        let cut = batches(&[big.clone(), big.clone(), big], "vsys1").unwrap();
+        let cut = batches(&[big.clone(), big.clone(), big], &site()).unwrap();
         assert_eq!(cut.len(), 3);
         assert!(cut.iter().all(|batch| batch.body.len() * 3 <= BATCH_BYTES));
     }
 
     #[test]
     fn paths_lead_to_the_entry_itself() {
-        let scope = scope("vsys1").unwrap();
         let node = Node::Member("sp-shop".into(), "application", "sp-web".into());
         assert_eq!(
-            node.xpath("S").unwrap(),
-            "S/rulebase/security/rules/entry[@name='sp-shop']/application/member[text()='sp-web']"
+            node.xpath(&site()).unwrap(),
+            "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']/rulebase/security/rules/entry[@name='sp-shop']/application/member[text()='sp-web']"
         );
         assert_eq!(
-            delete(1).print(&scope).unwrap(),
+            delete(1).print(&site()).unwrap(),
             "<delete xpath=\"/config/devices/entry[@name=&apos;localhost.localdomain&apos;]/vsys/entry[@name=&apos;vsys1&apos;]/application/entry[@name=&apos;sp-1&apos;]\"/>"
         );
-        assert!(Node::Rule("a'b\"c".into()).xpath("S").is_err());
+        assert!(Node::Rule("a'b\"c".into()).xpath(&site()).is_err());
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
-    DnsNames, Reason, firewall_names,
+    DnsName, DnsNames, Reason, firewall_names,
     object::{ClaimedFirewall, ConditionStatus, FirewallSpec, WorkloadIdentity},
     policy::PolicyBook,
 };
@@ -101,7 +101,7 @@ impl Enforced {
                 return Err((state.reason, state.words.clone()));
             }
             let entry = state.entry.as_ref();
-            fresh(identity, &object.spec, entry, scene.now)?;
+            fresh(identity, &object.spec, name, entry, scene.now)?;
             newest = newest.into_iter().chain(entry).max_by_key(|entry| proven_at(entry));
         }
         let devices =
@@ -121,12 +121,14 @@ impl Enforced {
 fn fresh(
     identity: &WorkloadIdentity,
     spec: &FirewallSpec,
+    name: &DnsName,
     entry: Option<&ClaimedFirewall>,
     now: Timestamp,
 ) -> Result<(), Held> {
     let firewall = &identity.spec.firewall;
     let action = identity.spec.action;
-    let rule = firewall_names::rule(&spec.cluster_name, &identity.spec.policy, action);
+    let rule =
+        firewall_names::rule_of(&spec.cluster_name, spec.rules.style, &identity.spec.policy, action, name);
     let evidence = entry.and_then(|entry| entry.evidence.as_ref());
     match worth(evidence, &rule, action, spec.proof_max_age, now) {
         Worth::Proof => Ok(()),

@@ -1,8 +1,11 @@
 //! How one firewall stands, as its worker tells the gates: each name with its reason.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use sallyport_contract::{DnsName, Reason, object::ClaimedFirewall};
+use sallyport_contract::{
+    DnsName, Reason,
+    object::{ClaimedFirewall, Evidence},
+};
 
 use crate::wish::Refusals;
 
@@ -24,4 +27,47 @@ pub struct NameState {
     pub words: String,
     /// The inventory's entry, if it has one.
     pub entry: Option<ClaimedFirewall>,
+}
+
+impl Standing {
+    /// How several firewalls stand that must all enforce a name: each name as on the worst of them.
+    #[must_use]
+    pub fn of_all(standings: Vec<Arc<Self>>) -> Arc<Self> {
+        let mut rest = standings.into_iter();
+        let Some(first) = rest.next() else { return Arc::default() };
+        rest.fold(first, |sum, next| Arc::new(sum.with(&next)))
+    }
+
+    fn with(&self, other: &Self) -> Self {
+        let mut sum = Self { names: BTreeMap::new(), refused: self.refused.clone() };
+        sum.refused.extend(&other.refused);
+        for (name, here) in &self.names {
+            // A name of which one firewall says nothing has not been judged by all.
+            if let Some(there) = other.names.get(name) {
+                sum.names.insert(name.clone(), here.with(there));
+            }
+        }
+        sum
+    }
+}
+
+impl NameState {
+    fn with(&self, other: &Self) -> Self {
+        let worse = if self.reason == Reason::Enforced { other } else { self };
+        let entry = match (&self.entry, &other.entry) {
+            (Some(here), Some(there)) => Some(joined(here, there)),
+            (_, _) => None,
+        };
+        Self { reason: worse.reason, words: worse.words.clone(), entry }
+    }
+}
+
+/// What two firewalls hold for a name: the devices of both, and the older proof.
+fn joined(here: &ClaimedFirewall, there: &ClaimedFirewall) -> ClaimedFirewall {
+    let evidence = here.evidence.as_ref().zip(there.evidence.as_ref()).map(|(here, there)| Evidence {
+        devices: here.devices.iter().chain(&there.devices).cloned().collect(),
+        proven_at: here.proven_at.min(there.proven_at),
+        ..here.clone()
+    });
+    ClaimedFirewall { evidence, ..here.clone() }
 }

@@ -51,6 +51,13 @@ impl Refusals {
         self.0.iter()
     }
 
+    /// Adds what another firewall refuses.
+    pub fn extend(&mut self, other: &Self) {
+        for (key, (reason, words)) in &other.0 {
+            self.one(key, *reason, words.clone());
+        }
+    }
+
     /// Refuses every identity behind a wish.
     pub fn add(&mut self, wish: &Wish<'_>, reason: Reason, words: &str) {
         for identity in &wish.identities {
@@ -240,7 +247,8 @@ fn merge<'a>(
 ) -> Option<Wish<'a>> {
     let stands = |wish: &Wish<'_>| {
         ledger.get(name).is_some_and(|held| {
-            let rule = firewall_names::rule(&spec.cluster_name, wish.policy, wish.action);
+            let rule =
+                firewall_names::rule_of(&spec.cluster_name, spec.rules.style, wish.policy, wish.action, name);
             held.entry.rule == rule || proves(held.entry.evidence.as_ref(), &rule, wish.action)
         })
     };

@@ -1,4 +1,4 @@
-//! The tasks that drive the flows: one worker for each Firewall object, and one for the gates.
+//! The tasks that drive the flows: one worker for each firewall, and one for the gates.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,6 +14,7 @@ use crate::{
     cycle::{Cycle, Ports, Settings},
     firewall::Firewall,
     gates::Gates,
+    member::Member,
     observe::Seen,
 };
 
@@ -26,7 +27,7 @@ const GATE_RESYNC: Duration = Duration::from_secs(60);
 /// A worker looks at the clock this often at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
-/// Keeps one worker for each Firewall object until the stop is asked.
+/// Keeps one worker for each firewall until the stop is asked.
 ///
 /// # Errors
 /// A worker broke off.
@@ -37,27 +38,23 @@ where
 {
     let mut changed = seen.watch_wanted();
     let mut workers: JoinSet<()> = JoinSet::new();
-    let mut running: BTreeMap<String, AbortHandle> = BTreeMap::new();
+    let mut running: BTreeMap<Member, AbortHandle> = BTreeMap::new();
     loop {
         if let Some(world) = seen.world() {
-            running.retain(|name, worker| {
-                let stays = world.firewalls.contains_key(name);
+            let members = Member::of_all(&world.firewalls);
+            running.retain(|member, worker| {
+                let stays = members.contains(member);
                 if !stays {
                     worker.abort();
-                    ports.board.take_down(name);
+                    ports.board.take_down(&member.to_string());
                 }
                 stays
             });
-            for name in world
-                .firewalls
-                .keys()
-                .filter(|name| !running.contains_key(*name))
-                .cloned()
-                .collect::<Vec<_>>()
-            {
-                let cycle = Cycle::new(&name, ports.clone(), settings);
-                let work = drive(cycle, seen.clone(), ports.clock.clone(), stop.clone());
-                running.insert(name, workers.spawn(work));
+            for member in members {
+                running.entry(member).or_insert_with_key(|member| {
+                    let cycle = Cycle::new(member.clone(), ports.clone(), settings);
+                    workers.spawn(drive(cycle, seen.clone(), ports.clock.clone(), stop.clone()))
+                });
             }
         }
         tokio::select! {

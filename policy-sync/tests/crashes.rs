@@ -43,7 +43,7 @@ async fn created((place, times): (String, usize)) -> (String, usize, bool) {
 #[tokio::test]
 async fn law_9_killed_at_any_call_a_name_is_written_once_and_committed_once() {
     let clean = journey().await;
-    for place in ["before write", "after commit", "after running commit", "after store claim", "before job"] {
+    for place in ["before write", "after commit", "after pending", "after store claim", "before job"] {
         assert!(clean.iter().any(|passed| passed == place), "{place}: {clean:?}");
     }
     let times = |n: usize| clean.iter().take(n).filter(|place| **place == clean[n]).count();

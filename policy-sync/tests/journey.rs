@@ -4,8 +4,10 @@ mod support;
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sallyport_contract::{DnsName, Reason, firewall_names, object::Action};
-use support::{Ground, options, without_uuids};
+use sallyport_process::clock::Clock;
+use support::{Colleague, Ground, VSYS, options, without_uuids};
 
 const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
@@ -26,7 +28,7 @@ async fn a_new_name_is_written_committed_and_proven() {
     assert_eq!(ground.condition("Reachable").0, "Accepted");
     assert_eq!(ground.condition("PathProven").0, "NotShown");
     let status = ground.firewall().status.clone().unwrap();
-    assert_eq!((status.names, status.job, status.model.as_deref()), (1, None, Some("PA-VM")));
+    assert_eq!((status.names.used, status.job, status.model.as_deref()), (1, None, Some("PA-VM")));
     assert_eq!(status.last_commit.map(|commit| commit.result).as_deref(), Some("OK"));
 
     // The rule stands before the anchor, with everything explicit.
@@ -68,16 +70,46 @@ async fn while_one_commit_runs_the_next_gathers() {
 }
 
 #[tokio::test]
-async fn idle_means_no_writes_and_no_commits() {
-    let mut ground = Ground::new().await;
+async fn idle_for_ten_periods_means_no_write_no_commit_and_few_reads() {
+    let mut ground = Ground::with(options(), |spec| spec["drift"]["period"] = "10m".into()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
-    let (writes, commits) = (ground.twin.writes(), ground.count("commit", ""));
-    let reads = ground.count("config", "get");
-    // At least two more full passes.
-    ground.until("two passes", |ground| ground.count("config", "get") >= reads + 10).await;
-    assert_eq!((ground.twin.writes(), ground.count("commit", "")), (writes, commits));
-    assert_eq!(ground.count("config", "multi-config"), 1);
+    let clock = Clock::manual(Clock::system().now());
+    let mut ground = ground.restart_with(clock.clone());
+    // After a restart everything is proven anew; from then on a glance will do.
+    ground.step().await;
+    let period = SignedDuration::from_mins(10);
+    let before = (ground.twin.writes(), ground.sim.log_lines().len());
+    for _ in 0..10 {
+        clock.advance(period);
+        ground.step().await;
+    }
+    let asked: Vec<_> = ground.sim.log_lines().into_iter().skip(before.1).collect();
+    assert_eq!(ground.twin.writes(), before.0);
+    assert!((10..=20).contains(&asked.len()), "{} questions: {asked:?}", asked.len());
+    assert!(asked.iter().all(|line| line.kind == "op" && line.cmd.starts_with("<show>")), "{asked:?}");
+    // And a glance is enough to notice.
+    let colleague = Colleague::new(&ground.sim).await;
+    let rule = ground.twin.entry(WEB).unwrap().rule;
+    colleague.config("delete", &format!("{VSYS}/rulebase/security/rules/entry[@name='{rule}']"), "").await;
+    colleague.commit().await;
+    clock.advance(period);
+    ground.step().await;
+    assert_eq!(ground.count("config", "multi-config"), 2, "it is put back");
+}
+
+#[tokio::test]
+async fn everything_is_proven_anew_now_and_then() {
+    let mut ground = Ground::with(options(), |spec| spec["drift"]["period"] = "10m".into()).await;
+    ground.twin.want("web-1", &[WEB], "Allow");
+    ground.until_enforced(&[WEB]).await;
+    let clock = Clock::manual(Clock::system().now());
+    let mut ground = ground.restart_with(clock.clone());
+    ground.step().await;
+    let reads = ground.count("config", "show");
+    clock.advance(SignedDuration::from_hours(6));
+    ground.step().await;
+    assert!(ground.count("config", "show") > reads, "a quarter of spec.proofMaxAge has passed");
 }
 
 #[tokio::test]

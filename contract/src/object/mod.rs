@@ -21,8 +21,10 @@ pub use certificate_authority::{
 };
 pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
-    Bounds, Commit, Credentials, Firewall, FirewallJob, FirewallSpec, FirewallStatus, FirewallTls,
-    LastCommit, Position, Removal, Rules, Standalone,
+    Attested, Bounds, Commit, Count, Credentials, DayOfWeek, DefaultDeny, Devices, Drift, Firewall,
+    FirewallDevice, FirewallJob, FirewallMember, FirewallSpec, FirewallStatus, FirewallTls, Freeze, HaPair,
+    Independent, JobKind, LastCommit, NameCount, Panorama, Position, Push, Removal, Rulebase, Rules,
+    Standalone, Style, Target, Window,
 };
 pub use identity_policy::{
     Action, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec,

@@ -11,16 +11,18 @@ use crate::xml::Element;
 /// One view of the device's configuration: ours and everybody else's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// Custom App-IDs of the virtual system, by name.
+    /// Custom App-IDs of the place where we write, by name.
     pub applications: BTreeMap<String, Element>,
-    /// Custom App-IDs that every virtual system has.
-    pub shared_applications: BTreeMap<String, Element>,
-    /// Service objects of the virtual system.
+    /// Custom App-IDs of other places that meet ours: shared ones, and those of groups above and below.
+    pub other_applications: Vec<Element>,
+    /// Service objects of the place where we write.
     pub services: BTreeMap<String, Element>,
-    /// Tags of the virtual system.
+    /// Tags of the place where we write.
     pub tags: BTreeMap<String, Element>,
     /// Security rules in their order.
     pub rules: Vec<Element>,
+    /// Names of rules of other rulebases that no rule of ours may have, each with where it stands.
+    pub other_rules: BTreeMap<String, String>,
 }
 
 impl Configuration {

@@ -142,7 +142,7 @@ mod tests {
         let rule = |name: &str, tag: &str| {
             Element::entry(name)
                 .with(Element::members("tag", [tag]))
-                .with(Element::leaf("description", &rule_description(CLUSTER, "shop", Action::Allow)))
+                .with(Element::leaf("description", &rule_description(CLUSTER, "shop", Action::Allow, None)))
         };
         let known = inventory(&["web.shop.corp.example"]);
         let tag = firewall_names::tag(CLUSTER);

@@ -1,39 +1,52 @@
-//! Starting a commit, and asking about its job until it ends.
+//! Starting a commit, and asking about its job, or a push's, until it ends.
 
-use sallyport_contract::{Reason, object::LastCommit};
+use sallyport_contract::{
+    Reason,
+    object::{JobKind, LastCommit},
+};
 
-use super::{Cycle, Hitch, Moment, memory::Job};
+use super::{Cycle, Hitch, Moment, memory::Job, pass::After, snapshot::Snapshot};
 use crate::{
     cluster::Cluster,
     desired::Desired,
     firewall::{Extent, Fate, Fault, Firewall, JobState},
     pace::later,
+    pending::{self, Verdict},
 };
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
-    /// Starts a commit of our administrator's changes, unless one runs. The first question about its job comes
-    /// at once, but only after the job's id is stored.
+    /// Commits our administrator's changes, unless others' would have to go along.
     pub(super) async fn commit(
         &mut self,
         device: &F,
         moment: Moment<'_>,
-        extent: Extent,
+        snapshot: &Snapshot,
     ) -> Result<(), Hitch> {
+        self.others_pending(device, moment, snapshot).await?;
+        self.may_ship_later(moment)?;
+        self.start(device, moment, Extent::Changes).await
+    }
+
+    /// Starts a commit, unless one runs. The first question about its job comes at once, but only after the job's id is
+    /// stored.
+    async fn start(&mut self, device: &F, moment: Moment<'_>, extent: Extent) -> Result<(), Hitch> {
         // A commit of ours whose id was lost with a former process, or that another replica started: what it does
         // not carry goes with the next one.
-        if let Some(id) = device.running_commit().await? {
-            tracing::info!(firewall = self.name, job = id, "a commit of ours runs already");
-            let started = self.ports.clock.now();
-            self.memory.job = Some(Job { id, started, progress: None, poll_at: started });
+        let user = self.user(moment);
+        let jobs = device.jobs(None).await?;
+        let running = jobs.iter().filter(|job| job.is_commit() && job.user == user && !job.ended);
+        if let Some(job) = running.max_by_key(|job| job.number()) {
+            tracing::info!(firewall = self.name, job = job.id, "a commit of ours runs already");
+            self.memory.job = Some(self.job(job.id.clone(), JobKind::Commit));
             return Ok(());
         }
-        let description = format!("sallyport {} by Firewall {}", moment.spec().cluster_name, self.name);
+        let description =
+            format!("sallyport {} by Firewall {}", moment.spec().cluster_name, self.member.firewall());
         self.leads()?;
         match device.commit(&description, extent).await? {
             Some(id) => {
                 tracing::info!(firewall = self.name, job = id, "commit started");
-                let started = self.ports.clock.now();
-                self.memory.job = Some(Job { id, started, progress: None, poll_at: started });
+                self.memory.job = Some(self.job(id, JobKind::Commit));
             }
             None => {
                 self.memory.nothing_to_commit = true;
@@ -43,10 +56,51 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(())
     }
 
+    /// A job that was started just now.
+    pub(super) fn job(&self, id: String, kind: JobKind) -> Job {
+        let started = self.ports.clock.now();
+        Job { id, kind, started, progress: None, poll_at: started }
+    }
+
+    /// Our administrator.
+    pub(super) fn user(&self, moment: Moment<'_>) -> String {
+        let login = moment.world.logins.get(&moment.spec().credentials.secret_name);
+        login.map(|login| login.user.clone()).unwrap_or_default()
+    }
+
+    /// Whether PAN-OS would make us commit what others have not committed yet, or our administrator wrote what we did
+    /// not write.
+    async fn others_pending(
+        &mut self,
+        device: &F,
+        moment: Moment<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<(), Hitch> {
+        let pending = device.pending().await?;
+        let user = self.user(moment);
+        let inventory = crate::actual::Inventory::of(&self.memory.ledger);
+        let look = pending::Look {
+            site: &moment.access.site,
+            cluster: &moment.spec().cluster_name,
+            user: &user,
+            inventory: &inventory,
+            members_bind: self.memory.members_bind,
+        };
+        match pending::judge(&pending, look, &snapshot.candidate, &snapshot.running) {
+            Verdict::Clear => Ok(()),
+            Verdict::Others(message) => {
+                Err(Fault { fate: Fate::Wait(Reason::OthersPending), message }.into())
+            }
+            Verdict::Stranger(message) => {
+                Err(Fault { fate: Fate::Stop(Reason::ForeignWriteByOurAccount), message }.into())
+            }
+        }
+    }
+
     /// Has signatures compiled anew, though nothing changed. A device that takes no `force` around a partial
     /// commit does it with the next change.
     pub(super) async fn recompile(&mut self, device: &F, moment: Moment<'_>) -> Result<(), Hitch> {
-        match self.commit(device, moment, Extent::Forced).await {
+        match self.start(device, moment, Extent::Forced).await {
             Err(Hitch::Firewall(Fault { fate: Fate::Stop(Reason::EntryRefused), message })) => {
                 tracing::warn!(firewall = self.name, message, "the firewall compiles nothing anew");
                 Ok(())
@@ -67,23 +121,41 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 Ok(())
             }
             JobState::Done { words } => {
-                tracing::info!(firewall = self.name, job = job.id, words, "commit ended");
+                tracing::info!(firewall = self.name, job = job.id, words, "the job ended");
                 self.ended(&job, "OK");
-                self.pass(moment, wanted, true).await
+                let after = match job.kind {
+                    JobKind::Commit => After::Commit,
+                    JobKind::Push => After::Push,
+                };
+                self.pass(moment, wanted, after).await
             }
             JobState::Failed { words } => {
                 self.ended(&job, "FAIL");
-                let message = format!("commit job {} failed: {words}", job.id);
-                Err(Hitch::Firewall(Fault { fate: Fate::Retry(Reason::CommitFailed), message }))
+                Err(self.failed(&job, &words).into())
             }
             JobState::Unknown => {
                 tracing::warn!(
                     firewall = self.name,
                     job = job.id,
-                    "the firewall does not know the commit job any more"
+                    "the firewall does not know the job any more"
                 );
                 self.memory.job = None;
-                self.pass(moment, wanted, false).await
+                self.pass(moment, wanted, After::Nothing).await
+            }
+        }
+    }
+
+    fn failed(&mut self, job: &Job, words: &str) -> Fault {
+        match job.kind {
+            JobKind::Push => Fault {
+                fate: Fate::Retry(Reason::DeviceOutOfSync),
+                message: format!("push job {} failed: {words}", job.id),
+            },
+            JobKind::Commit => {
+                // If others changed rules, it may be for them: the next try asks first.
+                self.memory.members_bind = true;
+                let message = format!("commit job {} failed: {words}", job.id);
+                Fault { fate: Fate::Retry(Reason::CommitFailed), message }
             }
         }
     }
@@ -91,9 +163,14 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     fn ended(&mut self, job: &Job, result: &'static str) {
         let finished = self.ports.clock.now();
         let took_seconds = finished.duration_since(job.started).as_secs().max(0);
-        self.ports.metrics.committed(result, took_seconds);
-        self.memory.last_commit =
-            Some(LastCommit { job: job.id.clone(), result: result.to_owned(), finished, took_seconds });
         self.memory.job = None;
+        match job.kind {
+            JobKind::Push => self.ports.metrics.pushed(result, took_seconds),
+            JobKind::Commit => {
+                self.ports.metrics.committed(result, took_seconds);
+                let (id, result) = (job.id.clone(), result.to_owned());
+                self.memory.last_commit = Some(LastCommit { job: id, result, finished, took_seconds });
+            }
+        }
     }
 }

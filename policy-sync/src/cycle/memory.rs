@@ -7,18 +7,21 @@ use std::{
 
 use jiff::Timestamp;
 use sallyport_contract::{
-    DnsName,
-    object::{FirewallJob, FirewallStatus, FirewallTls, LastCommit, Standalone},
+    DnsName, Reason,
+    object::{FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
 use super::Moment;
 use crate::{
     desired::Desired,
+    devices::Counted,
     diff::{Frozen, Held},
     firewall::{Facts, Fault},
     ledger::Ledger,
+    member::{Access, Member},
     overlap::Overlaps,
     pace::Pace,
+    shipping::Shipping,
     world::{Login, Version},
 };
 
@@ -42,6 +45,25 @@ pub(super) struct Memory<F> {
     pub(super) refused_objects: BTreeMap<String, Timestamp>,
     /// What held names back in the last pass.
     pub(super) held: BTreeMap<DnsName, Held>,
+    /// Names that a limit holds back, and why: new ones, and ones that are due for removal.
+    pub(super) limited: BTreeMap<DnsName, Held>,
+    /// Why nothing is written now although something may be due.
+    pub(super) still: Option<Held>,
+    /// How everything stood when it was settled; a glance tells whether it still does.
+    pub(super) settled: Option<Settled>,
+    /// When everything is proven anew, settled or not.
+    pub(super) next_full: Timestamp,
+    /// The firewalls of the device group, and since when those that are away have been.
+    pub(super) devices: Vec<Counted>,
+    pub(super) away: BTreeMap<String, Timestamp>,
+    /// What others committed and hold back.
+    pub(super) shipping: Shipping,
+    /// How many names fit, as far as that is known.
+    pub(super) room: Option<usize>,
+    /// When Panorama's list of firewalls is to be looked at once more.
+    pub(super) look_again: Option<Timestamp>,
+    /// The device counts a rule's members as a change of the rule: seen by a commit that failed for it.
+    pub(super) members_bind: bool,
     /// Written names that are not proven, and why.
     pub(super) unproven: BTreeMap<DnsName, Held>,
     /// Under which running policy each name was last tested.
@@ -61,15 +83,24 @@ pub(super) struct Memory<F> {
 /// A login, and what it was made from.
 pub(super) struct Connection<F> {
     pub(super) firewall: Arc<F>,
-    standalone: Standalone,
-    tls: FirewallTls,
+    access: Access,
     login: Arc<Login>,
 }
 
-/// A commit job of ours.
+/// How everything stood when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// A checksum over the signs of change.
+    pub(super) signs: u64,
+    /// A checksum over what is in force.
+    pub(super) running: u64,
+}
+
+/// A job of ours.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) id: String,
+    pub(super) kind: JobKind,
     pub(super) started: Timestamp,
     pub(super) progress: Option<u8>,
     pub(super) poll_at: Timestamp,
@@ -80,6 +111,16 @@ pub(super) struct Trouble {
     pub(super) fault: Fault,
     pub(super) failures: u32,
     pub(super) retry_at: Timestamp,
+}
+
+impl Job {
+    /// The code while it runs.
+    pub(super) const fn reason(&self) -> Reason {
+        match self.kind {
+            JobKind::Commit => Reason::AwaitingCommit,
+            JobKind::Push => Reason::AwaitingPush,
+        }
+    }
 }
 
 impl<F> Default for Memory<F> {
@@ -99,6 +140,16 @@ impl<F> Default for Memory<F> {
             refused: BTreeMap::new(),
             refused_objects: BTreeMap::new(),
             held: BTreeMap::new(),
+            limited: BTreeMap::new(),
+            still: None,
+            settled: None,
+            next_full: Timestamp::MIN,
+            devices: Vec::new(),
+            away: BTreeMap::new(),
+            shipping: Shipping::default(),
+            room: None,
+            look_again: None,
+            members_bind: false,
             unproven: BTreeMap::new(),
             tested: BTreeMap::new(),
             overlaps: Overlaps::default(),
@@ -114,39 +165,37 @@ impl<F> Default for Memory<F> {
 
 impl<F> Connection<F> {
     pub(super) fn new(firewall: F, moment: Moment<'_>, login: Arc<Login>) -> Self {
-        let spec = moment.spec();
-        let (standalone, tls) = (spec.standalone.clone(), spec.tls.clone());
-        Self { firewall: Arc::new(firewall), standalone, tls, login }
+        Self { firewall: Arc::new(firewall), access: moment.access.clone(), login }
     }
 
     fn fits(&self, moment: Moment<'_>) -> bool {
-        let spec = moment.spec();
-        self.standalone == spec.standalone
-            && self.tls == spec.tls
-            && moment.world.logins.get(&spec.credentials.secret_name) == Some(&self.login)
+        self.access == *moment.access
+            && moment.world.logins.get(&moment.spec().credentials.secret_name) == Some(&self.login)
     }
 }
 
 impl<F> Memory<F> {
     /// Takes in what the objects say: after a restart the running job and the inventory; later a changed
     /// login or spec, which ends every pause.
-    pub(super) fn meet(&mut self, moment: Moment<'_>, name: &str) {
+    pub(super) fn meet(&mut self, moment: Moment<'_>, member: &Member) {
         let generation = moment.firewall.metadata.generation;
         let version = Version::of(&moment.firewall.metadata);
         if self.generation.is_some() && self.generation != generation {
             self.trouble = None;
+            self.settled = None;
             self.next_pass = moment.now;
             self.refused.clear();
             self.refused_objects.clear();
         }
         self.generation = generation;
         if self.status.is_none() || version > self.version {
-            self.take_over(moment.firewall.status.clone().unwrap_or_default(), moment.now);
+            self.take_over(moment.firewall.status.clone().unwrap_or_default(), member, moment.now);
             self.version = version;
         }
         if self.connection.as_ref().is_some_and(|connection| !connection.fits(moment)) {
             self.connection = None;
             self.facts = None;
+            self.settled = None;
             self.trouble = None;
             self.next_pass = moment.now;
         }
@@ -155,18 +204,34 @@ impl<F> Memory<F> {
             self.trouble = None;
             self.next_pass = moment.now;
         }
-        self.ledger.learn(name, moment.world);
+        self.ledger.learn(&member.to_string(), moment.world);
     }
 
     /// Takes over what the object says, after a restart or because another replica wrote it. A job that it
     /// tells of is ours too, unless we know how it ended.
-    fn take_over(&mut self, status: FirewallStatus, now: Timestamp) {
+    fn take_over(&mut self, status: FirewallStatus, member: &Member, now: Timestamp) {
         let ended = self.last_commit.as_ref().map(|commit| commit.job.as_str());
-        let running = status.job.as_ref().filter(|job| ended != Some(job.id.as_str()));
-        if let (None, Some(FirewallJob { id, started })) = (&self.job, running) {
-            self.job = Some(Job { id: id.clone(), started: *started, progress: None, poll_at: now });
+        let job = match member.host() {
+            None => status.job.as_ref(),
+            Some(host) => status.members.iter().find(|one| one.host == host).and_then(|one| one.job.as_ref()),
+        };
+        let running = job.filter(|job| ended != Some(job.id.as_str()));
+        if let (None, Some(FirewallJob { id, started, kind })) = (&self.job, running) {
+            let (id, started, kind) = (id.clone(), *started, *kind);
+            self.job = Some(Job { id, kind, started, progress: None, poll_at: now });
+        }
+        if self.status.is_none() {
+            self.shipping = Shipping::from_status(status.in_sync_through.as_deref());
+            let away =
+                status.devices.iter().filter_map(|one| Some((one.serial.clone(), one.disconnected_since?)));
+            self.away = away.collect();
         }
         self.status = Some(status);
+    }
+
+    /// How everything stood when it was settled, unless it is time to prove it anew.
+    pub(super) fn unchanged_since(&self, now: Timestamp) -> Option<Settled> {
+        self.settled.filter(|_| self.next_full > now)
     }
 
     /// Takes in what is wanted. What differs starts the pace, and lifts what a former version was refused for.
@@ -174,6 +239,7 @@ impl<F> Memory<F> {
         if let Some(before) = &self.desired {
             if before.names() != wanted.names() || before.rules() != wanted.rules() {
                 self.pace.changed(now);
+                self.settled = None;
             }
             let terms = |desired: &Desired, name: &DnsName| {
                 let name = desired.names().get(name)?;
@@ -197,7 +263,8 @@ impl<F> Memory<F> {
     pub(super) fn frozen(&mut self, now: Timestamp) -> Frozen {
         self.refused.retain(|_, (_, until)| *until > now);
         self.refused_objects.retain(|_, until| *until > now);
-        let names: BTreeSet<DnsName> = self.held.keys().chain(self.refused.keys()).cloned().collect();
+        let held = self.held.keys().chain(self.refused.keys()).chain(self.limited.keys());
+        let names: BTreeSet<DnsName> = held.cloned().collect();
         Frozen { names, objects: self.refused_objects.keys().cloned().collect() }
     }
 }

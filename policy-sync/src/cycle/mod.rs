@@ -1,19 +1,24 @@
-//! The flow of one firewall: `desired → actual → diff → pace → write → commit → job → evidence → status`.
+//! The flow of one firewall: `desired → read → prove → brake → write → commit → push → job → evidence → status`.
 //!
 //! [`Cycle::step`] does what is due now and says when to come again; it never sleeps. A broken firewall
 //! holds back only its own cycle.
 
+mod brake;
 mod commit;
 mod memory;
 mod pass;
 mod proof;
+mod push;
 mod quarantine;
 mod report;
+mod snapshot;
+mod write;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use memory::{Memory, Trouble};
+use pass::After;
 use sallyport_contract::{
     Reason,
     object::{Firewall as FirewallObject, FirewallSpec},
@@ -29,6 +34,7 @@ use crate::{
     cluster::{Cluster, ClusterError},
     desired::{Desired, desired},
     firewall::{Fate, Fault, Firewall},
+    member::{Access, Member},
     metrics::Metrics,
     pace::{later, pause},
     world::{Login, World},
@@ -37,7 +43,7 @@ use crate::{
 /// What a cycle works with.
 pub struct Ports<F, C> {
     /// Makes a login to the device.
-    pub connect: fn(&FirewallSpec, Arc<Login>) -> Result<F, Fault>,
+    pub connect: fn(&Access, Arc<Login>) -> Result<F, Fault>,
     /// Where what was found is stored.
     pub cluster: C,
     /// Where the gates look.
@@ -72,12 +78,14 @@ impl<F, C: Clone> Clone for Ports<F, C> {
 pub struct Settings {
     /// Between two questions about a commit job. The vendor advises two seconds at least.
     pub job_poll: SignedDuration,
-    /// Between two full passes while nothing changes.
+    /// Between two full passes while something waits. A firewall that is settled is looked at as its object says.
     pub resync: SignedDuration,
 }
 
 /// The flow of one firewall.
 pub struct Cycle<F, C> {
+    member: Member,
+    /// The member as it stands in claims, on the board and in logs.
     name: String,
     ports: Ports<F, C>,
     settings: Settings,
@@ -88,6 +96,7 @@ pub struct Cycle<F, C> {
 #[derive(Clone, Copy)]
 struct Moment<'a> {
     firewall: &'a FirewallObject,
+    access: &'a Access,
     world: &'a World,
     now: Timestamp,
 }
@@ -120,18 +129,19 @@ impl From<ClusterError> for Hitch {
 const STOPPED_PAUSE: SignedDuration = SignedDuration::from_secs(120);
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
-    /// The cycle of the firewall called `name`. Nothing happens before the first step.
+    /// The cycle of one firewall. Nothing happens before the first step.
     #[must_use]
-    pub fn new(name: &str, ports: Ports<F, C>, settings: Settings) -> Self {
-        Self { name: name.to_owned(), ports, settings, memory: Memory::default() }
+    pub fn new(member: Member, ports: Ports<F, C>, settings: Settings) -> Self {
+        Self { name: member.to_string(), member, ports, settings, memory: Memory::default() }
     }
 
     /// Does what is due, and says when there is something to do next if nothing else changes. Once the
     /// object is gone there never is.
     pub async fn step(&mut self, world: &World) -> Timestamp {
-        let Some(firewall) = world.firewalls.get(&self.name) else { return Timestamp::MAX };
-        let moment = Moment { firewall, world, now: self.ports.clock.now() };
-        self.memory.meet(moment, &self.name);
+        let Some(firewall) = world.firewalls.get(self.member.firewall()) else { return Timestamp::MAX };
+        let Some(access) = self.member.access(&firewall.spec) else { return Timestamp::MAX };
+        let moment = Moment { firewall, access: &access, world, now: self.ports.clock.now() };
+        self.memory.meet(moment, &self.member);
         let result = self.advance(moment).await;
         self.remember(result);
         if let Err(error) = self.report(moment).await
@@ -155,20 +165,28 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         if self.memory.job.is_some() {
             self.poll(moment, &wanted).await?;
-        } else {
-            let nothing_to_commit = std::mem::take(&mut self.memory.nothing_to_commit);
-            self.pass(moment, &wanted, nothing_to_commit).await?;
+            return Ok(true);
         }
+        if let Some(settled) = self.memory.unchanged_since(moment.now)
+            && self.memory.pace.due(&moment.spec().commit).is_none()
+            && self.glance(moment, settled).await?
+        {
+            return Ok(true);
+        }
+        let after =
+            if std::mem::take(&mut self.memory.nothing_to_commit) { After::Commit } else { After::Nothing };
+        self.pass(moment, &wanted, after).await?;
         Ok(true)
     }
 
     /// What is wanted now; what changed starts the pace.
     async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
         let spec = moment.spec();
-        let decide = |memory: &Memory<F>| desired(&self.name, spec, moment.world, &memory.ledger, moment.now);
+        let firewall = self.member.firewall().to_owned();
+        let decide = |memory: &Memory<F>| desired(&firewall, spec, moment.world, &memory.ledger, moment.now);
         let mut wanted = decide(&self.memory);
         if self.note_unwanted(spec, &wanted, moment.now).await? {
-            wanted = desired(&self.name, spec, moment.world, &self.memory.ledger, moment.now);
+            wanted = decide(&self.memory);
         }
         self.memory.want(&wanted, moment.now);
         Ok(wanted)
@@ -213,6 +231,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         };
         tracing::warn!(firewall = self.name, reason = fate.reason().code(), message, "the firewall waits");
         let retry_at = later(self.ports.clock.now(), wait);
+        let retry_at = self.memory.look_again.take().map_or(retry_at, |at| at.min(retry_at));
         self.memory.next_pass = retry_at;
         self.memory.trouble = Some(Trouble { fault: Fault { fate, message }, failures, retry_at });
     }

@@ -1,9 +1,6 @@
 //! Reading back: which names the device enforces, and which not and why.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -12,14 +9,18 @@ use sallyport_contract::{
     object::{Evidence, FirewallSpec},
 };
 
-use super::{Cycle, Hitch, Moment};
+use super::{
+    Cycle, Hitch, Moment,
+    pass::After,
+    snapshot::{Front, Snapshot},
+};
 use crate::{
     actual::Configuration,
     cluster::Cluster,
-    desired::{Desired, Name},
+    desired::{Desired, Name, Terms},
     diff::Held,
     evidence::{Proof, Shown, shown},
-    firewall::{Fault, Firewall},
+    firewall::{BadSignatures, Fault, Firewall},
     ledger::{Holding, proves},
     pace::{later, pause},
 };
@@ -29,25 +30,23 @@ const TESTS_A_PASS: usize = 200;
 const TESTS_AT_ONCE: usize = 2;
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
-    /// Judges every wanted name that the candidate holds, and stores what changed.
+    /// Judges every wanted name that the candidate holds, on every device that counts, and stores what changed.
     pub(super) async fn prove(
         &mut self,
         device: &F,
         moment: Moment<'_>,
         wanted: &Desired,
-        candidate: &Configuration,
-        running: &Configuration,
-        committed: bool,
+        snapshot: &Snapshot,
+        after: After,
     ) -> Result<(), Hitch> {
-        let bad = device.bad_signatures().await?;
-        let policy = fingerprint(running, wanted);
+        let policy = snapshot.fingerprint(wanted);
         let spec = moment.spec();
         let mut verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>> = BTreeMap::new();
-        let mut questions: Vec<(bool, DnsName, Shown)> = Vec::new();
+        let mut questions: Vec<Question> = Vec::new();
         for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
             let terms = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref());
             // What the candidate does not hold need not be read back, unless it was proven: it may be lost.
-            let concerned = written(name, candidate) || self.evidence(dns).is_some();
+            let concerned = written(name, &snapshot.candidate) || self.evidence(dns).is_some();
             let (Some(terms), true) = (terms, concerned) else { continue };
             let overlap =
                 self.memory.held.get(dns).filter(|(reason, _)| *reason == Reason::ForeignSignatureOverlap);
@@ -55,34 +54,35 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 verdicts.insert(dns.clone(), Err(overlap.clone()));
                 continue;
             }
-            match shown(name, terms, running, &bad, committed) {
+            match shown_everywhere(name, terms, snapshot, after) {
                 Err(held) => {
                     verdicts.insert(dns.clone(), Err(held));
                 }
                 Ok(shown) => {
-                    let proven = proves(self.evidence(dns), &name.rule, name.action);
-                    let repeat =
-                        self.evidence(dns).is_some_and(|evidence| grows_old(evidence, spec, moment.now));
+                    let evidence = self.evidence(dns);
+                    let proven = proves(evidence, &name.rule, name.action)
+                        && evidence.is_some_and(|evidence| covers(evidence, snapshot));
+                    let repeat = evidence.is_some_and(|evidence| grows_old(evidence, spec, moment.now));
                     if proven && !repeat && self.memory.tested.get(dns) == Some(&policy) {
                         verdicts.insert(dns.clone(), Ok(None));
                     } else {
-                        questions.push((proven, dns.clone(), shown));
+                        questions.push(Question { proven, dns: dns.clone(), shown });
                     }
                 }
             }
         }
-        questions.sort_by_key(|(proven, ..)| *proven);
+        questions.sort_by_key(|question| question.proven);
         if questions.len() > TESTS_A_PASS {
             questions.truncate(TESTS_A_PASS);
             self.memory.next_pass = moment.now;
         }
-        for (dns, verdict) in ask(device, questions).await? {
+        for (dns, verdict) in ask(device, questions, snapshot).await? {
             if verdict.is_ok() {
                 self.memory.tested.insert(dns.clone(), policy);
             }
             verdicts.insert(dns, verdict.map(Some));
         }
-        self.keep(spec, wanted, verdicts, committed).await
+        self.keep(moment, wanted, verdicts, snapshot, after).await
     }
 
     fn evidence(&self, dns: &DnsName) -> Option<&Evidence> {
@@ -93,13 +93,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// only when it grows old.
     async fn keep(
         &mut self,
-        spec: &FirewallSpec,
+        moment: Moment<'_>,
         wanted: &Desired,
         verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>>,
-        committed: bool,
+        snapshot: &Snapshot,
+        after: After,
     ) -> Result<(), Hitch> {
-        let serial = self.memory.facts.as_ref().map(|facts| facts.serial.clone()).unwrap_or_default();
-        let job = self.memory.last_commit.as_ref().filter(|_| committed).map(|commit| commit.job.clone());
+        let spec = moment.spec();
+        let devices: Vec<String> = snapshot.fronts.iter().map(|front| front.serial.clone()).collect();
+        let last = self.memory.last_commit.as_ref();
+        let job = last.filter(|_| after != After::Nothing).map(|commit| commit.job.clone());
         let now = self.ports.clock.now();
         let mut changed = BTreeMap::new();
         for (dns, verdict) in verdicts {
@@ -108,14 +111,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             };
             let before = holding.entry.evidence.as_ref();
             let before = before.filter(|before| proves(Some(before), &name.rule, name.action));
-            let stands = before.is_some_and(|before| !grows_old(before, spec, now));
+            let stands =
+                before.is_some_and(|before| !grows_old(before, spec, now) && covers(before, snapshot));
             let evidence = match verdict {
                 Ok(proof) => {
                     self.memory.unproven.remove(&dns);
                     let Some(proof) = proof.filter(|_| !stands) else { continue };
                     let job = job.clone().filter(|_| before.is_none());
                     let job = job.or_else(|| before.and_then(|before| before.job.clone()));
-                    Some(proof.into_evidence(&serial, now, job))
+                    Some(proof.into_evidence(devices.clone(), now, job))
                 }
                 Err(held) => {
                     self.memory.tested.remove(&dns);
@@ -167,30 +171,69 @@ fn written(name: &Name, candidate: &Configuration) -> bool {
             .is_some_and(|rule| rule.members_of("application").any(|app| app == name.app))
 }
 
-/// Asks the device's policy test about each name.
-async fn ask<F: Firewall>(
-    device: &F,
-    questions: Vec<(bool, DnsName, Shown)>,
-) -> Result<Vec<(DnsName, Result<Proof, Held>)>, Fault> {
-    let answers = futures::stream::iter(questions).map(|(_, dns, shown)| async move {
-        let mut rules = Vec::new();
-        for probe in shown.probes() {
-            rules.push(device.policy_test(probe).await?);
-        }
-        Ok((dns, shown.judge(&rules)))
-    });
-    answers.buffer_unordered(TESTS_AT_ONCE).try_collect().await
+/// A name that every device holds, and what is still to be asked of each.
+struct Question {
+    /// It was proven before, so that others come first.
+    proven: bool,
+    dns: DnsName,
+    shown: Shown,
 }
 
-/// The running policy without our own members: names are tested again only when it changes.
-fn fingerprint(running: &Configuration, wanted: &Desired) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for rule in &running.rules {
-        let ours = wanted.rules().contains_key(rule.entry_name());
-        rule.entry_name().hash(&mut hasher);
-        for field in rule.children.iter().filter(|field| !(ours && field.name == "application")) {
-            field.print().hash(&mut hasher);
-        }
+/// Whether every device that counts holds the name.
+fn shown_everywhere(name: &Name, terms: &Terms, snapshot: &Snapshot, after: After) -> Result<Shown, Held> {
+    let on_manager =
+        if after == After::Commit { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
+    let on_device = if after == After::Push { Reason::DeviceOutOfSync } else { Reason::AwaitingPush };
+    let managed = snapshot.fronts.iter().any(|front| front.device.is_some());
+    if managed {
+        shown(name, terms, &snapshot.running, &BadSignatures::default(), on_manager)?;
     }
-    hasher.finish()
+    let missing = if managed { on_device } else { on_manager };
+    let mut last = None;
+    for front in &snapshot.fronts {
+        let Some(state) = &front.state else { return Err(away(front)) };
+        let judged = shown(name, terms, &state.running, &state.bad, missing);
+        last = Some(judged.map_err(|(reason, words)| (reason, front.signed(words)))?);
+    }
+    let nobody = || {
+        let words = "no firewall of the device group counts (spec.panorama.devices), so nothing can be shown";
+        (Reason::DeviceOutOfSync, words.to_owned())
+    };
+    last.ok_or_else(nobody)
+}
+
+fn away(front: &Front) -> Held {
+    let since = front.device.as_ref().and_then(|device| device.away_since);
+    let since = since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+    let words = format!("it is not connected to Panorama{since}, and counts (spec.panorama.devices)");
+    (Reason::DeviceOutOfSync, front.signed(words))
+}
+
+/// Whether the evidence is of every device that counts now.
+fn covers(evidence: &Evidence, snapshot: &Snapshot) -> bool {
+    snapshot.fronts.iter().all(|front| evidence.devices.contains(&front.serial))
+}
+
+/// Asks every device's policy test about each name.
+async fn ask<F: Firewall>(
+    device: &F,
+    questions: Vec<Question>,
+    snapshot: &Snapshot,
+) -> Result<Vec<(DnsName, Result<Proof, Held>)>, Fault> {
+    let answers = futures::stream::iter(questions).map(|Question { dns, shown, .. }| async move {
+        let mut proof = None;
+        for front in &snapshot.fronts {
+            let mut rules = Vec::new();
+            for probe in shown.probes() {
+                rules.push(device.policy_test(front.target(), probe).await?);
+            }
+            match shown.judge(&rules) {
+                Ok(shown) => proof = Some(shown),
+                Err((reason, words)) => return Ok((dns, Err((reason, front.signed(words))))),
+            }
+        }
+        let nobody = || (Reason::DeviceOutOfSync, "no firewall counts".to_owned());
+        Ok((dns, proof.ok_or_else(nobody)))
+    });
+    answers.buffer_unordered(TESTS_AT_ONCE).try_collect().await
 }

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use sallyport_contract::{
     DnsName, Reason,
-    object::{Condition, ConditionStatus, FirewallJob, FirewallSpec, FirewallStatus, set_condition},
+    object::{
+        Condition, ConditionStatus, FirewallDevice, FirewallJob, FirewallMember, FirewallSpec,
+        FirewallStatus, JobKind, NameCount, set_condition,
+    },
 };
 
 use super::{Cycle, Moment, memory::Job};
 use crate::{
     cluster::{About, Cluster, ClusterError, Loss, Note},
     desired::Name,
+    devices::Counted,
     diff::Held,
     firewall::Firewall,
     ledger::{Worth, worth},
+    member::Member,
     proven::{clock, too_old},
     standing::{NameState, Standing},
 };
@@ -27,7 +32,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let standing = self.standing(moment.spec());
         self.ports.metrics.names(&self.name, standing.names.values().map(|state| state.reason));
         self.ports.board.post(&self.name, standing);
-        self.store_status(moment).await
+        match self.store_status(moment).await {
+            // Another member of the same object wrote; what it wrote wakes us.
+            Err(error) if error.loss == Loss::Outrun && self.member.host().is_some() => Ok(()),
+            stored => stored,
+        }
     }
 
     /// Stores the object's status if it differs from what was stored last.
@@ -37,7 +46,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if status == before {
             return Ok(());
         }
-        match self.ports.cluster.store_firewall(&self.name, self.memory.version, &status).await {
+        match self.ports.cluster.store_firewall(self.member.firewall(), self.memory.version, &status).await {
             Ok(version) => self.memory.version = version,
             Err(error) if error.loss == Loss::Gone => {}
             Err(error) => return Err(error),
@@ -67,6 +76,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     fn state(&self, spec: &FirewallSpec, dns: &DnsName, name: &Name) -> Held {
         let memory = &self.memory;
         let evidence = memory.ledger.get(dns).and_then(|holding| holding.entry.evidence.as_ref());
+        if name.blocked {
+            return self.blocked(spec, dns, name);
+        }
         match worth(evidence, &name.rule, name.action, spec.proof_max_age, self.ports.clock.now()) {
             Worth::Proof => (Reason::Enforced, String::new()),
             Worth::Nothing => self.hindrance(spec, dns),
@@ -77,19 +89,39 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
     }
 
+    /// How a name stands that the `Firewall` blocks: its gates stay shut, and people hear whether it is denied already.
+    fn blocked(&self, spec: &FirewallSpec, dns: &DnsName, name: &Name) -> Held {
+        let evidence = self.memory.ledger.get(dns).and_then(|holding| holding.entry.evidence.as_ref());
+        let denied = evidence.filter(|evidence| evidence.rule == name.rule && evidence.action == name.action);
+        let words = match denied {
+            Some(evidence) => format!(
+                "spec.blocked lists {dns}; it is denied by rule {} since {}, whatever its workloads ask for",
+                name.rule,
+                clock(evidence.proven_at)
+            ),
+            None => {
+                let (reason, words) = self.hindrance(spec, dns);
+                return (Reason::Blocked, format!("{words} ({reason}); spec.blocked lists {dns}"));
+            }
+        };
+        (Reason::Blocked, self.signed(&words))
+    }
+
     /// What keeps a name from being proven now: first what will not pass by itself, then what will.
     fn hindrance(&self, spec: &FirewallSpec, dns: &DnsName) -> Held {
         let memory = &self.memory;
         let refused = memory.refused.get(dns).map(|(held, _)| held);
-        if let Some((reason, words)) = refused.or_else(|| memory.held.get(dns)) {
+        let held = refused.or_else(|| memory.held.get(dns)).or_else(|| memory.limited.get(dns));
+        if let Some((reason, words)) = held {
             return (*reason, self.signed(words));
         }
         if let Some(trouble) = &memory.trouble {
             return (trouble.fault.fate.reason(), self.signed(&trouble.fault.message));
         }
         let unproven = memory.unproven.get(dns);
-        let passes =
-            |(reason, _): &&Held| matches!(reason, Reason::AwaitingCommit | Reason::PartialCommitIneffective);
+        let passes = |(reason, _): &&Held| {
+            matches!(reason, Reason::AwaitingCommit | Reason::PartialCommitIneffective | Reason::AwaitingPush)
+        };
         if let Some((reason, words)) = unproven.filter(|held| !passes(held)) {
             return (*reason, self.signed(words));
         }
@@ -98,7 +130,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return (Reason::Suspended, self.signed(words));
         }
         if let Some(job) = &memory.job {
-            return (Reason::AwaitingCommit, self.running(job));
+            return (job.reason(), self.running(job));
+        }
+        if let Some((reason, words)) = &memory.still {
+            return (*reason, self.signed(words));
         }
         match unproven {
             Some((reason, words)) => (*reason, self.signed(words)),
@@ -114,22 +149,70 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let progress =
             job.progress.map(|percent| percent - percent % PROGRESS_STEP).filter(|percent| *percent > 0);
         let progress = progress.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-        format!("firewall {} runs job {} since {}{progress}", self.name, job.id, clock(job.started))
+        let what = match job.kind {
+            JobKind::Commit => "job",
+            JobKind::Push => "push job",
+        };
+        format!("firewall {} runs {what} {} since {}{progress}", self.name, job.id, clock(job.started))
     }
 
+    /// The status as it should be: the whole of it, or our member's part and the sum of all.
     fn status(&self, moment: Moment<'_>, before: &FirewallStatus) -> FirewallStatus {
+        let Some(host) = self.member.host() else {
+            let ours = self.part(moment, FirewallMember::of(before));
+            let device = |one: &Counted| FirewallDevice {
+                serial: one.managed.serial.clone(),
+                hostname: one.managed.hostname.clone(),
+                device_group: one.managed.group.clone(),
+                counts: one.counts,
+                disconnected_since: one.away_since,
+            };
+            let asked = self.memory.facts.is_some();
+            let active = self.memory.facts.as_ref().and_then(|facts| facts.active.clone());
+            return FirewallStatus {
+                active: active.or_else(|| before.active.clone()),
+                devices: if asked {
+                    self.memory.devices.iter().map(device).collect()
+                } else {
+                    before.devices.clone()
+                },
+                in_sync_through: self.memory.shipping.through().or_else(|| before.in_sync_through.clone()),
+                ..FirewallStatus::of(ours)
+            };
+        };
+        let hosts: Vec<String> = Member::of(self.member.firewall(), moment.spec())
+            .iter()
+            .filter_map(|member| member.host().map(ToOwned::to_owned))
+            .collect();
+        let before_of = |host: &str| before.members.iter().find(|one| one.host == host).cloned();
+        let fresh = || FirewallMember { host: host.to_owned(), ..FirewallMember::default() };
+        let ours = self.part(moment, before_of(host).unwrap_or_else(fresh));
+        let members =
+            hosts.iter().filter_map(|one| if one == host { Some(ours.clone()) } else { before_of(one) });
+        together(members.collect(), hosts.len(), moment, &before.conditions)
+    }
+
+    /// What there is to say of one firewall.
+    fn part(&self, moment: Moment<'_>, before: FirewallMember) -> FirewallMember {
         let memory = &self.memory;
         let facts = memory.facts.as_ref();
-        let or_before =
-            |text: Option<&String>, before: &Option<String>| text.cloned().or_else(|| before.clone());
-        FirewallStatus {
-            model: or_before(facts.map(|facts| &facts.model), &before.model),
-            version: or_before(facts.map(|facts| &facts.version), &before.version),
-            serial: or_before(facts.map(|facts| &facts.serial), &before.serial),
-            names: i64::try_from(memory.ledger.len()).unwrap_or(i64::MAX),
-            job: memory.job.as_ref().map(|job| FirewallJob { id: job.id.clone(), started: job.started }),
-            last_commit: memory.last_commit.clone().or_else(|| before.last_commit.clone()),
+        let job = memory.job.as_ref().map(|job| FirewallJob {
+            id: job.id.clone(),
+            started: job.started,
+            kind: job.kind,
+        });
+        FirewallMember {
+            model: facts.map(|facts| facts.model.clone()).or(before.model),
+            version: facts.map(|facts| facts.version.clone()).or(before.version),
+            serial: facts.map(|facts| facts.serial.clone()).or(before.serial),
+            names: NameCount {
+                used: i64::try_from(memory.ledger.len()).unwrap_or(i64::MAX),
+                limit: memory.room.map(|room| i64::try_from(room).unwrap_or(i64::MAX)).or(before.names.limit),
+            },
+            job,
+            last_commit: memory.last_commit.clone().or(before.last_commit),
             conditions: self.conditions(moment, &before.conditions),
+            host: before.host,
         }
     }
 
@@ -186,10 +269,22 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 let words = format!("{} of {total} names wait; the first: {}", waiting.len(), first.words);
                 return (ConditionStatus::False, first.reason, words);
             }
-            (None, None) => format!("all {total} names are enforced"),
+            (None, None) => self.enforced(total),
         };
         if self.memory.job.is_some() {
             words.push_str("; a commit of ours runs");
+        }
+        let leaving =
+            self.memory.limited.values().find(|(reason, _)| *reason == Reason::RemovalAwaitsApproval);
+        if let Some((reason, words)) = leaving {
+            return (ConditionStatus::False, *reason, words.clone());
+        }
+        if let Some((reason, words)) = &self.memory.still {
+            return (
+                ConditionStatus::from(*reason == Reason::OutsideWindow),
+                *reason,
+                format!("{}; {words}", self.enforced(total)),
+            );
         }
         if let Some(copy) = self.memory.copies.first() {
             let n = self.memory.copies.len();
@@ -199,6 +294,14 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return (ConditionStatus::False, Reason::CopiedMark, words);
         }
         (ConditionStatus::True, Reason::InSync, words)
+    }
+
+    fn enforced(&self, total: usize) -> String {
+        let devices = self.memory.devices.iter().filter(|device| device.counts).count();
+        match devices {
+            0 => format!("all {total} names are enforced"),
+            devices => format!("all {total} names are enforced on {devices} devices"),
+        }
     }
 
     /// Tells a condition whose reason changed, unless it only says that things take their course.
@@ -214,13 +317,49 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         let uid = moment.firewall.metadata.uid.clone().unwrap_or_default();
         let note = Note {
-            about: About::Firewall(self.name.clone(), uid),
+            about: About::Firewall(self.member.firewall().to_owned(), uid),
             reason: reason.unwrap_or(Reason::AwaitingFirewall),
             words: condition.message.clone(),
             warning: condition.status == ConditionStatus::False,
         };
         self.ports.cluster.tell(&note).await;
     }
+}
+
+/// The status of several members: each by itself, and of every condition the worst.
+fn together(
+    members: Vec<FirewallMember>,
+    expected: usize,
+    moment: Moment<'_>,
+    before: &[Condition],
+) -> FirewallStatus {
+    let mut kinds: Vec<&str> =
+        members.iter().flat_map(|member| &member.conditions).map(|c| c.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let worst = |kind: &str| {
+        let all = members.iter().flat_map(|member| {
+            member.conditions.iter().filter(|c| c.kind == kind).map(|c| (member.host.as_str(), c))
+        });
+        let (host, worst) = all.min_by_key(|(_, condition)| match condition.status {
+            ConditionStatus::False => 0,
+            ConditionStatus::Unknown => 1,
+            ConditionStatus::True => 2,
+        })?;
+        let words = match members.len() {
+            known if known < expected => {
+                format!("{known} of {expected} hosts have been asked; {host}: {}", worst.message)
+            }
+            _ => format!("{host}: {}", worst.message),
+        };
+        let reason = Reason::from_code(&worst.reason).unwrap_or(Reason::AwaitingFirewall);
+        let generation = moment.firewall.metadata.generation;
+        Some(set_condition(before, kind, worst.status, reason, &words, generation, moment.now))
+    };
+    let conditions = kinds.into_iter().filter_map(worst).collect();
+    let used = members.iter().map(|member| member.names.used).max().unwrap_or_default();
+    let limit = members.iter().filter_map(|member| member.names.limit).min();
+    FirewallStatus { names: NameCount { used, limit }, conditions, members, ..FirewallStatus::default() }
 }
 
 /// Reasons that say that we cannot talk with the device.

@@ -14,6 +14,7 @@ use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_application, owner_of_rule, owner_of_service, same},
     desired::Desired,
     elements,
+    member::Site,
     operation::{Change, Node, Operation, Subject},
     xml::Element,
 };
@@ -32,6 +33,8 @@ pub struct Frozen {
 pub struct Sides<'a> {
     /// The `Firewall`.
     pub spec: &'a FirewallSpec,
+    /// Where we write.
+    pub site: &'a Site,
     /// What is wanted.
     pub desired: &'a Desired,
     /// What the candidate holds.

@@ -34,6 +34,13 @@ fn application(Sides { spec, candidate, inventory, .. }: Sides<'_>, app: &str) -
 fn rule(sides: Sides<'_>, name: &str) -> Option<Held> {
     let Sides { spec, desired, candidate, inventory, .. } = sides;
     let cluster = &spec.cluster_name;
+    if let Some(place) = candidate.other_rules.get(name) {
+        let words = format!(
+            "security rule {name} exists in {place}, where it is none of ours, and rule names are unique over related device \
+             groups: rename or remove it there"
+        );
+        return Some((Reason::CopiedMark, words));
+    }
     match candidate.rule(name) {
         Some(entry) => taken("security rule", name, owner_of_rule(entry, cluster, inventory)),
         None => anchor_missing(sides, name),
@@ -48,7 +55,7 @@ fn rule(sides: Sides<'_>, name: &str) -> Option<Held> {
     })
 }
 
-fn anchor_missing(Sides { spec, candidate, .. }: Sides<'_>, rule: &str) -> Option<Held> {
+fn anchor_missing(Sides { spec, site, candidate, .. }: Sides<'_>, rule: &str) -> Option<Held> {
     let anchor = match place(&spec.rules) {
         Place::Before(anchor) | Place::After(anchor) => anchor,
         Place::Top | Place::Bottom => return None,
@@ -57,8 +64,7 @@ fn anchor_missing(Sides { spec, candidate, .. }: Sides<'_>, rule: &str) -> Optio
         return None;
     }
     let words = format!(
-        "rule {rule} is to be placed at rule {anchor} (Firewall.spec.rules), which does not exist in vsys {}; make it, or change the anchor",
-        spec.standalone.vsys
+        "rule {rule} is to be placed at rule {anchor} (Firewall.spec.rules), which does not exist in {site}; make it, or change the anchor"
     );
     Some((Reason::AnchorMissing, words))
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     actual::{by_name, in_order},
     ledger::{Holding, Ledger},
-    operation::scope,
+    member::Site,
     world::{Key, Version, World},
     xml::parse,
 };
@@ -134,17 +134,22 @@ impl Case {
     fn operations_with(&self, running: &Configuration, frozen: &Frozen) -> Vec<Operation> {
         let (desired, inventory) = (self.desired(), Inventory::of(&self.ledger));
         let (spec, candidate) = (&self.spec, &self.candidate);
-        diff(Sides { spec, desired: &desired, candidate, running, inventory: &inventory }, frozen)
+        let (site, desired, inventory) = (&site(), &desired, &inventory);
+        diff(Sides { spec, site, desired, candidate, running, inventory }, frozen)
     }
 
     /// The operations, with the path of the virtual system and the escaped quotes made short.
     fn text(&self) -> Vec<String> {
-        let scope = scope("vsys1").unwrap();
+        let base = site().base().unwrap();
         let print = |operation: &Operation| {
-            operation.print(&scope).unwrap().replace("&apos;", "'").replace(&scope, "")
+            operation.print(&site()).unwrap().replace("&apos;", "'").replace(&base, "")
         };
         self.operations().iter().map(print).collect()
     }
+}
+
+fn site() -> Site {
+    Site::Vsys("vsys1".into())
 }
 
 fn app(name: &str) -> String {
@@ -321,7 +326,7 @@ fn what_is_frozen_is_neither_written_nor_removed() {
     assert_eq!(operations(&leaving, &[WEB]), []);
     let text: Vec<_> = operations(&Case::new().want(WEB, "Allow").want(PAY, "Allow"), &[WEB])
         .iter()
-        .map(|o| o.print("").unwrap())
+        .map(|o| o.print(&site()).unwrap())
         .collect();
     assert!(
         text.iter().all(|text| !text.contains(&app(WEB))) && text.iter().any(|text| text.contains(&app(PAY)))
@@ -339,8 +344,8 @@ fn a_rule_on_the_wrong_side_of_its_anchor_goes_back_once_that_is_in_force() {
     );
     assert_eq!(wrong.text(), [back]);
     assert_eq!(wrong.operations_with(&right.candidate, &Frozen::default()), [], "it is not committed yet");
-    wrong.spec.rules = Rules { before: None, after: Some("deny-east-west".into()), at: None };
+    wrong.spec.rules = Rules { before: None, after: Some("deny-east-west".into()), ..wrong.spec.rules };
     assert_eq!(wrong.text(), [""; 0]);
-    wrong.spec.rules = Rules { before: None, after: None, at: Some(Position::Top) };
+    wrong.spec.rules = Rules { after: None, at: Some(Position::Top), ..wrong.spec.rules };
     assert_eq!(wrong.text(), [""; 0], "others may stand at an end too");
 }

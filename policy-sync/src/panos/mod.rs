@@ -2,32 +2,40 @@
 //! <https://docs.paloaltonetworks.com/ngfw/api/getting-started/structure-of-a-pan-os-xml-api-request>.
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
-//! how we know that it is the firewall · `session` calls and keys · `replies` what single answers say.
+//! how we know that it is the firewall · `session` calls and keys · `peers` which of a pair is active ·
+//! `read` the configuration · `group` Panorama's device groups and firewalls · `replies` what single answers say.
 
 pub mod envelope;
 pub mod fate;
+mod group;
+mod peers;
+mod read;
 mod replies;
 mod session;
 pub mod tls;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use sallyport_contract::{Reason, object::FirewallSpec};
-use session::Session;
+use peers::Peers;
+use sallyport_contract::Reason;
 
 use crate::{
-    actual::{Configuration, by_name, in_order},
-    firewall::{BadSignatures, Extent, Facts, Fate, Fault, Firewall, JobState, Probe, View},
-    operation::{Batch, RULES, scope},
+    actual::Configuration,
+    firewall::{
+        BadSignatures, Enforcers, Extent, Facts, Fate, Fault, Firewall, JobLine, JobState, Pending, Probe,
+        View,
+    },
+    member::{Access, Site},
+    operation::Batch,
     world::Login,
-    xml::{Element, text},
+    xml::{NotALiteral, attribute, text},
 };
 
-/// One login to one PAN-OS device.
+/// One login to one PAN-OS device, or to a pair.
 pub struct Panos {
-    session: Session,
-    scope: String,
-    vsys: String,
+    peers: Peers,
+    user: String,
+    site: Site,
 }
 
 impl Panos {
@@ -35,100 +43,118 @@ impl Panos {
     ///
     /// # Errors
     /// What the `Firewall` object says about TLS cannot be used.
-    pub fn new(spec: &FirewallSpec, login: Arc<Login>) -> Result<Self, Fault> {
-        let vsys = spec.standalone.vsys.clone();
-        let malformed = |error: crate::xml::NotALiteral| Fault {
-            fate: Fate::Stop(Reason::Malformed),
-            message: error.to_string(),
-        };
-        Ok(Self { session: Session::new(spec, login)?, scope: scope(&vsys).map_err(malformed)?, vsys })
+    pub fn new(access: &Access, login: Arc<Login>) -> Result<Self, Fault> {
+        let peers = Peers::new(&access.hosts, &access.tls, &login)?;
+        Ok(Self { peers, user: login.user.clone(), site: access.site.clone() })
     }
 
-    /// A list of the configuration; empty where the device has none.
-    async fn list(&self, view: View, xpath: &str) -> Result<Element, Fault> {
-        let (action, doing) = match view {
-            View::Candidate => ("get", "reading the candidate configuration"),
-            View::Running => ("show", "reading the running configuration"),
-        };
-        let parameters = [("type", "config"), ("action", action), ("xpath", xpath)];
-        replies::list(self.session.ask(doing, &parameters).await?, doing)
+    /// A command of the operational tree; to a managed firewall, if there is a serial number.
+    async fn operate(
+        &self,
+        doing: &str,
+        serial: Option<&str>,
+        command: &str,
+    ) -> Result<envelope::Reply, Fault> {
+        let mut parameters = vec![("type", "op"), ("cmd", command)];
+        match (&self.site, serial) {
+            (Site::Vsys(vsys), _) => parameters.push(("vsys", vsys)),
+            (Site::DeviceGroup { .. }, None) => {}
+            (Site::DeviceGroup { vsys, .. }, Some(serial)) => {
+                parameters.extend([("vsys", vsys.as_str()), ("target", serial)]);
+            }
+        }
+        self.peers.call(doing, &parameters).await
     }
+}
 
-    async fn operate(&self, doing: &str, command: &str) -> Result<envelope::Reply, Fault> {
-        self.session.call(doing, &[("type", "op"), ("cmd", command), ("vsys", &self.vsys)]).await
-    }
+/// A name that cannot stand in a path.
+fn malformed(error: NotALiteral) -> Fault {
+    Fault { fate: Fate::Stop(Reason::Malformed), message: error.to_string() }
 }
 
 impl Firewall for Panos {
     async fn facts(&self) -> Result<Facts, Fault> {
         let doing = "asking who the firewall is";
-        let reply = self.operate(doing, "<show><system><info/></system></show>").await?;
-        Ok(replies::facts(&reply))
+        let reply = self.operate(doing, None, "<show><system><info/></system></show>").await?;
+        Ok(Facts { active: self.peers.active_host().await?, ..replies::facts(&reply) })
     }
 
     async fn configuration(&self, view: View) -> Result<Configuration, Fault> {
-        let own = |node: &str| format!("{}/{node}", self.scope);
-        let (applications, rules) = (own("application"), own(RULES));
-        // Two at once, which is all that the session lets through.
-        let (applications, rules) =
-            futures::try_join!(self.list(view, &applications), self.list(view, &rules))?;
-        let mut configuration = Configuration {
-            applications: by_name(applications),
-            shared_applications: BTreeMap::new(),
-            services: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            rules: in_order(rules),
-        };
-        if view == View::Candidate {
-            let (services, tags) = (own("service"), own("tag"));
-            let (services, tags) = futures::try_join!(self.list(view, &services), self.list(view, &tags))?;
-            configuration.services = by_name(services);
-            configuration.tags = by_name(tags);
-        }
-        configuration.shared_applications = by_name(self.list(view, "/config/shared/application").await?);
-        Ok(configuration)
+        self.read_site(view).await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), Fault> {
         let doing = "writing a batch";
         let parameters = [("type", "config"), ("action", "multi-config"), ("element", batch.body.as_str())];
-        self.session.call(doing, &parameters).await.map(|_| ())
+        self.peers.call(doing, &parameters).await.map(|_| ())
     }
 
     async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {
         // Only our own administrator's changes:
         // https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit
         // and `force` around it, as https://github.com/kevinsteves/pan-python/blob/master/lib/pan/commit.py does.
-        let ours =
-            format!("<partial><admin><member>{}</member></admin></partial>", text(self.session.user()));
+        let ours = format!("<partial><admin><member>{}</member></admin></partial>", text(&self.user));
         let extent = match extent {
             Extent::Changes => ours,
             Extent::Forced => format!("<force>{ours}</force>"),
         };
         let command = format!("<commit>{extent}<description>{}</description></commit>", text(description));
-        let reply = self.session.call("committing", &[("type", "commit"), ("cmd", &command)]).await?;
+        let reply = self.peers.call("committing", &[("type", "commit"), ("cmd", &command)]).await?;
         Ok(replies::job_id(&reply))
     }
 
-    async fn running_commit(&self) -> Result<Option<String>, Fault> {
-        let reply = self.operate("asking which jobs run", "<show><jobs><all/></jobs></show>").await?;
-        Ok(replies::running_commit(&reply, self.session.user()))
+    async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
+        let reply = self.operate("asking which jobs run", serial, "<show><jobs><all/></jobs></show>").await?;
+        Ok(replies::jobs(&reply))
     }
 
     async fn job(&self, id: &str) -> Result<JobState, Fault> {
-        let doing = "asking about the commit job";
+        let doing = "asking about the job";
         let command = format!("<show><jobs><id>{}</id></jobs></show>", text(id));
-        let reply = self.session.ask(doing, &[("type", "op"), ("cmd", &command)]).await?;
+        let reply = self.peers.ask(doing, &[("type", "op"), ("cmd", &command)]).await?;
         replies::job(&reply, doing)
     }
 
-    async fn bad_signatures(&self) -> Result<BadSignatures, Fault> {
+    async fn pending(&self) -> Result<Vec<Pending>, Fault> {
+        let command = "<show><config><list><changes/></list></config></show>";
+        let reply = self.operate("asking for uncommitted changes", None, command).await?;
+        Ok(replies::pending(&reply))
+    }
+
+    async fn enforcers(&self) -> Result<Enforcers, Fault> {
+        match &self.site {
+            Site::Vsys(_) => Ok(Enforcers::Itself),
+            Site::DeviceGroup { group, vsys, .. } => self.managed(group, vsys).await.map(Enforcers::Managed),
+        }
+    }
+
+    async fn push(&self, group: &str, description: &str) -> Result<Option<String>, Fault> {
+        // Only the group's policy, never a firewall's own pending changes:
+        // https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit-all
+        let command = format!(
+            "<commit-all><shared-policy><device-group><entry name=\"{}\"/></device-group>\
+             <include-template>no</include-template><force-template-values>no</force-template-values>\
+             <merge-with-candidate-cfg>no</merge-with-candidate-cfg><description>{}</description>\
+             </shared-policy></commit-all>",
+            attribute(group),
+            text(description),
+        );
+        let parameters = [("type", "commit"), ("action", "all"), ("cmd", &command)];
+        let reply = self.peers.call("pushing to the firewalls", &parameters).await?;
+        Ok(replies::job_id(&reply))
+    }
+
+    async fn in_force(&self, serial: &str) -> Result<Configuration, Fault> {
+        self.read_managed(serial).await
+    }
+
+    async fn bad_signatures(&self, serial: Option<&str>) -> Result<BadSignatures, Fault> {
         let command = "<show><bad-custom-signature/></show>";
-        let reply = self.operate("asking for signatures that did not compile", command).await?;
+        let reply = self.operate("asking for signatures that did not compile", serial, command).await?;
         Ok(replies::bad_signatures(&reply))
     }
 
-    async fn policy_test(&self, probe: &Probe) -> Result<Option<String>, Fault> {
+    async fn policy_test(&self, serial: Option<&str>, probe: &Probe) -> Result<Option<String>, Fault> {
         let Probe { from, to, source, destination, port, application } = probe;
         let command = format!(
             "<test><security-policy-match><from>{}</from><to>{}</to><source>{}</source><destination>{}</destination>\
@@ -140,7 +166,7 @@ impl Firewall for Panos {
             text(destination),
             text(application),
         );
-        let reply = self.operate("testing the policy", &command).await?;
+        let reply = self.operate("testing the policy", serial, &command).await?;
         Ok(replies::deciding_rule(&reply))
     }
 }

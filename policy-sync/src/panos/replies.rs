@@ -5,7 +5,7 @@ use super::{
     fate::{self, Code},
 };
 use crate::{
-    firewall::{BadSignatures, Facts, Fault, JobState},
+    firewall::{BadSignatures, Facts, Fault, JobLine, JobState, Pending},
     xml::Element,
 };
 
@@ -26,7 +26,7 @@ pub(super) fn list(mut reply: Reply, doing: &str) -> Result<Element, Fault> {
 pub(super) fn facts(reply: &Reply) -> Facts {
     let system = reply.result().and_then(|result| result.child("system"));
     let text = |name: &str| system.and_then(|system| system.text_of(name)).unwrap_or_default().to_owned();
-    Facts { model: text("model"), version: text("sw-version"), serial: text("serial") }
+    Facts { model: text("model"), version: text("sw-version"), serial: text("serial"), active: None }
 }
 
 /// The id of the job that a commit started; `None` if there was nothing to commit.
@@ -38,15 +38,33 @@ fn is_job_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The newest commit of this administrator that has not ended, among all jobs.
-pub(super) fn running_commit(reply: &Reply, user: &str) -> Option<String> {
-    let jobs = reply.result()?.children.iter().filter(|job| {
-        job.text_of("type").is_some_and(|kind| kind.eq_ignore_ascii_case("commit"))
-            && job.text_of("user") == Some(user)
-            && job.text_of("status").is_some_and(|status| status != "FIN")
-    });
-    let ids = jobs.filter_map(|job| job.text_of("id")).filter(|id| is_job_id(id));
-    ids.max_by_key(|id| (id.len(), (*id).to_owned())).map(ToOwned::to_owned)
+/// All jobs that the device remembers.
+pub(super) fn jobs(reply: &Reply) -> Vec<JobLine> {
+    let text = |job: &Element, name: &str| job.text_of(name).unwrap_or_default().to_owned();
+    let jobs = reply.result().into_iter().flat_map(|result| &result.children);
+    jobs.filter(|job| job.text_of("id").is_some_and(is_job_id))
+        .map(|job| JobLine {
+            id: text(job, "id"),
+            kind: text(job, "type"),
+            user: text(job, "user"),
+            ended: job.text_of("status") == Some("FIN"),
+            ok: job.text_of("result") == Some("OK"),
+            at: text(job, "tfin"),
+        })
+        .collect()
+}
+
+/// What is written and not committed: a journal of entries, as public clients read `show config list changes`.
+pub(super) fn pending(reply: &Reply) -> Vec<Pending> {
+    let entries = reply.result().into_iter().flat_map(Element::walk).filter(|e| e.text_of("xpath").is_some());
+    let text = |entry: &Element, name: &str| entry.text_of(name).unwrap_or_default().to_owned();
+    entries
+        .map(|entry| Pending {
+            xpath: text(entry, "xpath"),
+            owner: text(entry, "owner"),
+            action: text(entry, "action").to_ascii_uppercase(),
+        })
+        .collect()
 }
 
 /// How a job stands: `status` ACT, PEND or FIN, `result` OK, PEND or FAIL
@@ -68,12 +86,27 @@ pub(super) fn job(reply: &Reply, doing: &str) -> Result<JobState, Fault> {
         return Ok(JobState::Running { progress });
     }
     let parts = ["details", "warnings"].into_iter().filter_map(|name| job.child(name)).map(lines);
-    let words = parts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
-    Ok(if job.text_of("result") == Some("OK") {
+    let devices = job.child("devices").into_iter().flat_map(|devices| &devices.children);
+    let unfinished = devices.clone().any(|device| device.text_of("result") == Some("PEND"));
+    if unfinished {
+        // A push may be said to have ended while it still runs on some firewall.
+        return Ok(JobState::Running { progress: None });
+    }
+    let failed = devices.filter(|device| device.text_of("result").is_some_and(|result| result != "OK"));
+    let failed: Vec<String> = failed.map(device_words).collect();
+    let words = parts.filter(|text| !text.is_empty()).chain(failed.clone()).collect::<Vec<_>>().join("; ");
+    Ok(if job.text_of("result") == Some("OK") && failed.is_empty() {
         JobState::Done { words }
     } else {
         JobState::Failed { words }
     })
+}
+
+/// What a push says of one firewall.
+fn device_words(device: &Element) -> String {
+    let name = device.text_of("devicename").or_else(|| device.text_of("serial-no")).unwrap_or_default();
+    let details = device.child("details").map(lines).unwrap_or_default();
+    format!("{name}: {} {details}", device.text_of("result").unwrap_or_default()).trim_end().to_owned()
 }
 
 /// Each entry of the answer as one line of words; attributes count, since the form is not public.
@@ -176,22 +209,40 @@ mod tests {
     }
 
     #[test]
-    fn only_a_commit_of_ours_that_has_not_ended_is_taken_over() {
-        let job = |id: &str, user: &str, kind: &str, status: &str| {
-            format!("<job><id>{id}</id><user>{user}</user><type>{kind}</type><status>{status}</status></job>")
+    fn all_jobs_and_all_pending_changes_are_read() {
+        let body = r#"<response status="success"><result><job><id>12</id><user>alice</user><type>Commit</type><status>FIN</status><result>OK</result><tfin>12:01:07</tfin></job><job><id>x</id></job><job><id>13</id><type>CommitAll</type><status>ACT</status><result>PEND</result></job></result></response>"#;
+        let line = |id: &str, kind: &str, user: &str, ended, at: &str| JobLine {
+            id: id.into(),
+            kind: kind.into(),
+            user: user.into(),
+            ended,
+            ok: ended,
+            at: at.into(),
         };
-        let running = |jobs: &[String]| {
-            let body = format!(r#"<response status="success"><result>{}</result></response>"#, jobs.concat());
-            running_commit(&reply(&body), "sallyport")
+        assert_eq!(
+            jobs(&reply(body)),
+            [line("12", "Commit", "alice", true, "12:01:07"), line("13", "CommitAll", "", false, "")]
+        );
+        let body = r#"<response status="success"><result><journal><entry><xpath>/config/x</xpath><owner>alice</owner><action>set</action></entry><entry/></journal></result></response>"#;
+        let change = Pending { xpath: "/config/x".into(), owner: "alice".into(), action: "SET".into() };
+        assert_eq!(pending(&reply(body)), [change]);
+    }
+
+    #[test]
+    fn a_push_has_ended_well_only_when_it_has_on_every_firewall() {
+        let push = |devices: &str, result: &str| {
+            let body = format!(
+                r#"<response status="success"><result><job><status>FIN</status><result>{result}</result><devices>{devices}</devices></job></result></response>"#
+            );
+            job(&reply(&body), "asking").unwrap()
         };
-        let others = [
-            job("12", "alice", "Commit", "ACT"),
-            job("11", "sallyport", "Downld", "ACT"),
-            job("10", "sallyport", "Commit", "FIN"),
-        ];
-        assert_eq!(running(&others), None);
-        let ours = [job("9", "sallyport", "Commit", "ACT"), job("10", "sallyport", "Commit", "PEND")];
-        assert_eq!(running(&[&others[..], &ours].concat()).as_deref(), Some("10"));
+        let ok = "<entry><serial-no>1</serial-no><devicename>fw-1</devicename><result>OK</result></entry>";
+        let pend = "<entry><serial-no>2</serial-no><result>PEND</result></entry>";
+        let fail = "<entry><serial-no>2</serial-no><devicename>fw-2</devicename><result>FAIL</result><details><msg><errors><line>not connected</line></errors></msg></details></entry>";
+        assert_eq!(push(ok, "OK"), JobState::Done { words: String::new() });
+        assert_eq!(push(&format!("{ok}{pend}"), "OK"), JobState::Running { progress: None });
+        let failed = JobState::Failed { words: "fw-2: FAIL not connected".into() };
+        assert_eq!(push(&format!("{ok}{fail}"), "OK"), failed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
-use sallyport_contract::{Reason, object::FirewallSpec};
+use sallyport_contract::{Reason, object::FirewallTls};
 use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
@@ -46,12 +46,12 @@ struct Key {
 pub(super) type Parameters<'a> = [(&'a str, &'a str)];
 
 impl Session {
-    pub(super) fn new(spec: &FirewallSpec, login: std::sync::Arc<Login>) -> Result<Self, Fault> {
+    pub(super) fn new(host: &str, tls: &FirewallTls, login: std::sync::Arc<Login>) -> Result<Self, Fault> {
         let unusable = |error: &dyn std::error::Error| Fault {
             fate: Fate::Stop(Reason::Malformed),
             message: sallyport_process::report::chain(error),
         };
-        let tls = tls::client_config(&spec.tls).map_err(|error| unusable(&error))?;
+        let tls = tls::client_config(tls).map_err(|error| unusable(&error))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()
@@ -61,18 +61,13 @@ impl Session {
             .pool_max_idle_per_host(CALLS_AT_ONCE)
             .build()
             .map_err(|error| unusable(&error))?;
-        let url = format!("https://{}/api/", spec.standalone.host);
+        let url = format!("https://{host}/api/");
         let value = match &login.proof {
             Proof::ApiKey(key) => Some(key.clone()),
             Proof::Password(_) => None,
         };
         let key = Mutex::new(Key { value, ..Key::default() });
         Ok(Self { http, url, login, key, calls: Semaphore::new(CALLS_AT_ONCE) })
-    }
-
-    /// The administrator, whose changes we commit.
-    pub(super) fn user(&self) -> &str {
-        &self.login.user
     }
 
     /// Makes one call; an answer that is not success is a fault.

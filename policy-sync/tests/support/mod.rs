@@ -16,6 +16,7 @@ use sallyport_contract::{DnsName, Reason, firewall_names, object::Firewall};
 use sallyport_policy_sync::{
     board::Board,
     cycle::{Cycle, Ports, Settings},
+    member::Member,
     metrics::Metrics,
     observe::Change,
     panos::Panos,
@@ -67,6 +68,11 @@ pub(crate) fn ports(twin: &Twin, board: &Board) -> Ports<Panos, Twin> {
     }
 }
 
+/// The first member of the one firewall.
+pub(crate) fn edge(twin: &Twin) -> Member {
+    Member::of("edge", &twin.world().firewalls["edge"].spec).swap_remove(0)
+}
+
 impl Ground {
     /// A ground with one firewall `edge`, one policy `shop`, and nothing wanted.
     pub(crate) async fn new() -> Self {
@@ -88,7 +94,7 @@ impl Ground {
 
     fn around(sim: Running, twin: Twin) -> Self {
         let board = Board::default();
-        let cycle = Cycle::new("edge", ports(&twin, &board), SETTINGS);
+        let cycle = Cycle::new(edge(&twin), ports(&twin, &board), SETTINGS);
         Self { sim, twin, board, cycle }
     }
 
@@ -97,11 +103,20 @@ impl Ground {
         Self::around(self.sim, self.twin)
     }
 
+    /// The same with a clock that stands until it is moved.
+    pub(crate) fn restart_with(self, clock: Clock) -> Self {
+        let Self { sim, twin, board, .. } = self;
+        let ports = Ports { clock, ..ports(&twin, &board) };
+        let cycle = Cycle::new(edge(&twin), ports, SETTINGS);
+        Self { sim, twin, board, cycle }
+    }
+
     /// The same objects and firewall, worked on by a replica that does not lead.
     pub(crate) fn deposed(self) -> Self {
         let Self { sim, twin, board, .. } = self;
         let ports = Ports { leadership: Leadership::never(), ..ports(&twin, &board) };
-        Self { sim, twin, board, cycle: Cycle::new("edge", ports, SETTINGS) }
+        let cycle = Cycle::new(edge(&twin), ports, SETTINGS);
+        Self { sim, twin, board, cycle }
     }
 
     /// One step; hands back when the next is due.

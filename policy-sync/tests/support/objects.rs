@@ -20,7 +20,8 @@ pub(crate) fn firewall_spec(host: &str, ca: &str) -> Value {
             "maxNames": 100
         },
         "commit": {"coalesce": "0s", "longestWait": "0s"},
-        "removal": {"quarantine": "1s"}
+        "removal": {"quarantine": "1s"},
+        "drift": {"period": "1s"}
     })
 }
 

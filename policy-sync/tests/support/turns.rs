@@ -17,7 +17,9 @@ use sallyport_policy_sync::{
     board::Board,
     cluster::{Cluster, ClusterError, Note},
     cycle::{Cycle, Ports},
-    firewall::{BadSignatures, Extent, Facts, Fault, Firewall, JobState, Probe, View},
+    firewall::{
+        BadSignatures, Enforcers, Extent, Facts, Fault, Firewall, JobLine, JobState, Pending, Probe, View,
+    },
     gate::{Carrier, Gate},
     metrics::Metrics,
     operation::Batch,
@@ -138,20 +140,36 @@ impl Firewall for Stepwise<Panos> {
         around("commit", self.0.commit(description, extent)).await
     }
 
-    async fn running_commit(&self) -> Result<Option<String>, Fault> {
-        around("running commit", self.0.running_commit()).await
+    async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
+        around("jobs", self.0.jobs(serial)).await
     }
 
     async fn job(&self, id: &str) -> Result<JobState, Fault> {
         around("job", self.0.job(id)).await
     }
 
-    async fn bad_signatures(&self) -> Result<BadSignatures, Fault> {
-        around("bad signatures", self.0.bad_signatures()).await
+    async fn pending(&self) -> Result<Vec<Pending>, Fault> {
+        around("pending", self.0.pending()).await
     }
 
-    async fn policy_test(&self, probe: &Probe) -> Result<Option<String>, Fault> {
-        around("policy test", self.0.policy_test(probe)).await
+    async fn enforcers(&self) -> Result<Enforcers, Fault> {
+        around("enforcers", self.0.enforcers()).await
+    }
+
+    async fn push(&self, group: &str, description: &str) -> Result<Option<String>, Fault> {
+        around("push", self.0.push(group, description)).await
+    }
+
+    async fn in_force(&self, serial: &str) -> Result<Configuration, Fault> {
+        around("in force", self.0.in_force(serial)).await
+    }
+
+    async fn bad_signatures(&self, serial: Option<&str>) -> Result<BadSignatures, Fault> {
+        around("bad signatures", self.0.bad_signatures(serial)).await
+    }
+
+    async fn policy_test(&self, serial: Option<&str>, probe: &Probe) -> Result<Option<String>, Fault> {
+        around("policy test", self.0.policy_test(serial, probe)).await
     }
 }
 
@@ -225,7 +243,7 @@ impl Replica {
             metrics: Metrics::new(&mut Registry::default()),
             leadership: Leadership::uncontested(),
         };
-        Self { turns, twin: twin.clone(), board, cycle: Cycle::new("edge", ports, SETTINGS) }
+        Self { turns, twin: twin.clone(), board, cycle: Cycle::new(super::edge(&twin), ports, SETTINGS) }
     }
 
     /// One step; waits a moment if nothing is due.

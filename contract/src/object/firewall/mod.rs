@@ -1,6 +1,15 @@
 //! `Firewall`: where, and within which bounds. The network security team's object.
 
-use jiff::Timestamp;
+mod brakes;
+mod status;
+mod target;
+
+pub use brakes::{Commit, DayOfWeek, Drift, Freeze, Push, Removal, Window};
+pub use status::{
+    FirewallDevice, FirewallJob, FirewallMember, FirewallStatus, JobKind, LastCommit, NameCount,
+};
+pub use target::{Count, Devices, HaPair, Independent, Panorama, Standalone, Target};
+
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,16 +30,31 @@ use crate::duration::Duration;
     status = "FirewallStatus",
     printcolumn = r#"{"name":"Model","type":"string","jsonPath":".status.model"}"#,
     printcolumn = r#"{"name":"Version","type":"string","jsonPath":".status.version"}"#,
-    printcolumn = r#"{"name":"Names","type":"integer","jsonPath":".status.names"}"#,
+    printcolumn = r#"{"name":"Names","type":"integer","jsonPath":".status.names.used"}"#,
     printcolumn = r#"{"name":"Reachable","type":"string","jsonPath":".status.conditions[?(@.type=='Reachable')].status"}"#,
     printcolumn = r#"{"name":"In Sync","type":"string","jsonPath":".status.conditions[?(@.type=='InSync')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='InSync')].reason"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "[has(self.standalone), has(self.haPair), has(self.independent), has(self.panorama)].filter(x, x).size() == 1")
+    .message("exactly one of standalone, haPair, independent and panorama must be set"))]
+#[x_kube(validation = Rule::new("self.rules.rulebase == 'Pre' || has(self.panorama)")
+    .message("rules.rulebase: Post needs panorama; a firewall has one rulebase of its own"))]
 pub struct FirewallSpec {
     /// One firewall by itself.
-    pub standalone: Standalone,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<Standalone>,
+    /// Two firewalls in high availability, of which one is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ha_pair: Option<HaPair>,
+    /// Several firewalls, each programmed and proven by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub independent: Option<Independent>,
+    /// A device group of Panorama, and the firewalls in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panorama: Option<Panorama>,
     /// This cluster's name on the firewall; stands in every mark and in the hash of every name.
     #[schemars(length(min = 1, max = 32), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     #[x_kube(validation = Rule::new("self == oldSelf")
@@ -44,12 +68,38 @@ pub struct FirewallSpec {
     pub rules: Rules,
     /// What our rules may be.
     pub bounds: Bounds,
-    /// How commits are gathered.
+    /// What follows if the firewall lets other traffic pass between the same zones.
+    #[serde(default)]
+    pub default_deny: DefaultDeny,
+    /// How commits are gathered, and when they may be.
     #[serde(default)]
     pub commit: Commit,
+    /// How Panorama's configuration goes to its firewalls.
+    #[serde(default)]
+    pub push: Push,
     /// How removal goes.
     #[serde(default)]
     pub removal: Removal,
+    /// How we notice what others changed.
+    #[serde(default)]
+    pub drift: Drift,
+    /// DNS names that are denied now, whatever the workloads say: their App-IDs stand in a deny rule, also
+    /// outside the change windows. Their pods' gates stay shut.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500), inner(length(min = 1, max = 253)))]
+    pub blocked: Vec<String>,
+    /// DNS names that may be removed although more than `commit.maxRemovals` are due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6000), inner(length(min = 1, max = 253)))]
+    pub approved_removals: Vec<String>,
+    /// The memory tier of a VM-Series, which the device does not tell and which decides how many rules it
+    /// holds: <https://docs.paloaltonetworks.com/vm-series/activation-and-onboarding/software-ngfw/maximum-limits-based-on-memory>.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4))]
+    pub memory_tier: Option<u8>,
+    /// What a person found with the device check of the user guide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Attested>,
     /// How long a stored proof opens gates while it cannot be repeated, for example because the firewall is
     /// away. Open gates stay open.
     #[serde(default = "default_proof_max_age")]
@@ -61,23 +111,6 @@ pub struct FirewallSpec {
 
 const fn default_proof_max_age() -> Duration {
     Duration::from_secs(24 * 3600)
-}
-
-/// One firewall by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Standalone {
-    /// Host name or address of the management interface, with `:port` if it is not 443.
-    #[schemars(length(min = 1, max = 260), regex(pattern = r"^[A-Za-z0-9._:\[\]-]+$"))]
-    pub host: String,
-    /// The virtual system.
-    #[serde(default = "default_vsys")]
-    #[schemars(regex(pattern = r"^vsys[0-9]{1,3}$"))]
-    pub vsys: String,
-}
-
-fn default_vsys() -> String {
-    "vsys1".to_owned()
 }
 
 /// How we log in.
@@ -123,6 +156,57 @@ pub struct Rules {
     /// An end of the rulebase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Position>,
+    /// Which of a device group's two rulebases.
+    #[serde(default)]
+    pub rulebase: Rulebase,
+    /// How names share rules. A change makes the new rules first and removes the old ones in the same batch.
+    #[serde(default)]
+    pub style: Style,
+}
+
+/// Which of a device group's two rulebases: before the firewalls' own rules, or after them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Rulebase {
+    /// Before the firewalls' own rules.
+    #[default]
+    Pre,
+    /// After them.
+    Post,
+}
+
+/// How names share rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Style {
+    /// One rule for each policy and action: rules stand, names come and go as members.
+    #[default]
+    PerPolicy,
+    /// One rule for each DNS name.
+    PerIdentity,
+}
+
+/// What follows if the firewall lets other traffic pass between the zones in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DefaultDeny {
+    /// It is told, and identities say `EnforcedPermissive`.
+    #[default]
+    Warn,
+    /// Gates wait until it is shown to deny.
+    Require,
+}
+
+/// What a person found with the device check, and on which release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attested {
+    /// The software version that was checked.
+    #[schemars(length(min = 1, max = 64))]
+    pub version: String,
+    /// `^` and `$` hold at the edges of the SNI.
+    pub anchors: bool,
+    /// A pattern with `(?i)` matches both cases.
+    pub ignore_case: bool,
+    /// A name with a trailing dot matches.
+    pub trailing_dot: bool,
 }
 
 /// An end of the rulebase.
@@ -172,103 +256,4 @@ fn any() -> Vec<String> {
 
 const fn default_max_names() -> u16 {
     2000
-}
-
-/// How commits are gathered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Commit {
-    /// How long a batch waits for more after the last new change; `0s` for not at all.
-    #[serde(default = "default_coalesce")]
-    pub coalesce: Duration,
-    /// How long a batch waits at most.
-    #[serde(default = "default_longest_wait")]
-    pub longest_wait: Duration,
-}
-
-const fn default_coalesce() -> Duration {
-    Duration::from_secs(2)
-}
-
-const fn default_longest_wait() -> Duration {
-    Duration::from_secs(15)
-}
-
-impl Default for Commit {
-    fn default() -> Self {
-        Self { coalesce: default_coalesce(), longest_wait: default_longest_wait() }
-    }
-}
-
-/// How removal goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// How long a name that nobody wants stays on the firewall.
-    #[serde(default = "default_quarantine")]
-    pub quarantine: Duration,
-}
-
-const fn default_quarantine() -> Duration {
-    Duration::from_secs(3600)
-}
-
-impl Default for Removal {
-    fn default() -> Self {
-        Self { quarantine: default_quarantine() }
-    }
-}
-
-/// What policy-sync found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FirewallStatus {
-    /// The device's model: `PA-VM`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// The device's software version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// The device's serial number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// How many DNS names of this cluster stand on the firewall.
-    #[serde(default)]
-    pub names: i64,
-    /// The commit job that was started by us and has not been seen to end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job: Option<FirewallJob>,
-    /// The last commit of ours that ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_commit: Option<LastCommit>,
-    /// `Reachable`, `InSync`, `PathProven`.
-    #[serde(default)]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-}
-
-/// A commit job that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FirewallJob {
-    /// The device's job id.
-    pub id: String,
-    /// When it was started.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub started: Timestamp,
-}
-
-/// A commit job that ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LastCommit {
-    /// The device's job id.
-    pub job: String,
-    /// The device's verdict: `OK` or `FAIL`.
-    pub result: String,
-    /// When it ended, as we saw it.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub finished: Timestamp,
-    /// How long it took, in seconds.
-    pub took_seconds: i64,
 }

@@ -1,0 +1,75 @@
+//! What holds the whole firewall still, or some of its names, although something is due.
+
+use std::collections::BTreeMap;
+
+use sallyport_contract::Reason;
+
+use super::{Cycle, Moment};
+use crate::{
+    actual::{Configuration, Inventory},
+    brakes::{self, Window},
+    cluster::Cluster,
+    desired::Desired,
+    diff::Held,
+    firewall::Firewall,
+    limits,
+};
+
+impl<F: Firewall, C: Cluster> Cycle<F, C> {
+    /// Whether nothing may be written now: suspended, outside the change windows, or more may come in a moment.
+    pub(super) fn holds_still(&mut self, moment: Moment<'_>) -> bool {
+        let spec = moment.spec();
+        self.memory.still = None;
+        if spec.suspend {
+            let words = "spec.suspend is set: nothing is written until it is not".to_owned();
+            self.memory.still = Some((Reason::Suspended, words));
+            return true;
+        }
+        let blocks = self.memory.desired.iter().any(|desired| self.blocks_are_due(desired));
+        match brakes::window(&spec.commit, moment.now) {
+            Window::Open => {}
+            Window::Closed { .. } if blocks => {}
+            Window::Closed { words, until } => {
+                self.memory.still = Some((Reason::OutsideWindow, words));
+                if let Some(until) = until {
+                    self.memory.next_pass = self.memory.next_pass.min(until);
+                }
+                return true;
+            }
+        }
+        let waits = self.memory.pace.due(&spec.commit).is_some_and(|due| due > moment.now);
+        waits && !blocks
+    }
+
+    /// Whether a name is blocked and not shown to be denied yet: that waits for nothing.
+    fn blocks_are_due(&self, desired: &Desired) -> bool {
+        desired.names().iter().any(|(dns, name)| {
+            let entry = self.memory.ledger.get(dns).map(|holding| &holding.entry);
+            name.blocked && !entry.is_some_and(|entry| entry.rule == name.rule && entry.evidence.is_some())
+        })
+    }
+
+    /// Holds back what is more than one commit may change.
+    pub(super) fn limit(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        candidate: &Configuration,
+        inventory: &Inventory,
+    ) {
+        let closed = matches!(brakes::window(&moment.spec().commit, moment.now), Window::Closed { .. });
+        self.memory.limited = BTreeMap::new();
+        let frozen = self.memory.frozen(moment.now);
+        let mut limited: BTreeMap<_, Held> =
+            limits::held(moment.spec(), wanted, candidate, inventory, &frozen);
+        if closed {
+            // Only what is blocked goes out now.
+            let words = "the change window is closed; only blocked names are written";
+            let others = wanted.names().iter().filter(|(_, name)| !name.blocked);
+            limited.extend(others.map(|(dns, _)| (dns.clone(), (Reason::OutsideWindow, words.to_owned()))));
+            let leaving = limits::leaving(wanted, candidate, inventory);
+            limited.extend(leaving.map(|dns| (dns, (Reason::OutsideWindow, words.to_owned()))));
+        }
+        self.memory.limited = limited;
+    }
+}

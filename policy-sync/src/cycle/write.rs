@@ -1,0 +1,188 @@
+//! Writing: what is about to be written is stored first, batches go out in order, and an entry that the device refuses
+//! is set aside so that the rest can go.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::SignedDuration;
+use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, object::ClaimedFirewall};
+
+use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
+use crate::{
+    actual::Inventory,
+    cluster::{Cluster, Loss},
+    desired::Desired,
+    diff::diff,
+    firewall::{Fate, Fault, Firewall, View},
+    ledger::Holding,
+    operation::{Change, Operation, Subject, batches},
+    pace::later,
+};
+
+/// Most entries that the device may refuse in one pass before we come again later.
+const MOST_REFUSALS: u32 = 20;
+/// How long an entry that the device refused is left alone.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// Claims that are stored at once.
+const STORES_AT_ONCE: usize = 8;
+
+impl<F: Firewall, C: Cluster> Cycle<F, C> {
+    /// Writes what differs; tells whether there was anything.
+    pub(super) async fn write_all(
+        &mut self,
+        device: &F,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &mut Snapshot,
+    ) -> Result<bool, Hitch> {
+        let mut written = false;
+        for _ in 0..MOST_REFUSALS {
+            let operations = self.operations(moment, wanted, snapshot);
+            if operations.is_empty() {
+                break;
+            }
+            self.announce(moment, wanted).await?;
+            match self.write(device, moment, &operations).await? {
+                None => return Ok(true),
+                Some((refused, message)) => {
+                    written |= refused.written;
+                    self.refuse(moment, wanted, &refused.operation, &message);
+                }
+            }
+            snapshot.candidate = device.configuration(View::Candidate).await?;
+            self.survey(moment, wanted, snapshot);
+        }
+        Ok(written)
+    }
+
+    fn operations(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Vec<Operation> {
+        let inventory = Inventory::of(&self.memory.ledger);
+        let sides = snapshot.sides(moment, wanted, &inventory);
+        diff(sides, &self.memory.frozen(moment.now))
+    }
+
+    /// Stores what is about to be written, before it is: nothing of ours is ever without its inventory.
+    async fn announce(&mut self, moment: Moment<'_>, wanted: &Desired) -> Result<(), Hitch> {
+        let frozen = self.memory.frozen(moment.now);
+        let mut entries = BTreeMap::new();
+        for (dns, name) in wanted.names() {
+            if name.quarantined_until.is_some() || frozen.names.contains(dns) {
+                continue;
+            }
+            let known = self.memory.ledger.get(dns);
+            if known.is_some_and(|Holding { entry, stored, .. }| {
+                *stored && entry.app == name.app && entry.rule == name.rule && entry.action == name.action
+            }) {
+                continue;
+            }
+            let entry = ClaimedFirewall {
+                firewall: self.name.clone(),
+                app: name.app.clone(),
+                rule: name.rule.clone(),
+                action: name.action,
+                last_wanted: moment.now,
+                evidence: known.and_then(|known| known.entry.evidence.clone()),
+            };
+            let holding = Holding { namespace: name.namespace.clone(), entry, stored: true };
+            entries.insert(dns.clone(), holding);
+        }
+        self.store(entries).await
+    }
+
+    /// Stores entries in their claims, and notes those that were. A claim that is gone is no error.
+    pub(super) async fn store(&mut self, entries: BTreeMap<DnsName, Holding>) -> Result<(), Hitch> {
+        let (cluster, firewall, ledger) = (&self.ports.cluster, self.name.as_str(), &self.memory.ledger);
+        let stores = entries.into_iter().map(|(name, holding)| (ledger.version(&name), name, holding));
+        let stores: Vec<_> = stores.collect();
+        let stores = futures::stream::iter(stores).map(|(base, name, holding)| async move {
+            match cluster.store_claim(&claim_of(&name), base, firewall, Some(&holding.entry)).await {
+                Ok(version) => Ok((name, Holding { stored: true, ..holding }, version)),
+                Err(error) if error.loss == Loss::Gone => {
+                    Ok((name, Holding { stored: false, ..holding }, base))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        let mut stores = stores.buffer_unordered(STORES_AT_ONCE);
+        while let Some((name, holding, version)) = stores.try_next().await? {
+            self.memory.ledger.put(name, holding, version);
+        }
+        Ok(())
+    }
+
+    /// Writes the batches in order. `Some`: the operation that was refused, with the device's words.
+    async fn write(
+        &self,
+        device: &F,
+        moment: Moment<'_>,
+        operations: &[Operation],
+    ) -> Result<Option<(Refused, String)>, Hitch> {
+        let malformed = |error: crate::xml::NotALiteral| Fault {
+            fate: Fate::Stop(Reason::Malformed),
+            message: error.to_string(),
+        };
+        let mut written = false;
+        for batch in batches(operations, &moment.access.site).map_err(malformed)? {
+            self.leads()?;
+            match device.write(&batch).await {
+                Ok(()) => {
+                    written = true;
+                    self.ports.metrics.wrote(batch.operations.len());
+                }
+                Err(Fault { fate: Fate::RefuseEntry(place), message }) => {
+                    let operation = batch.operations.get(place).or(batch.operations.last()).cloned();
+                    return Ok(operation.map(|operation| (Refused { operation, written }, message)));
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Holds back what a refused operation was for.
+    fn refuse(&mut self, moment: Moment<'_>, wanted: &Desired, operation: &Operation, message: &str) {
+        let until = later(moment.now, REFUSED_FOR);
+        let names = match (&operation.subject, &operation.change) {
+            (Subject::Name(name), _) => vec![name.clone()],
+            (Subject::Rule(rule), _) => {
+                // A rule that nobody wants any more: its names are those that the inventory puts there.
+                let stale = self.memory.ledger.iter().filter(|(_, holding)| holding.entry.rule == *rule);
+                let carried = wanted.names().iter().filter(|(_, name)| name.rule == *rule);
+                carried.map(|(dns, _)| dns.clone()).chain(stale.map(|(dns, _)| dns.clone())).collect()
+            }
+            (Subject::Object(object), Change::Delete(_)) => {
+                self.memory.refused_objects.insert(object.clone(), until);
+                Vec::new()
+            }
+            (Subject::Object(object), Change::Set(..) | Change::Edit(..) | Change::Move(..)) => {
+                users_of(object, &moment.spec().cluster_name, wanted)
+            }
+        };
+        for name in names {
+            self.memory.refused.insert(name, ((Reason::EntryRefused, message.to_owned()), until));
+        }
+    }
+}
+
+/// The operation that the device refused, and whether an earlier batch of the same list was written.
+struct Refused {
+    operation: Operation,
+    written: bool,
+}
+
+/// The names whose rule needs a service; all of them for the tag.
+fn users_of(object: &str, cluster: &str, wanted: &Desired) -> Vec<DnsName> {
+    let is_tag = object == firewall_names::tag(cluster);
+    let needs = |rule: &str| {
+        let terms = wanted.rules().get(rule).and_then(|rule| rule.terms.as_ref());
+        terms.is_some_and(|terms| {
+            terms.ports.iter().any(|port| firewall_names::service(cluster, *port) == object)
+        })
+    };
+    wanted
+        .names()
+        .iter()
+        .filter(|(_, name)| is_tag || needs(&name.rule))
+        .map(|(dns, _)| dns.clone())
+        .collect()
+}

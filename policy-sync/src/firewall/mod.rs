@@ -1,0 +1,72 @@
+//! The firewall as the flow sees it: read, write a batch, commit, push, ask.
+
+mod answers;
+mod fault;
+
+use std::future::Future;
+
+pub use answers::{BadSignatures, Enforcers, Facts, JobLine, JobState, Managed, Pending, Probe};
+pub use fault::{Fate, Fault};
+
+use crate::{actual::Configuration, operation::Batch};
+
+/// A firewall. One value is one login to one device.
+pub trait Firewall: Send + Sync {
+    /// Who the device is.
+    fn facts(&self) -> impl Future<Output = Result<Facts, Fault>> + Send;
+    /// What one of the device's two configurations holds.
+    fn configuration(&self, view: View) -> impl Future<Output = Result<Configuration, Fault>> + Send;
+    /// Writes one batch into the candidate: all of it or nothing.
+    fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Commits our administrator's changes. `None`: there was nothing to commit.
+    fn commit(
+        &self,
+        description: &str,
+        extent: Extent,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+    /// The jobs that a device remembers. `serial`: a managed firewall, not the device itself.
+    fn jobs(&self, serial: Option<&str>) -> impl Future<Output = Result<Vec<JobLine>, Fault>> + Send;
+    /// How a job stands.
+    fn job(&self, id: &str) -> impl Future<Output = Result<JobState, Fault>> + Send;
+    /// What is written and not committed, by whomever.
+    fn pending(&self) -> impl Future<Output = Result<Vec<Pending>, Fault>> + Send;
+    /// Who enforces the running configuration: the device itself, or those that Panorama manages.
+    fn enforcers(&self) -> impl Future<Output = Result<Enforcers, Fault>> + Send;
+    /// Brings Panorama's running configuration to the firewalls of a device group; the push job's id.
+    fn push(
+        &self,
+        group: &str,
+        description: &str,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+    /// What a managed firewall enforces: pushed and local rules in the order in which they count.
+    fn in_force(&self, serial: &str) -> impl Future<Output = Result<Configuration, Fault>> + Send;
+    /// What a device says about signatures that did not compile. `serial`: a managed one, not the device itself.
+    fn bad_signatures(
+        &self,
+        serial: Option<&str>,
+    ) -> impl Future<Output = Result<BadSignatures, Fault>> + Send;
+    /// Which rule of a device's running policy decides; `None` if none of the listed ones does.
+    fn policy_test(
+        &self,
+        serial: Option<&str>,
+        probe: &Probe,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+}
+
+/// Which configuration is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// What is being edited.
+    Candidate,
+    /// What is in force.
+    Running,
+}
+
+/// What a commit compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What changed.
+    Changes,
+    /// Everything anew, also without a change. Nobody else's changes come along either way.
+    Forced,
+}

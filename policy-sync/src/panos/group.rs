@@ -1,0 +1,148 @@
+//! Panorama's device groups and the firewalls in them.
+//!
+//! The commands and the places in their answers are those that
+//! <https://github.com/PaloAltoNetworks/pan-os-python/blob/develop/panos/panorama.py> uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Panos, envelope::Reply};
+use crate::{
+    firewall::{Fault, Managed},
+    xml::Element,
+};
+
+impl Panos {
+    /// Which group is under which.
+    pub(super) async fn hierarchy(&self) -> Result<Hierarchy, Fault> {
+        let command = "<show><dg-hierarchy/></show>";
+        let reply = self.operate("asking for the device groups", None, command).await?;
+        Ok(Hierarchy::read(&reply))
+    }
+
+    /// The firewalls of a group and of the groups below it.
+    pub(super) async fn managed(&self, group: &str, vsys: &str) -> Result<Vec<Managed>, Fault> {
+        let groups = self.hierarchy().await?.with_descendants(group);
+        let command = "<show><devicegroups/></show>";
+        let members = self.operate("asking which firewalls are in which group", None, command).await?;
+        let command = "<show><devices><all/></devices></show>";
+        let devices = self.operate("asking how the firewalls stand", None, command).await?;
+        Ok(managed(&members, &devices, &groups, vsys))
+    }
+}
+
+/// Which group is under which; what has no parent is under `shared`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Hierarchy(BTreeMap<String, Option<String>>);
+
+impl Hierarchy {
+    fn read(reply: &Reply) -> Self {
+        let mut parents = BTreeMap::new();
+        let root = reply.result().and_then(|result| result.child("dg-hierarchy"));
+        let mut open: Vec<(&Element, Option<String>)> = root.into_iter().map(|root| (root, None)).collect();
+        while let Some((element, parent)) = open.pop() {
+            for child in element.children.iter().filter(|child| child.name == "dg") {
+                let name = child.entry_name().to_owned();
+                parents.insert(name.clone(), parent.clone());
+                open.push((child, Some(name)));
+            }
+        }
+        Self(parents)
+    }
+
+    fn ancestors(&self, group: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut at = self.0.get(group).cloned().flatten();
+        while let Some(parent) = at.filter(|parent| !found.contains(parent)) {
+            at = self.0.get(&parent).cloned().flatten();
+            found.push(parent);
+        }
+        found
+    }
+
+    fn with_descendants(&self, group: &str) -> BTreeSet<String> {
+        let below = self.0.keys().filter(|other| self.ancestors(other).iter().any(|one| one == group));
+        below.cloned().chain([group.to_owned()]).collect()
+    }
+
+    /// The groups above and below, without itself.
+    pub(super) fn relatives(&self, group: &str) -> Vec<String> {
+        let below = self.with_descendants(group).into_iter().filter(|other| other != group);
+        self.ancestors(group).into_iter().chain(below).collect()
+    }
+}
+
+fn managed(members: &Reply, devices: &Reply, groups: &BTreeSet<String>, vsys: &str) -> Vec<Managed> {
+    let entries = |reply: &Reply, list: &str| -> Vec<Element> {
+        let list = reply.result().and_then(|result| result.child(list));
+        list.map(|list| list.children.clone()).unwrap_or_default()
+    };
+    let devices: BTreeMap<String, Element> =
+        entries(devices, "devices").into_iter().map(|entry| (serial(&entry), entry)).collect();
+    let mut found = Vec::new();
+    for group in entries(members, "devicegroups").iter().filter(|group| groups.contains(group.entry_name())) {
+        for member in group.child("devices").into_iter().flat_map(|devices| &devices.children) {
+            let serial = serial(member);
+            let device = devices.get(&serial).unwrap_or(member);
+            found.push(Managed {
+                hostname: device.text_of("hostname").unwrap_or_default().to_owned(),
+                group: group.entry_name().to_owned(),
+                connected: device.text_of("connected") == Some("yes"),
+                in_sync: in_sync(device, vsys),
+                serial,
+            });
+        }
+    }
+    found
+}
+
+fn serial(entry: &Element) -> String {
+    entry.text_of("serial").filter(|serial| !serial.is_empty()).unwrap_or(entry.entry_name()).to_owned()
+}
+
+fn in_sync(device: &Element, vsys: &str) -> Option<bool> {
+    let entries = device.child("vsys").into_iter().flat_map(|list| &list.children);
+    let entry = entries.into_iter().find(|entry| entry.entry_name() == vsys)?;
+    entry.text_of("shared-policy-status").map(|status| status.eq_ignore_ascii_case("in sync"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(inner: &str) -> Reply {
+        Reply::read(&format!(r#"<response status="success"><result>{inner}</result></response>"#)).unwrap()
+    }
+
+    #[test]
+    fn groups_above_and_below_are_relatives_and_siblings_are_not() {
+        let hierarchy = Hierarchy::read(&reply(
+            "<dg-hierarchy><dg name='eks'><dg name='prod'><dg name='eu'/></dg><dg name='test'/></dg><dg name='office'/></dg-hierarchy>",
+        ));
+        assert_eq!(hierarchy.relatives("prod"), ["eks", "eu"]);
+        assert_eq!(hierarchy.with_descendants("eks"), ["eks", "eu", "prod", "test"].map(String::from).into());
+        assert_eq!(hierarchy.relatives("unknown"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn firewalls_are_found_in_the_group_and_below_it() {
+        let members = reply(
+            "<devicegroups><entry name='eks'><devices><entry name='01'><serial>01</serial></entry></devices></entry>\
+             <entry name='prod'><devices><entry name='02'/><entry name='03'/></devices></entry><entry name='office'><devices><entry name='04'/></devices></entry></devicegroups>",
+        );
+        let devices = reply(
+            "<devices><entry name='01'><serial>01</serial><hostname>fw-1</hostname><connected>yes</connected><vsys><entry name='vsys1'><shared-policy-status>In Sync</shared-policy-status></entry></vsys></entry>\
+             <entry name='02'><serial>02</serial><connected>no</connected><vsys><entry name='vsys1'><shared-policy-status>Out of Sync</shared-policy-status></entry></vsys></entry></devices>",
+        );
+        let found = managed(&members, &devices, &["eks".to_owned(), "prod".to_owned()].into(), "vsys1");
+        let told: Vec<_> =
+            found.iter().map(|d| (d.serial.as_str(), d.group.as_str(), d.connected, d.in_sync)).collect();
+        assert_eq!(
+            told,
+            [
+                ("01", "eks", true, Some(true)),
+                ("02", "prod", false, Some(false)),
+                ("03", "prod", false, None)
+            ]
+        );
+    }
+}
