@@ -11,6 +11,14 @@ use crate::{
 /// (<https://docs.paloaltonetworks.com/advanced-threat-prevention/custom-signatures-reference/custom-signature-contexts/string-contexts>).
 pub const SNI_CONTEXT: &str = "ssl-req-chello-sni";
 
+/// What every App-ID of ours says about itself; foreign application filters choose by it.
+pub const ATTRIBUTES: [(&str, &str); 4] = [
+    ("category", "business-systems"),
+    ("subcategory", "general-business"),
+    ("technology", "client-server"),
+    ("risk", "1"),
+];
+
 /// What the cluster's tag says about itself.
 #[must_use]
 pub fn tag_comment(cluster: &str) -> String {
@@ -38,10 +46,7 @@ pub fn service(cluster: &str, port: u16) -> Element {
 #[must_use]
 pub fn application(name: &Name) -> Element {
     Element::entry(&name.app)
-        .with(Element::leaf("category", "business-systems"))
-        .with(Element::leaf("subcategory", "general-business"))
-        .with(Element::leaf("technology", "client-server"))
-        .with(Element::leaf("risk", "1"))
+        .with_all(ATTRIBUTES.map(|(attribute, value)| Element::leaf(attribute, value)))
         .with(Element::leaf("description", &name.mark))
         .with(Element::leaf("parent-app", "ssl"))
         .with(signature(&name.pattern))

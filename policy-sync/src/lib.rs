@@ -2,11 +2,11 @@
 //!
 //! Read in the order of the flow: [`observe`] what is seen of the cluster · [`desired`] what a firewall is
 //! to hold ([`wish`] who wants it, [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
-//! it holds, and whose · [`overlap`] foreign signatures · [`diff`] the operations between the two · [`pace`]
-//! when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`] the whole flow of one
-//! firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand · [`proven`] what is
-//! proven of an identity · [`gate`], [`status`] and [`gates`] what pods and identities are told · [`cluster`]
-//! where that is stored.
+//! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`diff`] the operations
+//! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
+//! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
+//! [`proven`] what is proven of an identity · [`gate`], [`status`] and [`gates`] what pods and identities are told
+//! · [`cluster`] where that is stored.
 
 pub mod actual;
 pub mod args;
@@ -37,6 +37,7 @@ pub mod panos;
 pub mod pending;
 pub mod proven;
 mod releases;
+pub mod rulebase;
 mod run;
 pub mod shipping;
 pub mod standing;

@@ -54,6 +54,13 @@ impl Network {
         }
     }
 
+    /// Its addresses as a range.
+    #[must_use]
+    pub fn range(&self) -> Range {
+        let low = bits(self.address) & self.mask();
+        Range { v6: !self.is_ipv4(), low, high: low | !self.mask() }
+    }
+
     /// Whether it is an IPv4 network.
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {
@@ -75,6 +82,68 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// Addresses of one family from the first to the last: a network, or `10.0.0.5-10.0.0.9`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Range {
+    v6: bool,
+    low: u128,
+    high: u128,
+}
+
+impl FromStr for Range {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let Some((first, last)) = text.split_once('-') else {
+            return text.parse::<Network>().map(|network| network.range());
+        };
+        let end = |text: &str| text.trim().parse::<IpAddr>().map_err(|_| NotANetwork);
+        let (first, last) = (end(first)?, end(last)?);
+        let past = if last.is_ipv4() { u128::MAX >> 32 } else { 0 };
+        let range = Self { v6: first.is_ipv6(), low: bits(first), high: bits(last) | past };
+        if first.is_ipv4() == last.is_ipv4() && range.low <= range.high {
+            Ok(range)
+        } else {
+            Err(NotANetwork)
+        }
+    }
+}
+
+impl Range {
+    /// Every address of IPv4, and of IPv6.
+    pub const EVERY: [Self; 2] =
+        [Self { v6: false, low: 0, high: u128::MAX }, Self { v6: true, low: 0, high: u128::MAX }];
+
+    /// The addresses that both have.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let common = Self { v6: self.v6, low: self.low.max(other.low), high: self.high.min(other.high) };
+        (self.v6 == other.v6 && common.low <= common.high).then_some(common)
+    }
+
+    /// Whether all of it lies before the first address of the other.
+    #[must_use]
+    pub fn ends_before(&self, other: &Self) -> bool {
+        (self.v6, self.high) < (other.v6, other.low)
+    }
+
+    /// The same addresses in as few ranges as can be, in order.
+    #[must_use]
+    pub fn merged(mut ranges: Vec<Self>) -> Vec<Self> {
+        ranges.sort_unstable();
+        let mut merged: Vec<Self> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match merged.last_mut() {
+                Some(last) if last.v6 == range.v6 && range.low <= last.high.saturating_add(1) => {
+                    last.high = last.high.max(range.high);
+                }
+                Some(_) | None => merged.push(range),
+            }
+        }
+        merged
     }
 }
 
@@ -106,6 +175,27 @@ mod tests {
         }
         for bad in ["", "any", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/129"] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_meet_and_merge() {
+        let range = |text: &str| text.parse::<Range>().unwrap();
+        for (a, b, common) in [
+            ("10.0.0.0/8", "10.1.0.0/16", Some("10.1.0.0-10.1.255.255")),
+            ("10.0.0.5-10.0.0.9", "10.0.0.8/30", Some("10.0.0.8-10.0.0.9")),
+            ("10.0.0.1", "10.0.0.2", None),
+            ("0.0.0.0/0", "::/0", None),
+            ("fd00::1-fd00::9", "fd00::9", Some("fd00::9")),
+        ] {
+            assert_eq!(range(a).common(&range(b)), common.map(range), "{a} {b}");
+        }
+        let merged = |texts: &[&str]| Range::merged(texts.iter().map(|text| range(text)).collect());
+        assert_eq!(merged(&["10.0.1.0/24", "10.0.0.0/24"]), [range("10.0.0.0/23")]);
+        assert_eq!(merged(&["0.0.0.0/1", "128.0.0.0/1", "::/0"]), Range::EVERY);
+        assert_eq!(merged(&["10.0.0.1", "10.0.0.3"]).len(), 2);
+        for bad in ["10.0.0.9-10.0.0.5", "10.0.0.1-::1", "a-b", "10.0.0.1-", "web-1"] {
+            assert!(bad.parse::<Range>().is_err(), "{bad}");
         }
     }
 

@@ -37,7 +37,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let running = jobs.iter().filter(|job| job.is_commit() && job.user == user && !job.ended);
         if let Some(job) = running.max_by_key(|job| job.number()) {
             tracing::info!(firewall = self.name, job = job.id, "a commit of ours runs already");
-            self.memory.job = Some(self.job(job.id.clone(), JobKind::Commit));
+            self.memory.job = Some(self.job(job.id.clone(), JobKind::Commit, None));
             return Ok(());
         }
         let description =
@@ -46,7 +46,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         match device.commit(&description, extent).await? {
             Some(id) => {
                 tracing::info!(firewall = self.name, job = id, "commit started");
-                self.memory.job = Some(self.job(id, JobKind::Commit));
+                self.memory.job = Some(self.job(id, JobKind::Commit, None));
             }
             None => {
                 self.memory.nothing_to_commit = true;
@@ -57,9 +57,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// A job that was started just now.
-    pub(super) fn job(&self, id: String, kind: JobKind) -> Job {
+    pub(super) fn job(&self, id: String, kind: JobKind, group: Option<String>) -> Job {
         let started = self.ports.clock.now();
-        Job { id, kind, started, progress: None, poll_at: started }
+        Job { id, kind, group, started, progress: None, poll_at: started }
     }
 
     /// Our administrator.
@@ -125,7 +125,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 self.ended(&job, "OK");
                 let after = match job.kind {
                     JobKind::Commit => After::Commit,
-                    JobKind::Push => After::Push,
+                    JobKind::Push => After::Push(job.group.clone()),
                 };
                 self.pass(moment, wanted, after).await
             }

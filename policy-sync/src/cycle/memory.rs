@@ -101,6 +101,8 @@ pub(super) struct Settled {
 pub(super) struct Job {
     pub(super) id: String,
     pub(super) kind: JobKind,
+    /// The device group that a push is for.
+    pub(super) group: Option<String>,
     pub(super) started: Timestamp,
     pub(super) progress: Option<u8>,
     pub(super) poll_at: Timestamp,
@@ -216,9 +218,9 @@ impl<F> Memory<F> {
             Some(host) => status.members.iter().find(|one| one.host == host).and_then(|one| one.job.as_ref()),
         };
         let running = job.filter(|job| ended != Some(job.id.as_str()));
-        if let (None, Some(FirewallJob { id, started, kind })) = (&self.job, running) {
-            let (id, started, kind) = (id.clone(), *started, *kind);
-            self.job = Some(Job { id, kind, started, progress: None, poll_at: now });
+        if let (None, Some(FirewallJob { id, started, kind, device_group })) = (&self.job, running) {
+            let (id, started, kind, group) = (id.clone(), *started, *kind, device_group.clone());
+            self.job = Some(Job { id, kind, group, started, progress: None, poll_at: now });
         }
         if self.status.is_none() {
             self.shipping = Shipping::from_status(status.in_sync_through.as_deref());

@@ -25,14 +25,14 @@ use crate::{
 const SHORTEST_RESYNC: SignedDuration = SignedDuration::from_secs(1);
 
 /// What has just ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// Nothing in particular.
     Nothing,
     /// A commit of ours.
     Commit,
-    /// A push of ours.
-    Push,
+    /// A push of ours, to this group where we know it.
+    Push(Option<String>),
 }
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
@@ -48,7 +48,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let mut snapshot = self.read(device.as_ref(), moment).await?;
         self.plan_next_look(moment);
         self.survey(moment, wanted, &snapshot);
-        self.prove(device.as_ref(), moment, wanted, &snapshot, after).await?;
+        self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
             return Ok(());
         }

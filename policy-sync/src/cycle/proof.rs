@@ -37,7 +37,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         moment: Moment<'_>,
         wanted: &Desired,
         snapshot: &Snapshot,
-        after: After,
+        after: &After,
     ) -> Result<(), Hitch> {
         let policy = snapshot.fingerprint(wanted);
         let spec = moment.spec();
@@ -97,12 +97,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         wanted: &Desired,
         verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>>,
         snapshot: &Snapshot,
-        after: After,
+        after: &After,
     ) -> Result<(), Hitch> {
         let spec = moment.spec();
         let devices: Vec<String> = snapshot.fronts.iter().map(|front| front.serial.clone()).collect();
         let last = self.memory.last_commit.as_ref();
-        let job = last.filter(|_| after != After::Nothing).map(|commit| commit.job.clone());
+        let job = last.filter(|_| *after != After::Nothing).map(|commit| commit.job.clone());
         let now = self.ports.clock.now();
         let mut changed = BTreeMap::new();
         for (dns, verdict) in verdicts {
@@ -180,18 +180,23 @@ struct Question {
 }
 
 /// Whether every device that counts holds the name.
-fn shown_everywhere(name: &Name, terms: &Terms, snapshot: &Snapshot, after: After) -> Result<Shown, Held> {
+fn shown_everywhere(name: &Name, terms: &Terms, snapshot: &Snapshot, after: &After) -> Result<Shown, Held> {
     let on_manager =
-        if after == After::Commit { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
-    let on_device = if after == After::Push { Reason::DeviceOutOfSync } else { Reason::AwaitingPush };
+        if *after == After::Commit { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
     let managed = snapshot.fronts.iter().any(|front| front.device.is_some());
     if managed {
         shown(name, terms, &snapshot.running, &BadSignatures::default(), on_manager)?;
     }
-    let missing = if managed { on_device } else { on_manager };
     let mut last = None;
     for front in &snapshot.fronts {
         let Some(state) = &front.state else { return Err(away(front)) };
+        let missing = match (&front.device, after) {
+            (None, _) => on_manager,
+            (Some(device), After::Push(group)) if group.as_ref() == Some(&device.managed.group) => {
+                Reason::DeviceOutOfSync
+            }
+            (Some(_), _) => Reason::AwaitingPush,
+        };
         let judged = shown(name, terms, &state.running, &state.bad, missing);
         last = Some(judged.map_err(|(reason, words)| (reason, front.signed(words)))?);
     }

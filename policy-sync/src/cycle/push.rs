@@ -39,17 +39,21 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let running = device.jobs(None).await?.into_iter().find(|job| job.is_push() && !job.ended);
         if let Some(job) = running {
             if job.user == self.user(moment) {
-                self.memory.job = Some(self.job(job.id, JobKind::Push));
+                self.memory.job = Some(self.job(job.id, JobKind::Push, None));
                 return Ok(());
             }
             let message = format!("push job {} of {} runs; ours waits for its end", job.id, job.user);
             return Err(Fault { fate: Fate::Wait(Reason::AwaitingPush), message }.into());
         }
         self.leads()?;
-        match device.push(&group, &description).await? {
+        // One that is not connected would only make the job fail.
+        let reached =
+            self.memory.devices.iter().filter(|one| one.managed.connected && one.managed.group == group);
+        let serials: Vec<String> = reached.map(|one| one.managed.serial.clone()).collect();
+        match device.push(&group, &serials, &description).await? {
             Some(id) => {
                 tracing::info!(firewall = self.name, job = id, group, "push started");
-                self.memory.job = Some(self.job(id, JobKind::Push));
+                self.memory.job = Some(self.job(id, JobKind::Push, Some(group)));
                 Ok(())
             }
             None => {

@@ -200,6 +200,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             id: job.id.clone(),
             started: job.started,
             kind: job.kind,
+            device_group: job.group.clone(),
         });
         FirewallMember {
             model: facts.map(|facts| facts.model.clone()).or(before.model),

@@ -32,10 +32,11 @@ pub trait Firewall: Send + Sync {
     fn pending(&self) -> impl Future<Output = Result<Vec<Pending>, Fault>> + Send;
     /// Who enforces the running configuration: the device itself, or those that Panorama manages.
     fn enforcers(&self) -> impl Future<Output = Result<Enforcers, Fault>> + Send;
-    /// Brings Panorama's running configuration to the firewalls of a device group; the push job's id.
+    /// Brings Panorama's running configuration to these firewalls of a device group; the push job's id.
     fn push(
         &self,
         group: &str,
+        serials: &[String],
         description: &str,
     ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
     /// What a managed firewall enforces: pushed and local rules in the order in which they count.

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const LENGTH_LIMIT: usize = 1024;
 
 /// The same pattern in our engine's words; `None` where we cannot tell. Differences: `{2-4}` of the classic
-/// engine is `{2,4}`, `\x41 42\x` are bytes in hex, `\Z` is the end, `\h` is a blank.
+/// engine is a gap of so many bytes of any kind, `\x41 42\x` are bytes in hex, `\Z` is the end, `\h` is a blank.
 pub(super) fn translate(pattern: &str) -> Option<String> {
     if pattern.is_empty() || pattern.len() > LENGTH_LIMIT {
         return None;
@@ -25,7 +25,10 @@ pub(super) fn translate(pattern: &str) -> Option<String> {
                 if !inside.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b'-')) {
                     return None;
                 }
-                write!(out, "{{{}}}", inside.replace('-', ",")).ok()?;
+                match inside.split_once('-') {
+                    Some((least, most)) => write!(out, "(?s:.){{{least},{most}}}").ok()?,
+                    None => write!(out, "{{{inside}}}").ok()?,
+                }
                 rest = tail;
             }
             c => out.push(c),
@@ -74,7 +77,8 @@ mod tests {
     fn classic_and_enhanced_forms_translate() {
         for (pattern, ours) in [
             (r"a\.b", Some(r"a\x2Eb")),
-            (r"a{2-4}", Some(r"a{2,4}")),
+            (r"a{2-4}b", Some(r"a(?s:.){2,4}b")),
+            (r"a{2,4}", Some(r"a{2,4}")),
             (r"a{2,}", Some(r"a{2,}")),
             (r"\x41 42\xz", Some(r"\x41\x42z")),
             (r"\Aweb\Z", Some(r"\Aweb\z")),

@@ -24,9 +24,14 @@ impl Panos {
         let groups = self.hierarchy().await?.with_descendants(group);
         let command = "<show><devicegroups/></show>";
         let members = self.operate("asking which firewalls are in which group", None, command).await?;
-        let command = "<show><devices><all/></devices></show>";
-        let devices = self.operate("asking how the firewalls stand", None, command).await?;
-        Ok(managed(&members, &devices, &groups, vsys))
+        let mut found = managed(&members, &groups, vsys);
+        if found.iter().any(|one| one.in_sync.is_none()) {
+            // Some releases tell it only here.
+            let command = "<show><devices><all/></devices></show>";
+            let devices = self.operate("asking how the firewalls stand", None, command).await?;
+            add_status(&mut found, &devices, vsys);
+        }
+        Ok(found)
     }
 }
 
@@ -71,38 +76,46 @@ impl Hierarchy {
     }
 }
 
-fn managed(members: &Reply, devices: &Reply, groups: &BTreeSet<String>, vsys: &str) -> Vec<Managed> {
-    let entries = |reply: &Reply, list: &str| -> Vec<Element> {
-        let list = reply.result().and_then(|result| result.child(list));
-        list.map(|list| list.children.clone()).unwrap_or_default()
-    };
-    let devices: BTreeMap<String, Element> =
-        entries(devices, "devices").into_iter().map(|entry| (serial(&entry), entry)).collect();
-    let mut found = Vec::new();
-    for group in entries(members, "devicegroups").iter().filter(|group| groups.contains(group.entry_name())) {
-        for member in group.child("devices").into_iter().flat_map(|devices| &devices.children) {
-            let serial = serial(member);
-            let device = devices.get(&serial).unwrap_or(member);
-            found.push(Managed {
+fn entries<'a>(reply: &'a Reply, list: &str) -> impl Iterator<Item = &'a Element> {
+    reply.result().and_then(|result| result.child(list)).into_iter().flat_map(|list| &list.children)
+}
+
+fn managed(members: &Reply, groups: &BTreeSet<String>, vsys: &str) -> Vec<Managed> {
+    let groups = entries(members, "devicegroups").filter(|group| groups.contains(group.entry_name()));
+    groups
+        .flat_map(|group| {
+            let devices = group.child("devices").into_iter().flat_map(|devices| &devices.children);
+            devices.map(|device| Managed {
+                serial: serial(device),
                 hostname: device.text_of("hostname").unwrap_or_default().to_owned(),
                 group: group.entry_name().to_owned(),
                 connected: device.text_of("connected") == Some("yes"),
                 in_sync: in_sync(device, vsys),
-                serial,
-            });
+            })
+        })
+        .collect()
+}
+
+fn add_status(found: &mut [Managed], devices: &Reply, vsys: &str) {
+    for device in entries(devices, "devices") {
+        let serial = serial(device);
+        for one in found.iter_mut().filter(|one| one.serial == serial) {
+            one.connected |= device.text_of("connected") == Some("yes");
+            one.in_sync = one.in_sync.or_else(|| in_sync(device, vsys));
         }
     }
-    found
 }
 
 fn serial(entry: &Element) -> String {
     entry.text_of("serial").filter(|serial| !serial.is_empty()).unwrap_or(entry.entry_name()).to_owned()
 }
 
+/// The status stands on the firewall, or on its virtual system.
 fn in_sync(device: &Element, vsys: &str) -> Option<bool> {
     let entries = device.child("vsys").into_iter().flat_map(|list| &list.children);
-    let entry = entries.into_iter().find(|entry| entry.entry_name() == vsys)?;
-    entry.text_of("shared-policy-status").map(|status| status.eq_ignore_ascii_case("in sync"))
+    let system = entries.into_iter().find(|entry| entry.entry_name() == vsys);
+    let status = [Some(device), system].into_iter().flatten().find_map(|e| e.text_of("shared-policy-status"));
+    status.filter(|status| !status.is_empty()).map(|status| status.eq_ignore_ascii_case("in sync"))
 }
 
 #[cfg(test)]
@@ -124,16 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn firewalls_are_found_in_the_group_and_below_it() {
+    fn firewalls_are_found_in_the_group_and_below_it_and_their_status_in_either_place() {
         let members = reply(
-            "<devicegroups><entry name='eks'><devices><entry name='01'><serial>01</serial></entry></devices></entry>\
-             <entry name='prod'><devices><entry name='02'/><entry name='03'/></devices></entry><entry name='office'><devices><entry name='04'/></devices></entry></devicegroups>",
+            "<devicegroups><entry name='eks'><devices><entry name='01'><serial>01</serial><hostname>fw-1</hostname><connected>yes</connected><shared-policy-status>In Sync</shared-policy-status></entry></devices></entry>\
+             <entry name='prod'><devices><entry name='02'><connected>no</connected><shared-policy-status/></entry><entry name='03'/></devices></entry><entry name='office'><devices><entry name='04'/></devices></entry></devicegroups>",
         );
         let devices = reply(
-            "<devices><entry name='01'><serial>01</serial><hostname>fw-1</hostname><connected>yes</connected><vsys><entry name='vsys1'><shared-policy-status>In Sync</shared-policy-status></entry></vsys></entry>\
-             <entry name='02'><serial>02</serial><connected>no</connected><vsys><entry name='vsys1'><shared-policy-status>Out of Sync</shared-policy-status></entry></vsys></entry></devices>",
+            "<devices><entry name='02'><serial>02</serial><connected>no</connected><vsys><entry name='vsys1'><shared-policy-status>Out of Sync</shared-policy-status></entry></vsys></entry></devices>",
         );
-        let found = managed(&members, &devices, &["eks".to_owned(), "prod".to_owned()].into(), "vsys1");
+        let mut found = managed(&members, &["eks".to_owned(), "prod".to_owned()].into(), "vsys1");
+        add_status(&mut found, &devices, "vsys1");
         let told: Vec<_> =
             found.iter().map(|d| (d.serial.as_str(), d.group.as_str(), d.connected, d.in_sync)).collect();
         assert_eq!(

@@ -128,11 +128,18 @@ impl Firewall for Panos {
         }
     }
 
-    async fn push(&self, group: &str, description: &str) -> Result<Option<String>, Fault> {
+    async fn push(
+        &self,
+        group: &str,
+        serials: &[String],
+        description: &str,
+    ) -> Result<Option<String>, Fault> {
         // Only the group's policy, never a firewall's own pending changes:
         // https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit-all
+        let devices: String =
+            serials.iter().map(|serial| format!("<entry name=\"{}\"/>", attribute(serial))).collect();
         let command = format!(
-            "<commit-all><shared-policy><device-group><entry name=\"{}\"/></device-group>\
+            "<commit-all><shared-policy><device-group><entry name=\"{}\"><devices>{devices}</devices></entry></device-group>\
              <include-template>no</include-template><force-template-values>no</force-template-values>\
              <merge-with-candidate-cfg>no</merge-with-candidate-cfg><description>{}</description>\
              </shared-policy></commit-all>",

@@ -33,8 +33,8 @@ pub(crate) const PASSWORD: &str = "correct horse";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A cluster, a firewall, and the cycle between them.
-pub(crate) struct Ground {
-    pub(crate) sim: Running,
+pub(crate) struct Ground<S = Running> {
+    pub(crate) sim: S,
     pub(crate) twin: Twin,
     pub(crate) board: Board,
     pub(crate) cycle: Cycle<Panos, Twin>,
@@ -92,7 +92,15 @@ impl Ground {
         Self::around(sim, twin)
     }
 
-    fn around(sim: Running, twin: Twin) -> Self {
+    /// How many requests of this kind came.
+    pub(crate) fn count(&self, kind: &str, action: &str) -> usize {
+        count(&self.sim, kind, action)
+    }
+}
+
+impl<S> Ground<S> {
+    /// The cycle between these, with a memory of its own.
+    pub(crate) fn around(sim: S, twin: Twin) -> Self {
         let board = Board::default();
         let cycle = Cycle::new(edge(&twin), ports(&twin, &board), SETTINGS);
         Self { sim, twin, board, cycle }
@@ -162,11 +170,6 @@ impl Ground {
         standing.names.get(name).map(|state| (state.reason, state.words.clone()))
     }
 
-    /// How many requests of this kind came.
-    pub(crate) fn count(&self, kind: &str, action: &str) -> usize {
-        self.sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()
-    }
-
     /// The Firewall object.
     pub(crate) fn firewall(&self) -> Arc<Firewall> {
         Arc::clone(&self.twin.world().firewalls["edge"])
@@ -179,6 +182,11 @@ impl Ground {
         let condition = conditions.iter().find(|condition| condition.kind == kind).unwrap();
         (condition.reason.clone(), condition.message.clone())
     }
+}
+
+/// How many requests of this kind came to a device.
+pub(crate) fn count(sim: &Running, kind: &str, action: &str) -> usize {
+    sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()
 }
 
 /// Waits until the condition holds, which it may whenever a worker posts.
@@ -301,7 +309,19 @@ impl Colleague {
 
     /// A full commit, waited for.
     pub(crate) async fn commit(&self) {
-        let reply = self.send(&[("type", "commit"), ("cmd", "<commit/>")]).await;
+        self.job(&[("type", "commit"), ("cmd", "<commit/>")]).await;
+    }
+
+    /// A push to a device group, waited for.
+    pub(crate) async fn push(&self, group: &str) {
+        let cmd = format!(
+            "<commit-all><shared-policy><device-group><entry name=\"{group}\"/></device-group></shared-policy></commit-all>"
+        );
+        self.job(&[("type", "commit"), ("action", "all"), ("cmd", &cmd)]).await;
+    }
+
+    async fn job(&self, parameters: &[(&str, &str)]) {
+        let reply = self.send(parameters).await;
         let Some(id) = reply.split("<job>").nth(1).and_then(|rest| rest.split('<').next()) else { return };
         let ask = format!("<show><jobs><id>{id}</id></jobs></show>");
         let deadline = tokio::time::Instant::now() + DEADLINE;

@@ -156,8 +156,13 @@ impl Firewall for Stepwise<Panos> {
         around("enforcers", self.0.enforcers()).await
     }
 
-    async fn push(&self, group: &str, description: &str) -> Result<Option<String>, Fault> {
-        around("push", self.0.push(group, description)).await
+    async fn push(
+        &self,
+        group: &str,
+        serials: &[String],
+        description: &str,
+    ) -> Result<Option<String>, Fault> {
+        around("push", self.0.push(group, serials, description)).await
     }
 
     async fn in_force(&self, serial: &str) -> Result<Configuration, Fault> {

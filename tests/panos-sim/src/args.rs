@@ -84,9 +84,9 @@ pub(crate) enum ArgsError {
 /// What the program is to be.
 #[derive(Debug)]
 pub(crate) enum Role {
-    Firewall(Options),
-    Pair(Options, Options),
-    Panorama(PanoramaOptions),
+    Firewall(Box<Options>),
+    Pair(Box<(Options, Options)>),
+    Panorama(Box<PanoramaOptions>),
 }
 
 impl Args {
@@ -95,11 +95,15 @@ impl Args {
         let base = self.options()?;
         let paired = self.peer_ready_file.is_some();
         let Some(path) = &self.panorama else {
-            return Ok(if paired { Role::Pair(base, self.peer()?) } else { Role::Firewall(base) });
+            return Ok(if paired {
+                Role::Pair(Box::new((base, self.peer()?)))
+            } else {
+                Role::Firewall(Box::new(base))
+            });
         };
         let topology = serde_json::from_str(&text(path)?)
             .map_err(|source| ArgsError::Topology { path: path.clone(), source })?;
-        Ok(Role::Panorama(PanoramaOptions { base, topology, paired }))
+        Ok(Role::Panorama(Box::new(PanoramaOptions { base, topology, paired })))
     }
 
     /// The same device again, on free ports.
@@ -202,7 +206,8 @@ mod tests {
         assert!(!panorama.paired);
         let flow =
             ["--data-plane", "upstream=127.0.0.1:1,listen=127.0.0.1:7000", "--peer-ready-file", "peer.json"];
-        let Role::Pair(first, second) = role(&flow).unwrap() else { panic!("a pair") };
+        let Role::Pair(pair) = role(&flow).unwrap() else { panic!("a pair") };
+        let (first, second) = *pair;
         assert_eq!((first.data_plane[0].listen.port(), second.data_plane[0].listen.port()), (7000, 0));
         std::fs::write(file, "{}").unwrap();
         assert!(matches!(role(&["--panorama", file]), Err(ArgsError::Topology { .. })));

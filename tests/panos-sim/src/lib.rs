@@ -43,6 +43,7 @@ pub use data_plane::{Flow, FlowError};
 pub use faults::{Action, Chance, Fault, Times, Where};
 pub use log::LogLine;
 pub use panorama::{DeviceGroup, ManagedFirewall, Topology};
+pub use policy::{Decision, Lookups, Session};
 pub use quirks::{
     Anchors, ApplicationNeeds, BadPattern, BadSignatureList, FinishedProgress, OverlapWinner, PatternEngine,
     PolicyMatchLists, PortlessDefault, PushJobEnds, PushJobResult, QueuedStatus, Quirks, RuleNeeds,

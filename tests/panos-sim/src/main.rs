@@ -39,14 +39,15 @@ impl Started {
     async fn of(role: Role) -> anyhow::Result<Self> {
         Ok(match role {
             Role::Firewall(options) => {
-                Self { first: Simulator::start(options).await?, peer: None, firewalls: Vec::new() }
+                Self { first: Simulator::start(*options).await?, peer: None, firewalls: Vec::new() }
             }
-            Role::Pair(first, second) => {
+            Role::Pair(pair) => {
+                let (first, second) = *pair;
                 let RunningPair { first, second } = Simulator::start_pair(first, second).await?;
                 Self { first, peer: Some(second), firewalls: Vec::new() }
             }
             Role::Panorama(options) => {
-                let running = Simulator::start_panorama(options).await?;
+                let running = Simulator::start_panorama(*options).await?;
                 Self { first: running.panorama, peer: running.peer, firewalls: running.firewalls }
             }
         })

@@ -74,6 +74,9 @@ pub struct FirewallJob {
     /// What it does.
     #[serde(default)]
     pub kind: JobKind,
+    /// The device group that a push is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_group: Option<String>,
 }
 
 /// What a job does.

@@ -5,6 +5,7 @@ mod apps;
 mod filters;
 mod groups;
 mod lookup;
+mod lookups;
 mod rule;
 mod service;
 mod session;
@@ -13,5 +14,6 @@ pub(crate) use address::{is_literal as is_address_literal, range as address_rang
 pub(crate) use apps::{is_predefined_app, is_predefined_service};
 pub(crate) use groups::dynamic_groups;
 pub(crate) use lookup::{Policy, Query};
+pub use lookups::{Decision, Lookups, Session};
 pub(crate) use rule::{Action, Rule};
 pub(crate) use session::{Endpoints, Verdict, judge_handshake, judge_identified};

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod faults_by_request;
 #[cfg(test)]
+mod fleet_control;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod managed;

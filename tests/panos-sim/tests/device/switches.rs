@@ -275,3 +275,22 @@ async fn bad_signatures_come_as_entries_or_as_lines() {
         us.op("<show><bad-custom-signature/></show>").await.has(one);
     }
 }
+
+#[tokio::test]
+async fn a_filter_holds_custom_applications_or_only_predefined_ones() {
+    let filter = "<category><member>business-systems</member></category>";
+    let by_filter = rule("all-business", "allow").replace("<tag><member>ours</member></tag>", "");
+    for (holds, decides) in [(true, "\"r\""), (false, "\"deny-east-west\"")] {
+        let (_running, us) = with(|quirks| quirks.filters_hold_custom_applications = holds).await;
+        us.config("set", "/application-filter/entry[@name='all-business']", filter).await.has("code=\"20\"");
+        us.config("set", "/application-filter/entry[@name='all-business']", "<tag/>")
+            .await
+            .has("code=\"12\"");
+        us.config("set", APP, &app(PAY)).await.has("code=\"20\"");
+        us.config("set", RULE, &by_filter).await.has("code=\"20\"");
+        us.multi(&format!("<move xpath=\"{VSYS}{RULE}\" where=\"top\"/>")).await.has("code=\"20\"");
+        us.commit_of(&["sallyport"]).await.has("<result>OK</result>");
+        us.policy_match("sp-pay", "10.20.2.7", 443).await.has(&format!("<entry name={decides}>"));
+        us.policy_match("ssl", "10.20.2.7", 443).await.has("deny-east-west");
+    }
+}
