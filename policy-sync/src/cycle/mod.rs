@@ -5,7 +5,9 @@
 
 mod brake;
 mod commit;
+mod conditions;
 mod memory;
+mod names;
 mod pass;
 mod proof;
 mod push;

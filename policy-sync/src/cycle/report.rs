@@ -1,30 +1,20 @@
 //! What the cycle says: to the gates by the board, to people by the Firewall's status and events.
 
-use std::collections::BTreeMap;
-
 use sallyport_contract::{
-    DnsName, Reason,
+    Reason,
     object::{
-        Action, Condition, ConditionStatus, DefaultDeny, FirewallDevice, FirewallJob, FirewallMember,
-        FirewallSpec, FirewallStatus, JobKind, NameCount, set_condition,
+        Condition, ConditionStatus, FirewallDevice, FirewallJob, FirewallMember, FirewallStatus, NameCount,
+        set_condition,
     },
 };
 
-use super::{Cycle, Moment, memory::Job};
+use super::{Cycle, Moment};
 use crate::{
     cluster::{About, Cluster, ClusterError, Loss, Note},
-    desired::Name,
     devices::Counted,
-    diff::Held,
     firewall::Firewall,
-    ledger::{Worth, worth},
     member::Member,
-    proven::{clock, too_old},
-    standing::{NameState, Standing},
 };
-
-/// Steps in which a job's progress is told: each is a write for every pod that waits.
-const PROGRESS_STEP: u8 = 20;
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Posts how the names stand, and stores the object's status if it differs.
@@ -56,128 +46,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.memory.status = Some(status);
         Ok(())
-    }
-
-    /// How every wanted name stands.
-    pub(super) fn standing(&self, spec: &FirewallSpec) -> Standing {
-        let Some(wanted) = &self.memory.desired else { return Standing::default() };
-        let wanted_now = wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none());
-        let names: BTreeMap<DnsName, NameState> = wanted_now
-            .map(|(dns, name)| {
-                let (reason, words) = self.state(spec, dns, name);
-                let entry = self.memory.ledger.get(dns).map(|holding| holding.entry.clone());
-                (dns.clone(), NameState { reason, words, entry })
-            })
-            .collect();
-        Standing { names, refused: wanted.refused().clone() }
-    }
-
-    /// Why a name stands as it does: proof first, then what keeps it from being proven.
-    fn state(&self, spec: &FirewallSpec, dns: &DnsName, name: &Name) -> Held {
-        let memory = &self.memory;
-        let evidence = memory.ledger.get(dns).and_then(|holding| holding.entry.evidence.as_ref());
-        if name.blocked {
-            return self.blocked(spec, dns, name);
-        }
-        match worth(evidence, &name.rule, name.action, spec.proof_max_age, self.ports.clock.now()) {
-            Worth::Proof => self.proven_state(spec, name),
-            Worth::Nothing => self.hindrance(spec, dns),
-            Worth::TooOld(at) => {
-                let (reason, words) = self.hindrance(spec, dns);
-                (reason, format!("{words}; {}", too_old(&self.name, spec, at)))
-            }
-        }
-    }
-
-    /// How a proven name stands: an allow rule means something only where the default is to deny.
-    fn proven_state(&self, spec: &FirewallSpec, name: &Name) -> Held {
-        let judged = self.memory.surroundings.default_deny.as_ref().filter(|_| name.action == Action::Allow);
-        match (judged, spec.default_deny) {
-            (Some((ConditionStatus::True, _)), _) => (Reason::Enforced, String::new()),
-            (None | Some((ConditionStatus::Unknown, _)), DefaultDeny::Warn) => {
-                (Reason::Enforced, String::new())
-            }
-            (Some((ConditionStatus::False, words)), DefaultDeny::Warn) => {
-                (Reason::EnforcedPermissive, words.clone())
-            }
-            (None, DefaultDeny::Require) if name.action == Action::Deny => (Reason::Enforced, String::new()),
-            (None, DefaultDeny::Require) => {
-                let words =
-                    "whether other traffic is denied is about to be judged (spec.defaultDeny: Require)";
-                (Reason::AwaitingDefaultDeny, self.signed(words))
-            }
-            (Some((ConditionStatus::False | ConditionStatus::Unknown, words)), DefaultDeny::Require) => (
-                Reason::AwaitingDefaultDeny,
-                self.signed(&format!("spec.defaultDeny is Require, and {words}")),
-            ),
-        }
-    }
-
-    /// How a name stands that the `Firewall` blocks: its gates stay shut, and people hear whether it is denied already.
-    fn blocked(&self, spec: &FirewallSpec, dns: &DnsName, name: &Name) -> Held {
-        let evidence = self.memory.ledger.get(dns).and_then(|holding| holding.entry.evidence.as_ref());
-        let denied = evidence.filter(|evidence| evidence.rule == name.rule && evidence.action == name.action);
-        let words = match denied {
-            Some(evidence) => format!(
-                "spec.blocked lists {dns}; it is denied by rule {} since {}, whatever its workloads ask for",
-                name.rule,
-                clock(evidence.proven_at)
-            ),
-            None => {
-                let (reason, words) = self.hindrance(spec, dns);
-                return (Reason::Blocked, format!("{words} ({reason}); spec.blocked lists {dns}"));
-            }
-        };
-        (Reason::Blocked, self.signed(&words))
-    }
-
-    /// What keeps a name from being proven now: first what will not pass by itself, then what will.
-    fn hindrance(&self, spec: &FirewallSpec, dns: &DnsName) -> Held {
-        let memory = &self.memory;
-        let refused = memory.refused.get(dns).map(|(held, _)| held);
-        let held = refused.or_else(|| memory.held.get(dns)).or_else(|| memory.limited.get(dns));
-        if let Some((reason, words)) = held {
-            return (*reason, self.signed(words));
-        }
-        if let Some(trouble) = &memory.trouble {
-            return (trouble.fault.fate.reason(), self.signed(&trouble.fault.message));
-        }
-        let unproven = memory.unproven.get(dns);
-        let passes = |(reason, _): &&Held| {
-            matches!(reason, Reason::AwaitingCommit | Reason::PartialCommitIneffective | Reason::AwaitingPush)
-        };
-        if let Some((reason, words)) = unproven.filter(|held| !passes(held)) {
-            return (*reason, self.signed(words));
-        }
-        if spec.suspend {
-            let words = "spec.suspend is set: nothing is written until it is not";
-            return (Reason::Suspended, self.signed(words));
-        }
-        if let Some(job) = &memory.job {
-            return (job.reason(), self.running(job));
-        }
-        if let Some((reason, words)) = &memory.still {
-            return (*reason, self.signed(words));
-        }
-        match unproven {
-            Some((reason, words)) => (*reason, self.signed(words)),
-            None => (Reason::AwaitingFirewall, self.signed("the name is about to be written and proven")),
-        }
-    }
-
-    fn signed(&self, words: &str) -> String {
-        format!("firewall {}: {words}", self.name)
-    }
-
-    fn running(&self, job: &Job) -> String {
-        let progress =
-            job.progress.map(|percent| percent - percent % PROGRESS_STEP).filter(|percent| *percent > 0);
-        let progress = progress.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-        let what = match job.kind {
-            JobKind::Commit => "job",
-            JobKind::Push => "push job",
-        };
-        format!("firewall {} runs {what} {} since {}{progress}", self.name, job.id, clock(job.started))
     }
 
     /// The status as it should be: the whole of it, or our member's part and the sum of all.
@@ -245,143 +113,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
     }
 
-    fn conditions(&self, moment: Moment<'_>, before: &[Condition]) -> Vec<Condition> {
-        let condition = |kind: &str, status, reason, words: &str| {
-            set_condition(
-                before,
-                kind,
-                status,
-                reason,
-                words,
-                moment.firewall.metadata.generation,
-                moment.now,
-            )
-        };
-        let (status, reason, words) = self.reachable();
-        let reachable = condition("Reachable", status, reason, &words);
-        let (status, reason, words) = self.in_sync(moment.spec());
-        let in_sync = condition("InSync", status, reason, &words);
-        let words = "nothing has shown that packets between these networks cross this firewall";
-        let path = condition("PathProven", ConditionStatus::Unknown, Reason::NotShown, words);
-        let mut conditions = vec![reachable, in_sync, path];
-        let round = self.surroundings(moment.spec()).into_iter();
-        conditions.extend(round.map(|(kind, status, reason, words)| condition(kind, status, reason, &words)));
-        let missing = |kept: &&Condition| conditions.iter().all(|c| c.kind != kept.kind);
-        let kept: Vec<Condition> = before.iter().filter(missing).cloned().collect();
-        conditions.extend(kept);
-        conditions
-    }
-
-    /// What was found round our rules, and how full the device is; nothing before it was read.
-    fn surroundings(&self, spec: &FirewallSpec) -> Vec<(&'static str, ConditionStatus, Reason, String)> {
-        let memory = &self.memory;
-        let mut found = Vec::new();
-        if let Some((status, words)) = &memory.surroundings.default_deny {
-            let reason = match status {
-                ConditionStatus::True => Reason::Accepted,
-                ConditionStatus::False => Reason::EnforcedPermissive,
-                ConditionStatus::Unknown => Reason::NotShown,
-            };
-            found.push(("DefaultDeny", *status, reason, words.clone()));
-            let seen: Vec<&String> =
-                memory.surroundings.hidden.values().chain(&memory.surroundings.told).collect();
-            found.push(match seen.split_first() {
-                None => (
-                    "Unshadowed",
-                    ConditionStatus::True,
-                    Reason::Accepted,
-                    "no foreign rule decides before ours".to_owned(),
-                ),
-                Some((first, rest)) => {
-                    let more =
-                        if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
-                    (
-                        "Unshadowed",
-                        ConditionStatus::False,
-                        Reason::ShadowedByForeignRule,
-                        format!("{first}{more}"),
-                    )
-                }
-            });
-        }
-        if let Some(capacity) = &memory.capacity {
-            let status = ConditionStatus::from(!capacity.nearly_full);
-            let reason = if capacity.nearly_full { Reason::CapacityReached } else { Reason::Accepted };
-            found.push(("CapacityLeft", status, reason, capacity.words.clone()));
-        }
-        if let Some(facts) = &memory.facts {
-            let (status, reason, words) = attested(spec, &facts.version);
-            found.push(("PatternsProven", status, reason, words));
-        }
-        found
-    }
-
-    fn reachable(&self) -> (ConditionStatus, Reason, String) {
-        match (&self.memory.trouble, &self.memory.facts) {
-            (Some(trouble), _) if away(trouble.fault.fate.reason()) => {
-                (ConditionStatus::False, trouble.fault.fate.reason(), trouble.fault.message.clone())
-            }
-            (_, Some(facts)) => (
-                ConditionStatus::True,
-                Reason::Accepted,
-                format!("{} {}, serial {}", facts.model, facts.version, facts.serial),
-            ),
-            (_, None) => (
-                ConditionStatus::Unknown,
-                Reason::AwaitingFirewall,
-                "the firewall has not been asked yet".to_owned(),
-            ),
-        }
-    }
-
-    /// The first name that waits speaks for all, with how many there are.
-    fn in_sync(&self, spec: &FirewallSpec) -> (ConditionStatus, Reason, String) {
-        let standing = self.standing(spec);
-        let total = standing.names.len();
-        let waiting: Vec<&NameState> = standing.names.values().filter(|state| !state.enforced()).collect();
-        let mut words = match (&self.memory.trouble, waiting.first()) {
-            (Some(trouble), _) => {
-                return (ConditionStatus::False, trouble.fault.fate.reason(), trouble.fault.message.clone());
-            }
-            (None, Some(first)) => {
-                let words = format!("{} of {total} names wait; the first: {}", waiting.len(), first.words);
-                return (ConditionStatus::False, first.reason, words);
-            }
-            (None, None) => self.enforced(total),
-        };
-        if self.memory.job.is_some() {
-            words.push_str("; a commit of ours runs");
-        }
-        let leaving =
-            self.memory.limited.values().find(|(reason, _)| *reason == Reason::RemovalAwaitsApproval);
-        if let Some((reason, words)) = leaving {
-            return (ConditionStatus::False, *reason, words.clone());
-        }
-        if let Some((reason, words)) = &self.memory.still {
-            return (
-                ConditionStatus::from(*reason == Reason::OutsideWindow),
-                *reason,
-                format!("{}; {words}", self.enforced(total)),
-            );
-        }
-        if let Some(copy) = self.memory.copies.first() {
-            let n = self.memory.copies.len();
-            let words = format!(
-                "{n} objects carry our mark and are not ours, the first: {copy}; remove them, or their mark"
-            );
-            return (ConditionStatus::False, Reason::CopiedMark, words);
-        }
-        (ConditionStatus::True, Reason::InSync, words)
-    }
-
-    fn enforced(&self, total: usize) -> String {
-        let devices = self.memory.devices.iter().filter(|device| device.counts).count();
-        match devices {
-            0 => format!("all {total} names are enforced"),
-            devices => format!("all {total} names are enforced on {devices} devices"),
-        }
-    }
-
     /// Tells a condition whose reason changed, unless it only says that things take their course.
     async fn tell(&self, moment: Moment<'_>, condition: &Condition, before: &[Condition]) {
         let was = before.iter().find(|c| c.kind == condition.kind).map(|c| c.reason.as_str());
@@ -402,33 +133,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         };
         self.ports.cluster.tell(&note).await;
     }
-}
-
-/// What a person found with the device check: whether patterns hold as we rely on, on the release that runs.
-fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, Reason, String) {
-    let unknown = |words: String| (ConditionStatus::Unknown, Reason::NotShown, words);
-    let Some(attested) = &spec.attested else {
-        return unknown(
-            "nobody has checked patterns on this device (spec.attested); the user guide says how".to_owned(),
-        );
-    };
-    let holds = [
-        (attested.anchors, "anchors do not hold at the edges of the SNI"),
-        (attested.ignore_case, "(?i) does not ignore case"),
-        (attested.trailing_dot, "a name with a trailing dot does not match"),
-    ];
-    let broken: Vec<&str> = holds.iter().filter(|(holds, _)| !holds).map(|(_, words)| *words).collect();
-    if !broken.is_empty() {
-        let words = format!("on {}: {}", attested.version, broken.join(", "));
-        return (ConditionStatus::False, Reason::EngineTooOld, words);
-    }
-    if attested.version != version {
-        return unknown(format!(
-            "patterns were checked on {}, the device runs {version}; check again",
-            attested.version
-        ));
-    }
-    (ConditionStatus::True, Reason::Accepted, format!("patterns hold on {version}, by spec.attested"))
 }
 
 /// The status of several members: each by itself, and of every condition the worst.
@@ -465,9 +169,4 @@ fn together(
     let used = members.iter().map(|member| member.names.used).max().unwrap_or_default();
     let limit = members.iter().filter_map(|member| member.names.limit).min();
     FirewallStatus { names: NameCount { used, limit }, conditions, members, ..FirewallStatus::default() }
-}
-
-/// Reasons that say that we cannot talk with the device.
-const fn away(reason: Reason) -> bool {
-    matches!(reason, Reason::FirewallUnreachable | Reason::CredentialsRefused)
 }

@@ -334,6 +334,24 @@ fn what_is_frozen_is_neither_written_nor_removed() {
 }
 
 #[test]
+fn law_10_a_rule_whose_last_member_moves_while_the_next_is_held_back_goes() {
+    let case = Case::new().want(WEB, "Allow").written().want(WEB, "Deny").want(PAY, "Allow");
+    let frozen = Frozen { names: [PAY.parse().unwrap()].into(), ..Frozen::default() };
+    let text: Vec<String> = case
+        .operations_with(&case.candidate, &frozen)
+        .iter()
+        .map(|operation| operation.print(&site()).unwrap())
+        .collect();
+    let allow = rule(Action::Allow);
+    let about: Vec<&String> = text.iter().filter(|text| text.contains(&allow)).collect();
+    assert!(
+        matches!(about[..], [only] if only.starts_with("<delete") && !only.contains("member")),
+        "{about:?}"
+    );
+    assert!(text.iter().any(|text| text.contains(&rule(Action::Deny))), "{text:?}");
+}
+
+#[test]
 fn a_rule_on_the_wrong_side_of_its_anchor_goes_back_once_that_is_in_force() {
     let right = Case::new().want(WEB, "Allow").written();
     let mut wrong = Case::new().want(WEB, "Allow").written();
