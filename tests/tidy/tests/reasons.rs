@@ -1,4 +1,5 @@
 //! `docs/REASONS.md` is the closed list, `docs/RUNBOOK.md` what to do about each. `UPDATE_DOCS=1` writes them.
+#![cfg(test)]
 
 use std::fs;
 
