@@ -173,6 +173,7 @@ mod tests {
             action: Action::Allow,
             quarantined_until: None,
             blocked: false,
+            lender: None,
         }
     }
 

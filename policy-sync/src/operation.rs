@@ -95,6 +95,16 @@ impl Node {
 }
 
 impl Operation {
+    /// Whether it adds, removes or moves a rule.
+    #[must_use]
+    pub const fn changes_rules(&self) -> bool {
+        match &self.change {
+            // A new rule is placed right after it is set.
+            Change::Move(..) | Change::Delete(Node::Rule(_)) => true,
+            Change::Set(..) | Change::Edit(..) | Change::Delete(_) => false,
+        }
+    }
+
     /// The change as one element of a multi-config body:
     /// <https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-panorama-api/pan-os-xml-api-request-types/configuration-api/multi-config-request-api>.
     ///

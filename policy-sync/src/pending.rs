@@ -47,7 +47,7 @@ pub fn judge(
     candidate: &Configuration,
     running: &Configuration,
 ) -> Verdict {
-    let strange = pending.iter().find(|change| change.owner == look.user && !is_ours(&change.xpath));
+    let strange = pending.iter().find(|change| change.owner == look.user && !looks_ours(&change.xpath));
     if let Some(change) = strange {
         return Verdict::Stranger(format!(
             "administrator {} changed {} ({}), which we did not write; a commit of ours would ship it: revert it, and give \
@@ -56,7 +56,7 @@ pub fn judge(
         ));
     }
     let others: Vec<&Pending> = pending.iter().filter(|change| change.owner != look.user).collect();
-    let inside: Vec<&&Pending> = others.iter().filter(|change| is_ours(&change.xpath)).collect();
+    let inside: Vec<&&Pending> = others.iter().filter(|change| look.is_inside_ours(&change.xpath)).collect();
     if let Some(change) = inside.first() {
         return Verdict::Others(format!(
             "{} changed {} and did not commit; our commit would depend on it: commit or revert it",
@@ -64,27 +64,73 @@ pub fn judge(
             change.xpath
         ));
     }
-    let foreign = structure(candidate, look, false) != structure(running, look, false);
+    let foreign = others_rules_pend(look, candidate, running);
     let ours = structure(candidate, look, true) != structure(running, look, true)
         || (look.members_bind && members(candidate, look) != members(running, look));
     if !(foreign && ours) {
         return Verdict::Clear;
     }
+    Verdict::Others(rule_words(pending, look))
+}
+
+/// Whether others added, deleted or moved rules of our rulebase and did not commit.
+#[must_use]
+pub fn others_rules_pend(look: Look<'_>, candidate: &Configuration, running: &Configuration) -> bool {
+    structure(candidate, look, false) != structure(running, look, false)
+}
+
+/// Who holds our rule changes back, and why.
+#[must_use]
+pub fn rule_words(pending: &[Pending], look: Look<'_>) -> String {
     let rules = format!("/{}", look.site.rules());
-    let at_rules: Vec<&&Pending> = others.iter().filter(|change| change.xpath.contains(&rules)).collect();
-    let whose = if at_rules.is_empty() { "another administrator".to_owned() } else { named(&at_rules) };
-    Verdict::Others(format!(
+    let others = pending.iter().filter(|change| change.owner != look.user && change.xpath.contains(&rules));
+    let others: Vec<&Pending> = others.collect();
+    let whose = if others.is_empty() {
+        "another administrator".to_owned()
+    } else {
+        named(&others.iter().collect::<Vec<_>>())
+    };
+    format!(
         "{whose} added, deleted or moved rules of {} and did not commit; PAN-OS commits rule changes of one rulebase \
          together: commit or revert them",
         look.site
-    ))
+    )
 }
 
-/// Whether a change is inside an entry that carries one of our generated names. A generated name ends in a hash of all
-/// that it stands for, so a name that looks like one is one.
-fn is_ours(xpath: &str) -> bool {
-    let names = xpath.split(['\'', '"']).skip(1).step_by(2);
-    names.into_iter().any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+/// Our rules that stand in the candidate alone, while another cluster of Sallyport waits with rules of its own: each of the
+/// two would have to commit the other's. The one whose name comes later takes its rules back for a moment.
+#[must_use]
+pub fn yields<'a>(look: Look<'_>, candidate: &'a Configuration, running: &Configuration) -> Vec<&'a str> {
+    let new = || candidate.rules.iter().filter(|rule| running.rule(rule.entry_name()).is_none());
+    let cluster_of = |rule: &'a Element| {
+        rule.members_of("tag")
+            .find_map(|tag| tag.strip_prefix("sallyport:"))
+            .filter(|name| *name != look.cluster)
+    };
+    let rival = new().filter_map(cluster_of).min();
+    if rival.is_none_or(|rival| rival > look.cluster) {
+        return Vec::new();
+    }
+    let ours = new().filter(|rule| owner_of_rule(rule, look.cluster, look.inventory) == Owner::Ours);
+    ours.map(Element::entry_name).collect()
+}
+
+impl Look<'_> {
+    /// Whether a change is inside an App-ID or a rule that we wrote.
+    fn is_inside_ours(&self, xpath: &str) -> bool {
+        entry_names(xpath).any(|name| self.inventory.holds(name))
+    }
+}
+
+/// Whether a change is inside an entry that carries one of the names that we generate. They end in a hash of all that
+/// they stand for, so a name that looks like one is one.
+fn looks_ours(xpath: &str) -> bool {
+    entry_names(xpath).any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+}
+
+/// The names of the entries on a path.
+fn entry_names(xpath: &str) -> impl Iterator<Item = &str> {
+    xpath.split(['\'', '"']).skip(1).step_by(2)
 }
 
 fn named(changes: &[&&Pending]) -> String {
@@ -153,6 +199,19 @@ mod tests {
     }
 
     fn judged(pending: &[Pending], members_bind: bool, candidate: &[&str], running: &[&str]) -> Verdict {
+        let ledger = ledger();
+        let site = Site::Vsys("vsys1".into());
+        let look = Look {
+            site: &site,
+            cluster: "c1",
+            user: "sallyport",
+            inventory: &Inventory::of(&ledger),
+            members_bind,
+        };
+        judge(pending, look, &configuration(candidate), &configuration(running))
+    }
+
+    fn ledger() -> Ledger {
         let name: DnsName = "web.shop.corp.example".parse().unwrap();
         let entry = ClaimedFirewall {
             firewall: "edge".into(),
@@ -164,15 +223,7 @@ mod tests {
         };
         let mut ledger = Ledger::default();
         ledger.put(name, Holding { namespace: "shop".into(), entry, stored: true }, Version::default());
-        let site = Site::Vsys("vsys1".into());
-        let look = Look {
-            site: &site,
-            cluster: "c1",
-            user: "sallyport",
-            inventory: &Inventory::of(&ledger),
-            members_bind,
-        };
-        judge(pending, look, &configuration(candidate), &configuration(running))
+        ledger
     }
 
     #[test]
@@ -192,6 +243,36 @@ mod tests {
         assert!(matches!(verdict, Verdict::Others(_)), "where members count as rules");
         let verdict = judged(&[], false, &[web, "b", "a"], &["a", "b"]);
         assert!(matches!(verdict, Verdict::Others(_)), "a move");
+    }
+
+    #[test]
+    fn of_two_clusters_that_wait_for_each_other_the_later_name_takes_its_rules_back() {
+        let web = format!("{} sp-web", rule_name());
+        let other = |cluster: &str| {
+            let mut candidate = configuration(&[&web, "theirs", "deny"]);
+            candidate.rules[1]
+                .children
+                .push(Element::members("tag", [firewall_names::tag(cluster).as_str()]));
+            candidate
+        };
+        let ledger = ledger();
+        let (site, inventory) = (Site::Vsys("vsys1".into()), Inventory::of(&ledger));
+        let look = Look {
+            site: &site,
+            cluster: "c1",
+            user: "sallyport",
+            inventory: &inventory,
+            members_bind: false,
+        };
+        let running = configuration(&["deny"]);
+        assert_eq!(yields(look, &other("c0"), &running), [rule_name()]);
+        assert_eq!(yields(look, &other("c2"), &running), [""; 0], "it yields to us");
+        assert_eq!(
+            yields(look, &configuration(&[&web, "theirs", "deny"]), &running),
+            [""; 0],
+            "a person's rule"
+        );
+        assert_eq!(yields(look, &other("c0"), &other("c0")), [""; 0], "nothing is pending");
     }
 
     #[test]

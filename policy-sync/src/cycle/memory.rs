@@ -19,6 +19,7 @@ use crate::{
     diff::{Frozen, Held},
     firewall::{Facts, Fault},
     ledger::Ledger,
+    lending::Loan,
     member::{Access, Member},
     overlap::Overlaps,
     pace::Pace,
@@ -59,6 +60,8 @@ pub(super) struct Memory<F> {
     pub(super) away: BTreeMap<String, Timestamp>,
     /// What others committed and hold back.
     pub(super) shipping: Shipping,
+    /// What other clusters lend.
+    pub(super) loans: BTreeMap<DnsName, Loan>,
     /// What is round our rules.
     pub(super) surroundings: Surroundings,
     /// How full the device is; nothing before it was read.
@@ -152,6 +155,7 @@ impl<F> Default for Memory<F> {
             devices: Vec::new(),
             away: BTreeMap::new(),
             shipping: Shipping::default(),
+            loans: BTreeMap::new(),
             surroundings: Surroundings::default(),
             capacity: None,
             look_again: None,
@@ -270,6 +274,7 @@ impl<F> Memory<F> {
         self.refused.retain(|_, (_, until)| *until > now);
         self.refused_objects.retain(|_, until| *until > now);
         let held = self.held.keys().chain(self.refused.keys()).chain(self.limited.keys());
+        let held = held.chain(self.loans.keys());
         let names: BTreeSet<DnsName> = held.cloned().collect();
         Frozen { names, objects: self.refused_objects.keys().cloned().collect() }
     }

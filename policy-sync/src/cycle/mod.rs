@@ -187,7 +187,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let spec = moment.spec();
         let firewall = self.member.firewall().to_owned();
         let decide = |memory: &Memory<F>| {
-            desired(&firewall, spec, moment.world, &memory.ledger, memory.capacity.as_ref(), moment.now)
+            let capacity = memory.capacity.as_ref();
+            desired(&firewall, spec, moment.world, &memory.ledger, capacity, moment.now)
+                .with_loans(&memory.loans)
         };
         let mut wanted = decide(&self.memory);
         if self.note_unwanted(spec, &wanted, moment.now).await? {

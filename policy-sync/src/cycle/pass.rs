@@ -1,9 +1,9 @@
 //! One full pass: read, prove what is there, write what differs, commit, push.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::SignedDuration;
-use sallyport_contract::{DnsName, Reason, identity::claim_of, keys};
+use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, keys};
 
 use super::{
     Cycle, Hitch, Moment,
@@ -18,6 +18,7 @@ use crate::{
     desired::Desired,
     diff::obstacles,
     firewall::{Fate, Fault, Firewall, View},
+    lending,
     overlap::foreign_signatures,
     pace::{later, shortened},
 };
@@ -49,6 +50,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let mut snapshot = self.read(device.as_ref(), moment).await?;
         self.plan_next_look(moment);
         self.survey(moment, wanted, &snapshot);
+        if self.borrow(moment, wanted, &snapshot).is_some() {
+            // What is wanted is decided anew, with what is lent.
+            self.memory.next_pass = moment.now;
+            return Ok(());
+        }
+        self.announce(moment, wanted, |name| name.lender.is_some()).await?;
         self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
         self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
@@ -69,7 +76,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if self.recompile_due(moment.now) {
             return self.recompile(device.as_ref(), moment).await;
         }
-        self.retire(wanted, &snapshot).await?;
+        self.retire(moment, wanted, &snapshot).await?;
         self.settle(moment, &snapshot);
         Ok(())
     }
@@ -140,6 +147,27 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(firewall)
     }
 
+    /// Looks which names other clusters serve; tells whether that differs from what was known.
+    fn borrow(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Option<()> {
+        let spec = moment.spec();
+        let mut loans = BTreeMap::new();
+        let mut refused = BTreeMap::new();
+        let names =
+            wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none() && !name.blocked);
+        for (dns, name) in names.filter(|_| !spec.shared_with.is_empty()) {
+            let Some(terms) = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref()) else {
+                continue;
+            };
+            match lending::loan(spec, dns, name, terms, &snapshot.candidate) {
+                Ok(Some(loan)) => drop(loans.insert(dns.clone(), loan)),
+                Ok(None) => {}
+                Err(held) => drop(refused.insert(dns.clone(), held)),
+            }
+        }
+        self.memory.held.extend(refused);
+        (self.memory.loans != loans).then(|| self.memory.loans = loans)
+    }
+
     /// What holds names back: taken places, missing anchors, foreign signatures.
     pub(super) fn survey(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) {
         let spec = moment.spec();
@@ -152,12 +180,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let ours = |entry: &_| owner_of_application(entry, &spec.cluster_name, &inventory) == Owner::Ours;
         let foreign = foreign_signatures(entries, ours);
         self.memory.overlaps.keep_only(&foreign);
-        for (dns, name) in wanted.names() {
-            if name.quarantined_until.is_none()
-                && let Some(words) = self.memory.overlaps.with(dns, &name.app, &foreign)
-            {
-                held.entry(dns.clone()).or_insert((Reason::ForeignSignatureOverlap, words));
-            }
+        for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
+            let others = foreign.iter().filter(|other| name.lender.is_none() || other.app != name.app);
+            let Some((other, words)) = self.memory.overlaps.first(dns, &name.app, others) else { continue };
+            let of = lending::marked_by(&other.description, &spec.cluster_name);
+            held.entry(dns.clone()).or_insert(match of {
+                Some((cluster, _)) => {
+                    let words =
+                        format!("cluster {cluster} holds a name on this firewall that meets {dns}: {words}");
+                    (Reason::NameHeldElsewhere, words)
+                }
+                None => (Reason::ForeignSignatureOverlap, words),
+            });
         }
         self.memory.held = held;
         self.memory.capacity = Some(Capacity::of(spec, candidate, &ours));
@@ -185,7 +219,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Takes names out of the inventory that stand nowhere any more and nobody wants.
-    async fn retire(&mut self, wanted: &Desired, snapshot: &Snapshot) -> Result<(), Hitch> {
+    async fn retire(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> Result<(), Hitch> {
         if snapshot.fronts.iter().any(|front| front.state.is_none()) {
             // What a firewall that is away still holds, nobody can say.
             return Ok(());
@@ -195,7 +234,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             .ledger
             .iter()
             .filter(|(name, holding)| {
-                !wanted.names().contains_key(*name) && !snapshot.holds(&holding.entry.app)
+                let lent = holding.entry.app != firewall_names::app_id(&moment.spec().cluster_name, name);
+                !wanted.names().contains_key(*name) && (lent || !snapshot.holds(&holding.entry.app))
             })
             .map(|(name, _)| name.clone())
             .collect();

@@ -48,8 +48,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             // What the candidate does not hold need not be read back, unless it was proven: it may be lost.
             let concerned = written(name, &snapshot.candidate) || self.evidence(dns).is_some();
             let (Some(terms), true) = (terms, concerned) else { continue };
-            let overlap =
-                self.memory.held.get(dns).filter(|(reason, _)| *reason == Reason::ForeignSignatureOverlap);
+            let overlap = self.memory.held.get(dns).filter(|(reason, _)| {
+                matches!(
+                    reason,
+                    Reason::ForeignSignatureOverlap | Reason::NameHeldElsewhere | Reason::ActionConflict
+                )
+            });
             if let Some(overlap) = overlap {
                 verdicts.insert(dns.clone(), Err(overlap.clone()));
                 continue;

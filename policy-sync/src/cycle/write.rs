@@ -11,7 +11,7 @@ use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
 use crate::{
     actual::Inventory,
     cluster::{Cluster, Loss},
-    desired::Desired,
+    desired::{Desired, Name},
     diff::diff,
     firewall::{Fate, Fault, Firewall, View},
     ledger::Holding,
@@ -41,7 +41,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             if operations.is_empty() {
                 break;
             }
-            self.announce(moment, wanted).await?;
+            self.rules_are_free(device, moment, &operations, snapshot).await?;
+            self.announce(moment, wanted, |name| name.lender.is_none()).await?;
             match self.write(device, moment, &operations).await? {
                 None => return Ok(true),
                 Some((refused, message)) => {
@@ -62,11 +63,17 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Stores what is about to be written, before it is: nothing of ours is ever without its inventory.
-    async fn announce(&mut self, moment: Moment<'_>, wanted: &Desired) -> Result<(), Hitch> {
+    pub(super) async fn announce(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        which: fn(&Name) -> bool,
+    ) -> Result<(), Hitch> {
         let frozen = self.memory.frozen(moment.now);
         let mut entries = BTreeMap::new();
         for (dns, name) in wanted.names() {
-            if name.quarantined_until.is_some() || frozen.names.contains(dns) {
+            let held = name.lender.is_none() && frozen.names.contains(dns);
+            if name.quarantined_until.is_some() || held || !which(name) {
                 continue;
             }
             let known = self.memory.ledger.get(dns);
@@ -111,7 +118,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Writes the batches in order. `Some`: the operation that was refused, with the device's words.
-    async fn write(
+    pub(super) async fn write(
         &self,
         device: &F,
         moment: Moment<'_>,
@@ -165,7 +172,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 }
 
 /// The operation that the device refused, and whether an earlier batch of the same list was written.
-struct Refused {
+pub(super) struct Refused {
     operation: Operation,
     written: bool,
 }

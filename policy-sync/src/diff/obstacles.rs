@@ -18,7 +18,7 @@ pub type Held = (Reason, String);
 #[must_use]
 pub fn obstacles(sides: Sides<'_>) -> (BTreeMap<DnsName, Held>, Vec<String>) {
     let mut held = BTreeMap::new();
-    for (dns, name) in sides.desired.names() {
+    for (dns, name) in sides.desired.names().iter().filter(|(_, name)| name.lender.is_none()) {
         if let Some(obstacle) = application(sides, &name.app).or_else(|| rule(sides, &name.rule)) {
             held.insert(dns.clone(), obstacle);
         }
