@@ -7,7 +7,7 @@ use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, ke
 
 use super::{
     Cycle, Hitch, Moment,
-    memory::{Connection, Settled},
+    memory::{Connection, Settled, Unfinished},
     proof::repeat_after,
     snapshot::{Snapshot, checksum},
 };
@@ -47,7 +47,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
         let was_settled = self.memory.settled.take().is_some();
-        let mut snapshot = self.read(device.as_ref(), moment).await?;
+        let (mut snapshot, after) = match self.unfinished(device.as_ref()).await? {
+            Some(Unfinished { snapshot, after }) => (snapshot, after),
+            None => (self.read(device.as_ref(), moment).await?, after),
+        };
         self.plan_next_look(moment);
         self.survey(moment, wanted, &snapshot);
         if self.borrow(moment, wanted, &snapshot).is_some() {
@@ -57,7 +60,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.announce(moment, wanted, |name| name.lender.is_some()).await?;
         self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
-        self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
+        let all_tested = self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
             return Ok(());
         }
@@ -81,7 +84,17 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.retire(moment, wanted, &snapshot).await?;
         self.settle(moment, &snapshot);
+        if !all_tested {
+            self.memory.unfinished = Some(Unfinished { snapshot, after });
+        }
         Ok(())
+    }
+
+    /// The pass that has names left to test, if no job can have changed since what it read.
+    async fn unfinished(&mut self, device: &F) -> Result<Option<Unfinished>, Hitch> {
+        let Some(unfinished) = self.memory.unfinished.take() else { return Ok(None) };
+        let signs = self.signs(device).await?.checksum;
+        Ok((signs == unfinished.snapshot.signs).then_some(unfinished))
     }
 
     /// One cheap look: without a new job nothing can have changed since everything was settled. Tells whether that is

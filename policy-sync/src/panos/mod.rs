@@ -2,9 +2,10 @@
 //! <https://docs.paloaltonetworks.com/ngfw/api/getting-started/structure-of-a-pan-os-xml-api-request>.
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
-//! how we know that it is the firewall · `session` calls and keys · `peers` which of a pair is active ·
+//! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which of a pair is active ·
 //! `read` the configuration · `group` Panorama's device groups and firewalls · `replies` what single answers say.
 
+mod echo;
 pub mod envelope;
 pub mod fate;
 mod group;

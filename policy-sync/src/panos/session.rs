@@ -2,11 +2,12 @@
 
 use std::{error::Error as _, time::Duration};
 
-use sallyport_contract::{Reason, object::FirewallTls};
+use sallyport_contract::{Reason, object::FirewallTls, refusal::quoted};
 use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
 use super::{
+    echo,
     envelope::{Reply, Status},
     fate, tls,
 };
@@ -97,8 +98,9 @@ impl Session {
         let (http_status, reply) = self.send(doing, parameters, Some(&key)).await?;
         if forbidden(http_status, &reply) {
             let message = format!(
-                "{doing}: the firewall answers {:?} to a new key; administrator {} needs the XML API rights config, op and commit",
-                reply.words, self.login.user
+                "{doing}: the firewall answers {} to a new key; administrator {} needs the XML API rights config, op and commit",
+                quoted(&reply.words),
+                self.login.user
             );
             return Err(Fault { fate: Fate::Stop(Reason::CredentialsRefused), message });
         }
@@ -128,12 +130,12 @@ impl Session {
         let (http_status, reply) = self.send("logging in", &form, None).await?;
         if forbidden(http_status, &reply) {
             key.refused += 1;
-            key.words.clone_from(&reply.words);
+            key.words = quoted(&reply.words);
             let fault = if key.refused >= MOST_REFUSALS {
-                stop(&reply.words)
+                stop(&key.words)
             } else {
                 let message =
-                    format!("the firewall refuses administrator {} ({})", self.login.user, reply.words);
+                    format!("the firewall refuses administrator {} ({})", self.login.user, key.words);
                 Fault { fate: Fate::Retry(Reason::CredentialsRefused), message }
             };
             return Err(fault);
@@ -192,11 +194,32 @@ impl Session {
             }
             body.extend_from_slice(&chunk);
         }
-        let text = String::from_utf8_lossy(&body);
-        let reply = Reply::read(&text).map_err(|error| {
-            fault(format!("{doing}: HTTP {status}, {}", sallyport_process::report::chain(&error)))
-        })?;
-        Ok((status, reply))
+        self.read(doing, status, &body, key).map(|reply| (status, reply)).map_err(fault)
+    }
+
+    /// What an answer says. One that is not success comes from whoever answered, who may repeat what we sent.
+    fn read(
+        &self,
+        doing: &str,
+        status: u16,
+        body: &[u8],
+        key: Option<&Zeroizing<String>>,
+    ) -> Result<Reply, String> {
+        let text = String::from_utf8_lossy(body);
+        let (Proof::ApiKey(known) | Proof::Password(known)) = &self.login.proof;
+        let secrets: Vec<&str> = [known].into_iter().chain(key).map(|secret| secret.as_str()).collect();
+        let repeats = || echo::repeats(&text, &secrets);
+        match Reply::read(&text) {
+            Ok(reply) if reply.status == Status::Success || !repeats() => Ok(reply),
+            Ok(reply) => Ok(reply.without_words()),
+            // What answers a login is never quoted: a piece of the password may be shorter than what is searched for.
+            Err(_) if key.is_none() || repeats() => Err(format!(
+                "{doing}: HTTP {status}, an answer that is not PAN-OS XML; what it says is not shown, for it may repeat what we sent"
+            )),
+            Err(error) => {
+                Err(format!("{doing}: HTTP {status}, {}", sallyport_process::report::chain(&error)))
+            }
+        }
     }
 }
 
