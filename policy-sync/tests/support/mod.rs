@@ -184,6 +184,14 @@ impl<S> Ground<S> {
     }
 }
 
+/// Lets time pass after a step: a manual clock goes on to what is due next, the machine's is waited for, within reason.
+pub(crate) async fn pass_time(clock: &Clock, wake: Timestamp) {
+    let (moment, hour) = (SignedDuration::from_millis(1), SignedDuration::from_hours(1));
+    clock.advance(wake.duration_since(clock.now()).clamp(moment, hour));
+    let wait = Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default();
+    tokio::time::sleep(wait.min(Duration::from_millis(30))).await;
+}
+
 /// How many requests of this kind came to a device.
 pub(crate) fn count(sim: &Running, kind: &str, action: &str) -> usize {
     sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()
@@ -297,10 +305,24 @@ impl Colleague {
     }
 
     pub(crate) async fn send(&self, parameters: &[(&str, &str)]) -> String {
-        let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
-        let text = request.send().await.unwrap().text().await.unwrap();
+        let text = self.try_send(parameters).await;
         assert!(text.contains("status=\"success\""), "{parameters:?} {text}");
         text
+    }
+
+    /// The same, whatever the device answers.
+    pub(crate) async fn try_send(&self, parameters: &[(&str, &str)]) -> String {
+        let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
+    /// What an administrator changed and did not commit, as the simulator tells it besides its API.
+    pub(crate) async fn pending(&self, sim: &Running, owner: &str) -> Vec<Value> {
+        let url = format!("http://{}/state", sim.control_addr);
+        let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
+        let state: Value = serde_json::from_str(&text).unwrap();
+        let pending = state["pending"].as_array().unwrap().iter();
+        pending.filter(|unit| unit["owner"] == owner).cloned().collect()
     }
 
     pub(crate) async fn config(&self, action: &str, xpath: &str, element: &str) {
