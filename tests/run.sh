@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests ring by ring and says at the end how many ran in each.
 #   tests/run.sh fast   unit and service tests
-#   tests/run.sh all    those, the system tests on a real API server, and mistakes planted in the simulators
+#   tests/run.sh all    those, the system tests on a real API server, clients that others wrote against the firewall
+#                       simulator (the first run fetches them from PyPI), and mistakes planted in the simulators
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ring=${1:-all}
@@ -43,13 +44,14 @@ if [[ $ring == all ]]; then
 	# The same settings as the build, so that its compiled packages serve the tests too.
 	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
 	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
+	run conformance cargo test --no-fail-fast -p conformance
 	run mistakes cargo test --no-fail-fast -p mistakes
 fi
 
 echo
-for name in unit service go system mistakes; do
+for name in unit service go system conformance mistakes; do
 	[[ -v passed[$name] ]] || continue
-	printf '%-8s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
+	printf '%-11s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
 done
 echo "$total_passed passed, $total_failed failed"
 ((total_failed == 0 && total_passed > 0))

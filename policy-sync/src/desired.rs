@@ -9,6 +9,7 @@ use sallyport_contract::{
 };
 
 use crate::{
+    capacity::Capacity,
     ledger::Ledger,
     wish::{Refusals, Wish, wishes},
     world::World,
@@ -111,13 +112,14 @@ impl Desired {
     }
 }
 
-/// Decides what the firewall called `firewall` is to hold now.
+/// Decides what the firewall called `firewall` is to hold now. `room`: how much fits, once it was read.
 #[must_use]
 pub fn desired(
     firewall: &str,
     spec: &FirewallSpec,
     world: &World,
     ledger: &Ledger,
+    room: Option<&Capacity>,
     now: Timestamp,
 ) -> Desired {
     let cluster = &spec.cluster_name;
@@ -157,10 +159,11 @@ pub fn desired(
             refused.add(&wish, Reason::NameRefused, &words);
             continue;
         }
-        if result.names.len() >= usize::from(spec.bounds.max_names) {
+        let most = room.map_or(usize::from(spec.bounds.max_names), |room| room.names);
+        if result.names.len() >= most {
+            let counted = room.map(|room| format!(" ({})", room.words)).unwrap_or_default();
             let words = format!(
-                "Firewall {firewall} spec.bounds.maxNames allows {} names and holds as many; {dns} does not fit",
-                spec.bounds.max_names
+                "firewall {firewall} takes {most} names of this cluster and holds as many{counted}; {dns} does not fit"
             );
             refused.add(&wish, Reason::CapacityReached, &words);
             continue;

@@ -111,7 +111,7 @@ impl Expected {
 
 impl Gate {
     fn proven(proven: &Proven) -> Self {
-        Self::new(true, Reason::Enforced, proven.words())
+        Self::new(true, proven.reason(), proven.words())
     }
 
     fn observed(observer: &Observer, missing: &Held) -> Self {

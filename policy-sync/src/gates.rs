@@ -206,7 +206,14 @@ impl<C: Cluster> Gates<C> {
         }
         let uid = identity.metadata.uid.clone().unwrap_or_default();
         let about = About::Identity(key.clone(), uid);
-        self.cluster.tell(&Note { about, reason, words, warning: reason != Reason::Enforced }).await;
+        self.cluster
+            .tell(&Note {
+                about,
+                reason,
+                words,
+                warning: !matches!(reason, Reason::Enforced | Reason::EnforcedPermissive),
+            })
+            .await;
     }
 }
 

@@ -13,6 +13,7 @@ pub mod args;
 pub mod board;
 pub mod bounds;
 pub mod brakes;
+pub mod capacity;
 pub mod cluster;
 pub mod cycle;
 pub mod desired;

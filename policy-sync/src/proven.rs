@@ -53,6 +53,7 @@ impl Delivered {
 /// The firewall enforces every name of the identity, by a proof that is fresh enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enforced {
+    reason: Reason,
     words: String,
 }
 
@@ -92,13 +93,17 @@ impl Enforced {
             return Err(refused);
         }
         let mut newest: Option<&ClaimedFirewall> = None;
+        let mut permissive = None;
         for name in names.iter() {
             let Some(state) = standing.names.get(name) else {
                 let words = format!("firewall {firewall} has not been asked about {name} yet");
                 return Err((Reason::AwaitingFirewall, words));
             };
-            if state.reason != Reason::Enforced {
+            if !state.enforced() {
                 return Err((state.reason, state.words.clone()));
+            }
+            if state.reason == Reason::EnforcedPermissive {
+                permissive = Some(state.words.as_str());
             }
             let entry = state.entry.as_ref();
             fresh(identity, &object.spec, name, entry, scene.now)?;
@@ -107,7 +112,17 @@ impl Enforced {
         let devices =
             newest.and_then(|entry| entry.evidence.as_ref()).map_or(0, |evidence| evidence.devices.len());
         let at = newest.and_then(proven_at).map(clock).unwrap_or_default();
-        Ok(Self { words: format!("{firewall}, {devices} of {devices} devices, {at}; path not proven") })
+        let proven = format!("{firewall}, {devices} of {devices} devices, {at}; path not proven");
+        Ok(match permissive {
+            None => Self { reason: Reason::Enforced, words: proven },
+            Some(words) => Self { reason: Reason::EnforcedPermissive, words: format!("{proven}; {words}") },
+        })
+    }
+
+    /// [`Reason::Enforced`], or [`Reason::EnforcedPermissive`] where other traffic passes too.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// When it was proven, by whom, and what was not.
@@ -155,6 +170,7 @@ pub fn too_old(firewall: &str, spec: &FirewallSpec, at: Timestamp) -> String {
 /// Certificate and firewall are proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
+    reason: Reason,
     words: String,
 }
 
@@ -162,7 +178,13 @@ impl Proven {
     /// Both together.
     #[must_use]
     pub fn both(_: &Delivered, firewall: &Enforced) -> Self {
-        Self { words: firewall.words.clone() }
+        Self { reason: firewall.reason, words: firewall.words.clone() }
+    }
+
+    /// [`Reason::Enforced`], or [`Reason::EnforcedPermissive`] where other traffic passes too.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// What was proven and what not.
@@ -174,7 +196,7 @@ impl Proven {
     /// What a test takes as given.
     #[cfg(test)]
     pub(crate) fn assumed(words: &str) -> Self {
-        Self { words: words.to_owned() }
+        Self { reason: Reason::Enforced, words: words.to_owned() }
     }
 }
 

@@ -49,10 +49,8 @@ impl Shipping {
 
     /// Takes in one look at Panorama: its jobs, and after that whether the group's firewalls are in sync.
     pub fn look(&mut self, jobs: &[JobLine], user: &str, in_sync: bool, now: Timestamp) {
-        let foreign: Vec<&JobLine> = jobs
-            .iter()
-            .filter(|job| job.is_commit() && job.user != user && !(job.ended && !job.ok))
-            .collect();
+        let foreign: Vec<&JobLine> =
+            jobs.iter().filter(|job| job.is_commit() && job.user != user && (job.ok || !job.ended)).collect();
         let newest = foreign.iter().map(|job| job.number()).max().unwrap_or_default();
         self.in_sync = in_sync;
         if in_sync {

@@ -21,7 +21,7 @@ pub struct Standing {
 /// How one name stands on one firewall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameState {
-    /// [`Reason::Enforced`], or why not.
+    /// [`Reason::Enforced`], or [`Reason::EnforcedPermissive`], or why not.
     pub reason: Reason,
     /// For people.
     pub words: String,
@@ -52,8 +52,18 @@ impl Standing {
 }
 
 impl NameState {
+    /// Whether the firewall was shown to enforce it.
+    #[must_use]
+    pub fn enforced(&self) -> bool {
+        matches!(self.reason, Reason::Enforced | Reason::EnforcedPermissive)
+    }
+
     fn with(&self, other: &Self) -> Self {
-        let worse = if self.reason == Reason::Enforced { other } else { self };
+        let worse = if self.reason == Reason::Enforced || (self.enforced() && !other.enforced()) {
+            other
+        } else {
+            self
+        };
         let entry = match (&self.entry, &other.entry) {
             (Some(here), Some(there)) => Some(joined(here, there)),
             (_, _) => None,

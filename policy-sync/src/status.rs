@@ -45,14 +45,14 @@ pub fn judge<'a>(
     };
     let observed = |missing| observer.map(|observer| observer.words(missing));
     let ready = match &proven {
-        Ok(proven) => condition("Ready", (true, Reason::Enforced, proven.words())),
+        Ok(proven) => condition("Ready", (true, proven.reason(), proven.words())),
         Err(held) => match observed(held) {
             Some(words) => condition("Ready", (true, Reason::Observed, &words)),
             None => condition("Ready", (false, held.0, &held.1)),
         },
     };
     let on_firewall = match &firewall {
-        Ok(enforced) => condition("FirewallEnforced", (true, Reason::Enforced, enforced.words())),
+        Ok(enforced) => condition("FirewallEnforced", (true, enforced.reason(), enforced.words())),
         Err((reason, words)) => condition("FirewallEnforced", (false, *reason, words)),
     };
     let names = DnsNames::from_strings(&identity.spec.dns_names);

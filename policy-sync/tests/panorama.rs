@@ -149,13 +149,16 @@ async fn law_9_once_the_colleague_pushed_we_go_on() {
 #[tokio::test]
 async fn law_2_a_firewall_that_went_away_counts_for_a_while() {
     let mut ground = ground_with(|spec| {
-        spec["panorama"]["devices"] = json!({"ignoreDisconnectedAfter": "3s"});
+        spec["panorama"]["devices"] = json!({"count": "All"});
     })
     .await;
     ground.sim.set_connected(SERIALS[3], false);
     ground.twin.want("web-1", &[WEB], "Allow");
     let words = ground.until_reason(WEB, Reason::DeviceOutOfSync).await;
     assert!(words.contains(SERIALS[3]), "{words}");
+    ground.twin.change_firewall(|spec| {
+        spec["panorama"]["devices"] = json!({"ignoreDisconnectedAfter": "1s"});
+    });
     ground.until_enforced(&[WEB]).await;
     let evidence = ground.twin.entry(WEB).unwrap().evidence.unwrap();
     assert_eq!(evidence.devices.len(), 3);

@@ -23,7 +23,7 @@ fn cluster() -> Twin {
 
 fn decide(twin: &Twin) -> Desired {
     let world = twin.world();
-    desired("edge", &world.firewalls["edge"].spec, &world, &Ledger::default(), Timestamp::UNIX_EPOCH)
+    desired("edge", &world.firewalls["edge"].spec, &world, &Ledger::default(), None, Timestamp::UNIX_EPOCH)
 }
 
 fn refusal(desired: &Desired, identity: &str) -> Option<(Reason, String)> {
@@ -156,7 +156,8 @@ fn a_policy_that_audits_lets_what_stands_stand_and_nothing_new() {
         Holding { namespace: "shop".into(), entry: serde_json::from_value(entry).unwrap(), stored: true };
     ledger.put(dns(WEB), holding, Version::default());
     let world = twin.world();
-    let desired = desired("edge", &world.firewalls["edge"].spec, &world, &ledger, Timestamp::UNIX_EPOCH);
+    let desired =
+        desired("edge", &world.firewalls["edge"].spec, &world, &ledger, None, Timestamp::UNIX_EPOCH);
     assert!(desired.names()[&dns(WEB)].quarantined_until.is_none(), "it is still wanted");
 }
 

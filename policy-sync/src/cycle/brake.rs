@@ -57,18 +57,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         candidate: &Configuration,
         inventory: &Inventory,
     ) {
-        let closed = matches!(brakes::window(&moment.spec().commit, moment.now), Window::Closed { .. });
         self.memory.limited = BTreeMap::new();
         let frozen = self.memory.frozen(moment.now);
         let mut limited: BTreeMap<_, Held> =
             limits::held(moment.spec(), wanted, candidate, inventory, &frozen);
-        if closed {
+        if let Window::Closed { words, .. } = brakes::window(&moment.spec().commit, moment.now) {
             // Only what is blocked goes out now.
-            let words = "the change window is closed; only blocked names are written";
-            let others = wanted.names().iter().filter(|(_, name)| !name.blocked);
-            limited.extend(others.map(|(dns, _)| (dns.clone(), (Reason::OutsideWindow, words.to_owned()))));
+            let held: Held = (Reason::OutsideWindow, words);
+            let others = wanted.names().iter().filter(|(_, name)| !name.blocked).map(|(dns, _)| dns.clone());
             let leaving = limits::leaving(wanted, candidate, inventory);
-            limited.extend(leaving.map(|dns| (dns, (Reason::OutsideWindow, words.to_owned()))));
+            limited.extend(others.chain(leaving).map(|dns| (dns, held.clone())));
         }
         self.memory.limited = limited;
     }

@@ -11,8 +11,9 @@ use sallyport_contract::{
     object::{FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
-use super::Moment;
+use super::{Moment, surroundings::Surroundings};
 use crate::{
+    capacity::Capacity,
     desired::Desired,
     devices::Counted,
     diff::{Frozen, Held},
@@ -58,8 +59,10 @@ pub(super) struct Memory<F> {
     pub(super) away: BTreeMap<String, Timestamp>,
     /// What others committed and hold back.
     pub(super) shipping: Shipping,
-    /// How many names fit, as far as that is known.
-    pub(super) room: Option<usize>,
+    /// What is round our rules.
+    pub(super) surroundings: Surroundings,
+    /// How full the device is; nothing before it was read.
+    pub(super) capacity: Option<Capacity>,
     /// When Panorama's list of firewalls is to be looked at once more.
     pub(super) look_again: Option<Timestamp>,
     /// The device counts a rule's members as a change of the rule: seen by a commit that failed for it.
@@ -149,7 +152,8 @@ impl<F> Default for Memory<F> {
             devices: Vec::new(),
             away: BTreeMap::new(),
             shipping: Shipping::default(),
-            room: None,
+            surroundings: Surroundings::default(),
+            capacity: None,
             look_again: None,
             members_bind: false,
             unproven: BTreeMap::new(),

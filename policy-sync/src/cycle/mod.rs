@@ -5,13 +5,16 @@
 
 mod brake;
 mod commit;
+mod conditions;
 mod memory;
+mod names;
 mod pass;
 mod proof;
 mod push;
 mod quarantine;
 mod report;
 mod snapshot;
+mod surroundings;
 mod write;
 
 use std::sync::Arc;
@@ -183,7 +186,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
         let spec = moment.spec();
         let firewall = self.member.firewall().to_owned();
-        let decide = |memory: &Memory<F>| desired(&firewall, spec, moment.world, &memory.ledger, moment.now);
+        let decide = |memory: &Memory<F>| {
+            desired(&firewall, spec, moment.world, &memory.ledger, memory.capacity.as_ref(), moment.now)
+        };
         let mut wanted = decide(&self.memory);
         if self.note_unwanted(spec, &wanted, moment.now).await? {
             wanted = decide(&self.memory);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_application, owner_of_rule, same},
+    capacity::Capacity,
     cluster::{Cluster, Loss},
     desired::Desired,
     diff::obstacles,
@@ -48,6 +49,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let mut snapshot = self.read(device.as_ref(), moment).await?;
         self.plan_next_look(moment);
         self.survey(moment, wanted, &snapshot);
+        self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
         self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
             return Ok(());
@@ -158,6 +160,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         self.memory.held = held;
+        self.memory.capacity = Some(Capacity::of(spec, candidate, &ours));
         self.limit(moment, wanted, candidate, &inventory);
     }
 

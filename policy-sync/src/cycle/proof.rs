@@ -54,6 +54,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 verdicts.insert(dns.clone(), Err(overlap.clone()));
                 continue;
             }
+            if let Some(words) = self.memory.surroundings.hidden.get(&name.rule) {
+                verdicts.insert(dns.clone(), Err((Reason::ShadowedByForeignRule, words.clone())));
+                continue;
+            }
             match shown_everywhere(name, terms, snapshot, after) {
                 Err(held) => {
                     verdicts.insert(dns.clone(), Err(held));

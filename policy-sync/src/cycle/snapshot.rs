@@ -141,7 +141,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 
     /// Reads what the firewall holds now.
     pub(super) async fn read(&mut self, device: &F, moment: Moment<'_>) -> Result<Snapshot, Hitch> {
-        let facts = match self.memory.facts.clone() {
+        // Of a pair another one may be active now.
+        let facts = match self.memory.facts.clone().filter(|facts| facts.active.is_none()) {
             Some(facts) => facts,
             None => device.facts().await?,
         };

@@ -8,6 +8,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use obstacles::{Held, obstacles};
+pub use rules::place as placement;
 use sallyport_contract::{DnsName, firewall_names, object::FirewallSpec};
 
 use crate::{
@@ -119,7 +120,16 @@ fn leaving(sides: Sides<'_>, frozen: &Frozen, ours: &Ours) -> Leaving {
         .rules
         .iter()
         .filter(|rule| ours.rules.contains(rule.entry_name()))
-        .filter(|rule| !sides.desired.rules().contains_key(rule.entry_name()) && !kept_by_frozen(rule))
+        .filter(|rule| match sides.desired.rules().get(rule.entry_name()) {
+            None => !kept_by_frozen(rule),
+            // Its last member moves elsewhere, and the next one is held back: without members it would mean any.
+            Some(_) => {
+                rules::active(sides.desired, rule.entry_name(), frozen).is_empty()
+                    && rule
+                        .members_of("application")
+                        .all(|app| rules::stale(sides, rule.entry_name(), app, &apps, ours))
+            }
+        })
         .map(|rule| rule.entry_name().to_owned())
         .collect();
     Leaving { apps, rules }

@@ -1,7 +1,7 @@
 //! Rules: a new one is written whole and placed; one that stands only gains and loses members, and gets
 //! back what somebody changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_contract::object::{Position, Rules};
 
@@ -81,15 +81,11 @@ pub(super) fn remove(sides: Sides<'_>, leaving: &Leaving, ours: &Ours, operation
             operations.push(Operation { subject: Subject::Rule(name.to_owned()), change });
             continue;
         }
-        let Some(rule) = sides.desired.rules().get(name) else { continue };
-        let stale: Vec<&str> = entry
-            .members_of("application")
-            .filter(|app| !rule.apps.contains(*app))
-            .filter(|app| {
-                !ours.apps.contains(*app) || leaving.apps.contains_key(*app) || elsewhere(sides, name, app)
-            })
-            .collect();
-        for app in stale {
+        if !sides.desired.rules().contains_key(name) {
+            continue;
+        }
+        for app in entry.members_of("application").filter(|app| stale(sides, name, app, &leaving.apps, ours))
+        {
             let subject = sides
                 .inventory
                 .name_of(app)
@@ -99,6 +95,18 @@ pub(super) fn remove(sides: Sides<'_>, leaving: &Leaving, ours: &Ours, operation
             operations.push(Operation { subject, change: Change::Delete(node) });
         }
     }
+}
+
+/// Whether a member of a rule that stays does not belong there.
+pub(super) fn stale(
+    sides: Sides<'_>,
+    rule: &str,
+    app: &str,
+    leaving: &BTreeMap<String, Subject>,
+    ours: &Ours,
+) -> bool {
+    let wanted = sides.desired.rules().get(rule).is_some_and(|rule| rule.apps.contains(app));
+    !wanted && (!ours.apps.contains(app) || leaving.contains_key(app) || elsewhere(sides, rule, app))
 }
 
 /// Whether a name of ours now belongs to another rule.
@@ -168,7 +176,8 @@ fn harmless(child: &Element) -> bool {
 }
 
 /// Where a new rule goes. Exactly one of the three is set; the API server sees to it.
-pub(super) fn place(rules: &Rules) -> Place {
+#[must_use]
+pub fn place(rules: &Rules) -> Place {
     match (&rules.before, &rules.after, rules.at) {
         (Some(before), _, _) => Place::Before(before.clone()),
         (None, Some(after), _) => Place::After(after.clone()),

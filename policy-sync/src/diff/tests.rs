@@ -99,7 +99,7 @@ impl Case {
 
     fn desired(&self) -> Desired {
         let now = Timestamp::from_second(100_000).unwrap();
-        crate::desired::desired("edge", &self.spec, &self.world, &self.ledger, now)
+        crate::desired::desired("edge", &self.spec, &self.world, &self.ledger, None, now)
     }
 
     /// The device holds what was wanted so far.
@@ -331,6 +331,24 @@ fn what_is_frozen_is_neither_written_nor_removed() {
     assert!(
         text.iter().all(|text| !text.contains(&app(WEB))) && text.iter().any(|text| text.contains(&app(PAY)))
     );
+}
+
+#[test]
+fn law_10_a_rule_whose_last_member_moves_while_the_next_is_held_back_goes() {
+    let case = Case::new().want(WEB, "Allow").written().want(WEB, "Deny").want(PAY, "Allow");
+    let frozen = Frozen { names: [PAY.parse().unwrap()].into(), ..Frozen::default() };
+    let text: Vec<String> = case
+        .operations_with(&case.candidate, &frozen)
+        .iter()
+        .map(|operation| operation.print(&site()).unwrap())
+        .collect();
+    let allow = rule(Action::Allow);
+    let about: Vec<&String> = text.iter().filter(|text| text.contains(&allow)).collect();
+    assert!(
+        matches!(about[..], [only] if only.starts_with("<delete") && !only.contains("member")),
+        "{about:?}"
+    );
+    assert!(text.iter().any(|text| text.contains(&rule(Action::Deny))), "{text:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::future::Future;
 pub use answers::{BadSignatures, Enforcers, Facts, JobLine, JobState, Managed, Pending, Probe};
 pub use fault::{Fate, Fault};
 
-use crate::{actual::Configuration, operation::Batch};
+use crate::{actual::Configuration, operation::Batch, rulebase::Rulebase};
 
 /// A firewall. One value is one login to one device.
 pub trait Firewall: Send + Sync {
@@ -41,6 +41,8 @@ pub trait Firewall: Send + Sync {
     ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
     /// What a managed firewall enforces: pushed and local rules in the order in which they count.
     fn in_force(&self, serial: &str) -> impl Future<Output = Result<Configuration, Fault>> + Send;
+    /// The rules in force on a device, ours and everybody's, with all that they name.
+    fn rulebase(&self, serial: Option<&str>) -> impl Future<Output = Result<Rulebase, Fault>> + Send;
     /// What a device says about signatures that did not compile. `serial`: a managed one, not the device itself.
     fn bad_signatures(
         &self,

@@ -27,6 +27,7 @@ use crate::{
     },
     member::{Access, Site},
     operation::Batch,
+    rulebase::Rulebase,
     world::Login,
     xml::{NotALiteral, attribute, text},
 };
@@ -153,6 +154,10 @@ impl Firewall for Panos {
 
     async fn in_force(&self, serial: &str) -> Result<Configuration, Fault> {
         self.read_managed(serial).await
+    }
+
+    async fn rulebase(&self, serial: Option<&str>) -> Result<Rulebase, Fault> {
+        self.read_rulebase(serial).await
     }
 
     async fn bad_signatures(&self, serial: Option<&str>) -> Result<BadSignatures, Fault> {

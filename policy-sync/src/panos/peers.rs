@@ -3,10 +3,10 @@
 //! Who is active: <https://docs.paloaltonetworks.com/ngfw/administration/high-availability/ha-firewall-states>, in the
 //! places where <https://github.com/PaloAltoNetworks/pan-os-python/blob/develop/panos/base.py> looks for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sallyport_contract::{Reason, object::FirewallTls};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     envelope::Reply,
@@ -18,12 +18,21 @@ use crate::{
     xml::Element,
 };
 
+/// For so long a peer is taken to be the active one still.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(5);
 const WHO_IS_ACTIVE: &str = "<show><high-availability><state/></high-availability></show>";
 
 /// The management interfaces of one firewall or pair.
 pub(super) struct Peers {
     all: Vec<Peer>,
-    active: Mutex<Option<usize>>,
+    active: Mutex<Option<Known>>,
+}
+
+/// Who was active, and when that was asked.
+#[derive(Clone, Copy)]
+struct Known {
+    at: usize,
+    asked: Instant,
 }
 
 struct Peer {
@@ -67,7 +76,7 @@ impl Peers {
         };
         if result.as_ref().is_err_and(lost) {
             let mut active = self.active.lock().await;
-            active.take_if(|known| *known == at);
+            active.take_if(|known| known.at == at);
         }
         result
     }
@@ -81,12 +90,13 @@ impl Peers {
             return Ok((0, only));
         }
         let mut active = self.active.lock().await;
-        let at = match *active {
-            Some(at) => at,
-            None => self.discover().await?,
+        // A peer that has become passive still answers questions about its jobs.
+        let known = match *active {
+            Some(known) if known.asked.elapsed() < ASKED_AGAIN_AFTER => known,
+            Some(_) | None => Known { at: self.discover().await?, asked: Instant::now() },
         };
-        *active = Some(at);
-        Ok((at, self.all.get(at).ok_or_else(nobody)?))
+        *active = Some(known);
+        Ok((known.at, self.all.get(known.at).ok_or_else(nobody)?))
     }
 
     /// Asks each peer what it is. One that cannot be reached is no reason not to work with the other.
@@ -98,7 +108,7 @@ impl Peers {
                 Ok(reply) => {
                     let state = state(&reply);
                     if is_active(&state) {
-                        tracing::info!(host = peer.host, state, "the active peer");
+                        tracing::debug!(host = peer.host, state, "the active peer");
                         return Ok(at);
                     }
                     told.push(format!("{} is {state}", peer.host));

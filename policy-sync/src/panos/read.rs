@@ -7,6 +7,7 @@ use crate::{
     actual::{Configuration, by_name, in_order},
     firewall::{Fault, View},
     member::{Site, group_path, vsys_path},
+    rulebase::{Kind, Layer, Rulebase, Scope},
     xml::{Element, literal},
 };
 
@@ -111,5 +112,40 @@ impl Panos {
         let rules = (0..3).flat_map(|_| in_order(next())).collect();
         let other_applications = (0..2).flat_map(|_| in_order(next())).collect();
         Ok(Configuration { applications, other_applications, rules, ..Configuration::default() })
+    }
+
+    /// The rules in force and all that they name: what is pushed to a device, and its own.
+    pub(super) async fn read_rulebase(&self, serial: Option<&str>) -> Result<Rulebase, Fault> {
+        let own = vsys_path(self.site.vsys()).map_err(malformed)?;
+        let vsys = literal(self.site.vsys()).map_err(malformed)?;
+        let pushed = format!("/config/panorama/vsys/entry[@name={vsys}]");
+        let layers = [
+            (Layer::SharedPre, format!("{pushed}/pre-rulebase/security/rules")),
+            (Layer::Local, format!("{own}/rulebase/security/rules")),
+            (Layer::SharedPost, format!("{pushed}/post-rulebase/security/rules")),
+        ];
+        let overrides = [
+            format!("{own}/rulebase/default-security-rules/rules"),
+            format!("{pushed}/post-rulebase/default-security-rules/rules"),
+        ];
+        let scopes =
+            [(self.site.vsys(), own.as_str()), ("Panorama", pushed.as_str()), ("shared", "/config/shared")];
+        let mut paths: Vec<String> = layers.iter().map(|(_, path)| path.clone()).collect();
+        paths.extend(overrides);
+        for (_, path) in scopes {
+            paths.extend(Kind::ALL.map(|kind| format!("{path}/{}", kind.node())));
+        }
+        let mut lists = self.lists(View::Running, serial, paths).await?.into_iter().map(in_order);
+        let mut next = || lists.next().unwrap_or_default();
+        let mut rulebase = Rulebase::default();
+        for (layer, _) in layers {
+            rulebase = rulebase.with_rules(layer, next());
+        }
+        rulebase = rulebase.with_overrides(next()).with_overrides(next());
+        for (name, _) in scopes {
+            let scope = Kind::ALL.into_iter().fold(Scope::new(name), |scope, kind| scope.with(kind, next()));
+            rulebase = rulebase.with_scope(scope);
+        }
+        Ok(rulebase)
     }
 }

@@ -46,7 +46,7 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
     let mut open = Vec::new();
     let mut nodes = 0_usize;
     loop {
-        let event = reader.read_event().map_err(|error| ParseError::Malformed(error.to_string()))?;
+        let event = reader.read_event().map_err(malformed)?;
         match event {
             Event::Start(start) => {
                 count(&mut nodes)?;
@@ -77,7 +77,7 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
                 let resolved = match reference.resolve_char_ref() {
                     Ok(Some(c)) => c,
                     Ok(None) => predefined(&reference)?,
-                    Err(error) => return Err(ParseError::Malformed(error.to_string())),
+                    Err(error) => return Err(malformed(error)),
                 };
                 append(&mut open, resolved.encode_utf8(&mut [0; 4]));
             }
@@ -88,19 +88,21 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
     }
 }
 
+/// The parser's words, which repeat what the device sent, cut short.
+fn malformed(error: impl std::fmt::Display) -> ParseError {
+    ParseError::Malformed(error.to_string().chars().take(160).collect())
+}
+
 fn count(nodes: &mut usize) -> Result<(), ParseError> {
     *nodes += 1;
     if *nodes > NODE_LIMIT { Err(ParseError::TooMany) } else { Ok(()) }
 }
 
 fn element(start: &BytesStart<'_>) -> Result<Element, ParseError> {
-    let malformed = |error: String| ParseError::Malformed(error);
     let mut element = Element::new(start.name().as_ref());
     for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| malformed(error.to_string()))?;
-        let value = attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(|error| malformed(error.to_string()))?;
+        let attribute = attribute.map_err(malformed)?;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(malformed)?;
         element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
     }
     Ok(element)

@@ -23,6 +23,7 @@ use sallyport_policy_sync::{
     metrics::Metrics,
     operation::Batch,
     panos::Panos,
+    rulebase::Rulebase,
     world::{Key, Version},
 };
 use sallyport_process::{clock::Clock, lease::Leadership};
@@ -170,6 +171,10 @@ impl Firewall for Stepwise<Panos> {
 
     async fn in_force(&self, serial: &str) -> Result<Configuration, Fault> {
         around("in force", self.0.in_force(serial)).await
+    }
+
+    async fn rulebase(&self, serial: Option<&str>) -> Result<Rulebase, Fault> {
+        around("rulebase", self.0.rulebase(serial)).await
     }
 
     async fn bad_signatures(&self, serial: Option<&str>) -> Result<BadSignatures, Fault> {

@@ -14,5 +14,8 @@ pub use workbench::Workbench;
 /// The crates whose tests are put to the test; the folder of each is `tests/<name>`.
 pub const SIMULATORS: [&str; 2] = ["panos-sim", "pca-sim"];
 
+/// The crate that runs other people's clients against the simulators; a test of it is named `clients::script::check`.
+pub const CLIENTS: &str = "conformance";
+
 /// A list that is shorter than this leaves too much unproven.
 pub const FEWEST: usize = 15;

@@ -1,6 +1,7 @@
 //! Builds and runs a simulator's tests in the copy, with or without a mistake in it.
 
 use crate::{
+    CLIENTS,
     list::{Mistake, TestName},
     tree::Tree,
 };
@@ -18,6 +19,9 @@ use tokio::process::Command;
 const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 /// The tests themselves wait up to 20 s for what must come; a mistake may make several of them wait.
 const TEST_DEADLINE: Duration = Duration::from_secs(240);
+
+/// The test binary that runs other people's clients.
+const CLIENTS_BINARY: &str = "clients";
 
 /// The copy, and where cargo puts what it makes of it.
 #[derive(Debug)]
@@ -72,29 +76,54 @@ impl Workbench {
         let mut results = Vec::new();
         for (binary, tests) in binaries {
             let program = self.build(simulator, binary)?;
-            let mut command = Command::new(program);
-            command.arg("--exact").args(tests.iter().map(|test| &test.path));
-            command.current_dir(self.tree.root().join("tests").join(simulator));
-            let output = finish(&mut command, TEST_DEADLINE)?;
-            let said = String::from_utf8_lossy(&output.stdout);
-            for test in tests {
-                let passed = verdict(&said, &test.path)
-                    .with_context(|| format!("{test} did not run; the test binary says:\n{said}"))?;
-                results.push((test.clone(), passed));
+            // The runner of the clients takes one name at a time, and the simulator as a program of its own.
+            let together = if binary == CLIENTS_BINARY {
+                self.cargo(&["build"], simulator, &["--bin", simulator])?;
+                1
+            } else {
+                tests.len()
+            };
+            for tests in tests.chunks(together) {
+                results.extend(self.judge(simulator, &program, tests)?);
             }
         }
         Ok(results)
     }
 
+    /// Runs some tests of one test binary.
+    fn judge(&self, simulator: &str, program: &Path, tests: &[&TestName]) -> Result<Vec<(TestName, bool)>> {
+        let mut command = Command::new(program);
+        command.arg("--exact").args(tests.iter().map(|test| &test.path));
+        command.current_dir(self.tree.root().join("tests").join(simulator));
+        command.env("PANOS_SIM", self.artifacts.join("debug").join(simulator));
+        command.env("CONFORMANCE_VENV", self.build.join(CLIENTS));
+        let output = finish(&mut command, TEST_DEADLINE)?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let warned = String::from_utf8_lossy(&output.stderr);
+        let verdicts = tests.iter().map(|test| {
+            let passed = verdict(&said, &test.path)
+                .with_context(|| format!("{test} did not run; the test binary says:\n{said}{warned}"))?;
+            Ok(((*test).clone(), passed))
+        });
+        verdicts.collect()
+    }
+
     /// Compiles one test binary and tells where it lies.
     fn build(&self, simulator: &str, binary: &str) -> Result<PathBuf> {
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["test", "--offline", "--no-run", "--message-format=json-render-diagnostics"]);
-        command.args(["-p", simulator]);
-        match binary {
-            "lib" => command.arg("--lib"),
-            name => command.args(["--test", name]),
+        let (package, target) = match binary {
+            "lib" => (simulator, vec!["--lib"]),
+            CLIENTS_BINARY => (CLIENTS, vec!["--test", binary]),
+            name => (simulator, vec!["--test", name]),
         };
+        let said = self.cargo(&["test", "--no-run"], package, &target)?;
+        said.lines().find_map(test_binary).with_context(|| format!("cargo made no test binary '{binary}'"))
+    }
+
+    /// What cargo says of its work on the copy.
+    fn cargo(&self, verb: &[&str], package: &str, target: &[&str]) -> Result<String> {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(verb).args(["--offline", "--message-format=json-render-diagnostics", "-p", package]);
+        command.args(target);
         command
             .current_dir(self.tree.root())
             .env("CARGO_BUILD_BUILD_DIR", &self.build)
@@ -104,8 +133,7 @@ impl Workbench {
         let output = finish(&mut command, BUILD_DEADLINE)?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "it does not compile, which proves nothing:\n{errors}");
-        let said = String::from_utf8_lossy(&output.stdout);
-        said.lines().find_map(test_binary).with_context(|| format!("cargo made no test binary '{binary}'"))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

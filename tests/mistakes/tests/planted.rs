@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
-use mistakes::{FEWEST, Mistake, SIMULATORS, Tree, Workbench, complaints, read};
+use mistakes::{CLIENTS, FEWEST, Mistake, SIMULATORS, Tree, Workbench, complaints, read};
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
@@ -15,7 +15,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Conclusion {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
-    let folders = SIMULATORS.map(|simulator| format!("tests/{simulator}"));
+    let folders: Vec<String> =
+        SIMULATORS.iter().chain([&CLIENTS]).map(|name| format!("tests/{name}")).collect();
     let tree = Tree::sync(&repository, target.join("mistakes"), &folders).expect("the copy of the sources");
     let workbench = Arc::new(Workbench::new(tree, &target));
     let trials = SIMULATORS.iter().flat_map(|simulator| trials(&repository, simulator, &workbench));

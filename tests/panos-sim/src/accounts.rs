@@ -4,14 +4,13 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 /// The accounts of a device.
 pub struct Accounts {
     passwords: BTreeMap<String, String>,
-    key_lifetime: Option<Duration>,
     keys: Mutex<Keys>,
 }
 
@@ -19,12 +18,21 @@ pub struct Accounts {
 struct Keys {
     given: BTreeMap<String, Given>,
     generation: u64,
+    /// What the device does by itself, and what its configuration says; the latter goes first.
+    lifetime: Option<Duration>,
+    configured_lifetime: Option<Duration>,
 }
 
 /// A key's administrator, and since when it lives.
 struct Given {
     owner: String,
     since: Instant,
+}
+
+impl Keys {
+    fn lifetime(&self) -> Option<Duration> {
+        self.configured_lifetime.or(self.lifetime)
+    }
 }
 
 impl fmt::Debug for Accounts {
@@ -43,19 +51,25 @@ impl Default for Accounts {
 impl Accounts {
     /// Accounts from pairs of user name and password.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { passwords: pairs.into_iter().collect(), key_lifetime: None, keys: Mutex::default() }
+        Self { passwords: pairs.into_iter().collect(), keys: Mutex::default() }
     }
 
     /// The same accounts on a device whose keys live so long.
     #[must_use]
     pub(crate) fn with_key_lifetime(self, key_lifetime: Option<Duration>) -> Self {
-        Self { key_lifetime, ..self }
+        self.lock().lifetime = key_lifetime;
+        self
+    }
+
+    /// What the running configuration says of it, from now on and for the keys that are there too.
+    pub(crate) fn configure_key_lifetime(&self, lifetime: Option<Duration>) {
+        self.lock().configured_lifetime = lifetime;
     }
 
     /// The same administrators and passwords on another device, where keys are its own.
     #[must_use]
     pub(crate) fn same_people(&self) -> Self {
-        Self { key_lifetime: self.key_lifetime, ..Self::new(self.passwords.clone()) }
+        Self::new(self.passwords.clone()).with_key_lifetime(self.lock().lifetime)
     }
 
     /// Reads `user:password` lines; empty lines and lines that begin with `#` are skipped.
@@ -79,8 +93,8 @@ impl Accounts {
     /// A key for an administrator: the same until all keys are expired, or a new one each time where keys have a
     /// lifetime (<https://docs.paloaltonetworks.com/ngfw/api/api-authentication-and-security/generate-api-key>).
     pub(crate) fn generate_key(&self, user: &str, now: Instant) -> String {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.key_lifetime.is_some() {
+        let mut keys = self.lock();
+        if keys.lifetime().is_some() {
             keys.generation += 1;
         }
         let secret = self.passwords.get(user).map(String::as_str).unwrap_or_default();
@@ -92,17 +106,21 @@ impl Accounts {
 
     /// The administrator whose key this is, while it lives.
     pub(crate) fn owner_of(&self, key: &str, now: Instant) -> Option<String> {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.lock();
         let given = keys.given.get(key)?;
-        let lives = self.key_lifetime.is_none_or(|lifetime| now.duration_since(given.since) < lifetime);
+        let lives = keys.lifetime().is_none_or(|lifetime| now.duration_since(given.since) < lifetime);
         lives.then(|| given.owner.clone())
     }
 
     /// "Expire all API keys": every key dies, the next ones differ.
     pub(crate) fn expire_keys(&self) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.lock();
         keys.given.clear();
         keys.generation += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,6 +144,12 @@ mod tests {
         let next = for_a_minute.generate_key("admin", later);
         assert_ne!(next, key);
         assert_eq!(for_a_minute.owner_of(&next, later).as_deref(), Some("admin"));
+        for_a_minute.configure_key_lifetime(Some(2 * minute));
+        assert_eq!(
+            for_a_minute.owner_of(&key, later).as_deref(),
+            Some("admin"),
+            "the configuration goes first"
+        );
     }
 
     #[test]

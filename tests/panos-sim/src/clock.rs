@@ -27,6 +27,20 @@ impl Moment {
         format!("{year:04}/{month:02}/{day:02} {}", self.time())
     }
 
+    /// `Thu Oct 30 06:20:25 UTC 2025`, as `show clock` writes it.
+    pub(crate) fn console(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let days = self.0 / 86_400;
+        let (year, month, day) = civil_date(days);
+        let named = |names: &[&'static str], at: u64| {
+            usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or_default()
+        };
+        let (weekday, month) = (named(&DAYS, days % 7), named(&MONTHS, month - 1));
+        format!("{weekday} {month} {day:2} {} UTC {year}", self.time())
+    }
+
     /// `06:20:25`, as in a job's `tdeq`.
     pub(crate) fn time(self) -> String {
         let seconds = self.0 % 86_400;
@@ -60,5 +74,7 @@ mod tests {
         ] {
             assert_eq!(Moment(seconds).date_time(), expected);
         }
+        assert_eq!(Moment(0).console(), "Thu Jan  1 00:00:00 UTC 1970");
+        assert_eq!(Moment(1_761_805_225).console(), "Thu Oct 30 06:20:25 UTC 2025");
     }
 }

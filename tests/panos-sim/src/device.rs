@@ -18,6 +18,7 @@ use crate::{
     scope::Scope,
     sessions::Sessions,
     tree::Element,
+    user_id::Registrations,
 };
 use std::{
     sync::{
@@ -41,6 +42,7 @@ pub(crate) struct Device {
     pub(crate) log: RequestLog,
     pub(crate) sessions: Sessions,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) registered: Registrations,
     pub(crate) quirks: Quirks,
     /// The scope whose policy is enforced.
     pub(crate) vsys: Scope,
@@ -71,6 +73,7 @@ pub(crate) struct Enforced {
     pub(crate) policy: Policy,
     pub(crate) apps: AppIds,
     pub(crate) bad: Vec<BadSignature>,
+    key_lifetime: Option<Duration>,
 }
 
 impl Enforced {
@@ -81,8 +84,25 @@ impl Enforced {
         refuse: &dyn Fn(&str) -> bool,
     ) -> Self {
         let (apps, bad) = compile_apps(running, vsys, quirks, refuse);
-        Self { policy: Policy::new(running, vsys, quirks), apps, bad }
+        let key_lifetime = configured_key_lifetime(running);
+        Self { policy: Policy::new(running, vsys, quirks), apps, bad, key_lifetime }
     }
+
+    /// Lets what else lives on the device take part: keys with their lifetime, what is registered.
+    fn connect(mut self, accounts: &Accounts, registered: &Registrations) -> Self {
+        accounts.configure_key_lifetime(self.key_lifetime);
+        self.policy.follow(registered);
+        self
+    }
+}
+
+/// `deviceconfig/setting/management/api/key/lifetime`, in minutes; 0 or nothing: keys live for ever
+/// (<https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-admin/firewall-administration/manage-firewall-administrators/configure-administrative-accounts-and-authentication/configure-api-key-lifetime>).
+fn configured_key_lifetime(running: &Element) -> Option<Duration> {
+    let device = running.child("devices")?.entries().next().map(|(_, device)| device)?;
+    let lifetime = device.descend(&["deviceconfig", "setting", "management", "api", "key", "lifetime"])?;
+    let minutes: u64 = lifetime.text.parse().ok()?;
+    (minutes > 0).then(|| Duration::from_secs(minutes * 60))
 }
 
 /// What a device is made of.
@@ -101,6 +121,8 @@ impl Device {
     pub(crate) fn new(parts: Parts) -> Self {
         let store = Store::new(parts.config, parts.identity.model);
         let enforced = Enforced::new(&store.running, &parts.vsys, &parts.quirks, &|_| false);
+        let registered = Registrations::default();
+        let enforced = enforced.connect(&parts.accounts, &registered);
         let archive = Archive::new(&store.running);
         let jobs = Jobs::new(parts.quirks.job_ids_cut);
         let device = Self {
@@ -122,6 +144,7 @@ impl Device {
             log: parts.log,
             sessions: Sessions::default(),
             accounts: parts.accounts,
+            registered,
             quirks: parts.quirks,
             vsys: parts.vsys,
             identity: parts.identity,
@@ -137,7 +160,7 @@ impl Device {
     }
 
     pub(crate) fn enforce(&self, enforced: Enforced) {
-        self.enforced.send_replace(Arc::new(enforced));
+        self.enforced.send_replace(Arc::new(enforced.connect(&self.accounts, &self.registered)));
     }
 
     pub(crate) fn enforced(&self) -> Arc<Enforced> {

@@ -35,11 +35,12 @@ mod sessions;
 mod simulator;
 mod tls;
 mod tree;
+mod user_id;
 
 pub use accounts::Accounts;
 pub use config::InitialError;
 pub use data_plane::{Flow, FlowError};
-pub use faults::{Action, Fault, Times, Where};
+pub use faults::{Action, Chance, Fault, Times, Where};
 pub use log::LogLine;
 pub use panorama::{DeviceGroup, ManagedFirewall, Topology};
 pub use policy::{Decision, Lookups, Session};

@@ -2,6 +2,8 @@
 //!
 //! Codes: <https://docs.paloaltonetworks.com/ngfw/api/getting-started/pan-os-xml-api-error-codes>
 
+use std::fmt;
+
 /// An error answer. The lines keep the leading space with which the device writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -30,6 +32,8 @@ pub(crate) enum Code {
     Denied,
     /// 17: the command is not known.
     InvalidCommand,
+    /// 18: the XML of a request cannot be read.
+    Malformed,
     /// A code from outside of this list, for injected faults.
     Other(u16),
 }
@@ -46,6 +50,7 @@ impl Code {
             Code::NotPossible => 14,
             Code::Denied => 15,
             Code::InvalidCommand => 17,
+            Code::Malformed => 18,
             Code::Other(number) => number,
         }
     }
@@ -54,6 +59,11 @@ impl Code {
 impl Refusal {
     pub(crate) fn new(code: Code, line: impl Into<String>) -> Self {
         Self { code, lines: vec![line.into()] }
+    }
+
+    /// XML that is none (text and code as `puppetlabs/puppetlabs-panos` recorded them; the reason behind is ours).
+    pub(crate) fn malformed(error: impl fmt::Display) -> Self {
+        Self::new(Code::Malformed, format!("Malformed Request: {error}"))
     }
 
     /// The lines joined, for a job's details and for logs.

@@ -28,8 +28,7 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
 }
 
 fn command(params: &Params, absent: &str) -> Result<Element, Refusal> {
-    parse_one(params.given("cmd").unwrap_or(absent))
-        .map_err(|e| Refusal::new(Code::InvalidCommand, format!("Malformed Request: {e}")))
+    parse_one(params.given("cmd").unwrap_or(absent)).map_err(Refusal::malformed)
 }
 
 fn enqueue(device: &Device, user: &str, params: &Params) -> Result<Answer, Refusal> {

@@ -5,11 +5,14 @@
 use super::{envelope::Answer, params::Params};
 use crate::{
     clock,
-    config::{Place, Readout, Write, Writer, address, apply_write, read_candidate, read_running, run_multi},
+    config::{
+        Place, Readout, Write, Writer, address, apply_write, complete, read_candidate, read_running,
+        run_multi,
+    },
     device::{Device, State},
     refusal::{Code, Refusal},
     scope::Scope,
-    tree::{Element, ParseError, parse_fragment, parse_one},
+    tree::{Element, NodePath, parse_fragment, parse_one},
 };
 
 pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
@@ -20,6 +23,9 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
             Readout::Text(text) => Answer::result_text(&text),
         }),
         "multi-config" => multi(device, user, params),
+        "complete" => {
+            complete(&device.lock().store, params.get("xpath")).map(|found| Answer::completions(&found))
+        }
         action => parse_write(action, params).and_then(|write| write_one(device, user, &write)),
     };
     answer.unwrap_or_else(|refusal| Answer::refused(&refusal))
@@ -38,7 +44,7 @@ fn multi(device: &Device, user: &str, params: &Params) -> Result<Answer, Refusal
     if !device.quirks.multi_config_enabled {
         return Err(Refusal::new(Code::InvalidCommand, "multi-config is not enabled"));
     }
-    let root = parse_one(params.get("element")).map_err(malformed)?;
+    let root = parse_one(params.get("element")).map_err(Refusal::malformed)?;
     let strict = params.get("strict-transactional") == "yes";
     let mut state = device.lock();
     if strict && state.jobs.busy() {
@@ -81,10 +87,19 @@ fn parse_write(action: &str, params: &Params) -> Result<Write, Refusal> {
     };
     Ok(match action {
         "set" => {
-            let elements = parse_fragment(&needed("element")?).map_err(malformed)?;
+            let elements = parse_fragment(&needed("element")?).map_err(Refusal::malformed)?;
             Write::Set { xpath: needed("xpath")?, elements }
         }
         "edit" => Write::Edit { xpath: needed("xpath")?, element: one(&needed("element")?)? },
+        "override" => {
+            let xpath = needed("xpath")?;
+            if !is_default_rule(&xpath) {
+                let line =
+                    format!(" {xpath} was not pushed here, and is no default rule: nothing to override");
+                return Err(Refusal::new(Code::NotPossible, line));
+            }
+            Write::Edit { xpath, element: one(&needed("element")?)? }
+        }
         "delete" => Write::Delete { xpath: needed("xpath")? },
         "move" => {
             let place = Place::parse(&needed("where")?, params.given("dst"))?;
@@ -103,10 +118,13 @@ fn parse_write(action: &str, params: &Params) -> Result<Write, Refusal> {
     })
 }
 
-fn one(text: &str) -> Result<Element, Refusal> {
-    parse_one(text).map_err(malformed)
+/// What this device has to override: its two default rules.
+fn is_default_rule(xpath: &str) -> bool {
+    let names = |path: NodePath| path.names().map(str::to_owned).collect::<Vec<_>>();
+    let names = address(xpath).map(names).unwrap_or_default();
+    matches!(names.as_slice(), [.., rulebase, rules, entry] if rulebase == "default-security-rules" && rules == "rules" && entry == "entry")
 }
 
-fn malformed(error: ParseError) -> Refusal {
-    Refusal::new(Code::InvalidCommand, format!("Malformed Request: {error}"))
+fn one(text: &str) -> Result<Element, Refusal> {
+    parse_one(text).map_err(Refusal::malformed)
 }

@@ -76,6 +76,17 @@ impl Answer {
         Self { http: 200, body, status: format!("error {code}"), job: None }
     }
 
+    /// Of a User-ID message some entries were not done.
+    pub(crate) fn entries_failed(response: &Element) -> Self {
+        let inner = print_all([response]);
+        let body = format!(r#"<response status="error"><msg><line>{inner}</line></msg></response>"#);
+        Self { http: 200, body, status: "error".to_owned(), job: None }
+    }
+
+    pub(crate) fn completions(found: &Element) -> Self {
+        Self::ok(format!(r#"<response status="success" code="19">{}</response>"#, print_all([found])))
+    }
+
     /// The odd body of a bad key: single quotes, spaces, and the text in `result/msg`.
     pub(crate) fn forbidden() -> Self {
         let body = "<response status = 'error' code = '403'><result><msg>Invalid Credential</msg></result></response>";

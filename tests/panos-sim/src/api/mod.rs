@@ -9,5 +9,6 @@ mod op;
 mod params;
 mod router;
 mod server;
+mod user_id;
 
 pub(crate) use server::serve;

@@ -1,6 +1,6 @@
 //! From an HTTP request to an answer: faults, authentication, the handler of its type, the log line.
 
-use super::{auth::authenticate, commit, config, envelope::Answer, op, params::Params};
+use super::{auth::authenticate, commit, config, envelope::Answer, op, params::Params, user_id};
 use crate::{
     clock,
     device::Device,
@@ -91,6 +91,7 @@ fn places(params: &Params) -> Vec<Where> {
         "commit" => vec![Where::Commit],
         "op" if params.get("cmd").contains("<show><jobs>") => vec![Where::Op, Where::JobPoll],
         "op" => vec![Where::Op],
+        "user-id" => vec![Where::UserId],
         "config" => {
             let action = match params.get("action") {
                 "get" => Some(Where::Get),
@@ -183,6 +184,7 @@ fn handle(device: &Device, user: &str, params: &Params) -> Answer {
         "commit" => commit::handle(device, user, params),
         "op" => op::handle(device, user, params),
         "version" => op::version(device),
+        "user-id" => user_id::handle(device, params),
         other => Answer::bad_request(&format!("Unknown request type '{other}'")),
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn check_rule_needs(store: &Store, quirks: &Quirks, changed: &NodePat
         RuleNeeds::Nothing => None,
         RuleNeeds::TagAndDescription if rule.members_of("tag").next().is_none() => Some("tag"),
         RuleNeeds::TagAndDescription => rule.text_of("description").is_none().then_some("description"),
-        RuleNeeds::AuditComment => (!store.audit_comments.contains(&path)).then_some("audit comment"),
+        RuleNeeds::AuditComment => (!store.audit_comments.contains_key(&path)).then_some("audit comment"),
     };
     match missing {
         Some(what) => {

@@ -1,5 +1,6 @@
 //! Candidate and running configuration: writes, ownership of changes, and what a commit carries over.
 
+mod complete;
 mod guard;
 mod initial;
 mod merge;
@@ -14,6 +15,7 @@ mod units;
 mod validate;
 mod write;
 
+pub(crate) use complete::complete;
 pub use initial::InitialError;
 pub(crate) use initial::load as load_initial;
 pub(crate) use multi::{MultiReply, run_multi};

@@ -10,7 +10,7 @@ use crate::{
     tree::{Element, NodePath, Segment, find_mut},
 };
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Candidate, running, and the pending changes between them.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(crate) struct Store {
     /// A configuration was loaded: no partial commit until a full one.
     pub(crate) full_commit_required: bool,
     /// Nodes of which somebody said why they change; archived by the next commit.
-    pub(crate) audit_comments: BTreeSet<NodePath>,
+    pub(crate) audit_comments: BTreeMap<NodePath, String>,
     pub(crate) model: Model,
     rules_made: u64,
 }
@@ -64,7 +64,7 @@ impl Store {
         Self {
             units: Units::default(),
             full_commit_required: false,
-            audit_comments: BTreeSet::new(),
+            audit_comments: BTreeMap::new(),
             model,
             candidate: config.clone(),
             running: config,

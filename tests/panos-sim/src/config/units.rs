@@ -58,6 +58,10 @@ impl Units {
         self.map.is_empty()
     }
 
+    pub(crate) fn get(&self, path: &NodePath) -> Option<&Unit> {
+        self.map.get(path)
+    }
+
     /// The unit at a node or at the nearest node above it.
     pub(crate) fn covering(&self, path: &NodePath) -> Option<(&NodePath, &Unit)> {
         let mut at = path.clone();

@@ -109,7 +109,7 @@ pub(super) fn put_into_force(
     match change {
         Change::Nothing => {}
         Change::Commit { running, settled, full } => {
-            let changes = changes_of(state, &settled);
+            let changes = if device.is_panorama() { changes_of(state, &settled) } else { Vec::new() };
             commit(device, state, running, &settled, refuse);
             state.store.full_commit_required &= !full;
             state.history.committed(&state.store.running, &changes, clock::now());
@@ -148,7 +148,7 @@ fn commit(
 }
 
 fn changes_of(state: &State, settled: &[(NodePath, u64)]) -> Vec<(NodePath, Unit)> {
-    let units = state.store.units.iter();
-    let meant = units.filter(|(path, _)| settled.iter().any(|(at, _)| at == *path));
-    meant.map(|(path, unit)| (path.clone(), unit.clone())).collect()
+    let units =
+        settled.iter().filter_map(|(path, _)| Some((path.clone(), state.store.units.get(path)?.clone())));
+    units.collect()
 }

@@ -104,7 +104,8 @@ fn finish(device: &Device, work: Work) {
     }
     let started = state.jobs.get(work.id).is_some_and(|job| job.task == Task::AutoCommit);
     let committed = conclude(device, &mut state, work);
-    let running = committed.then(|| Arc::new(state.store.running.clone())).filter(|_| device.ha.is_paired());
+    let shared = committed && device.ha.is_paired();
+    let running = shared.then(|| Arc::new(state.store.running.clone()));
     drop(state);
     if let Some(running) = running {
         device.ha.send_to_peer(running);

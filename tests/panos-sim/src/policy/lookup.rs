@@ -11,6 +11,7 @@ use crate::{
     quirks::Quirks,
     scope::Scope,
     tree::{Element, find},
+    user_id::Registrations,
 };
 use std::net::IpAddr;
 
@@ -34,6 +35,7 @@ pub(crate) struct Policy {
     rules: Vec<Rule>,
     intrazone: Rule,
     interzone: Rule,
+    registered: Registrations,
 }
 
 impl Policy {
@@ -61,7 +63,13 @@ impl Policy {
             config: config.clone(),
             quirks: quirks.clone(),
             rules,
+            registered: Registrations::default(),
         }
+    }
+
+    /// Looks dynamic groups up in this book from now on.
+    pub(crate) fn follow(&mut self, registered: &Registrations) {
+        self.registered = registered.clone();
     }
 
     /// The rule that decides a session of a known application.
@@ -102,8 +110,8 @@ impl Policy {
                 RuleType::Intrazone => intrazone && zone(&rule.from, query.from),
                 RuleType::Interzone => !intrazone && zone(&rule.from, query.from) && zone(&rule.to, query.to),
             }
-            && rule.source.contains(query.source) != rule.negate_source
-            && rule.destination.contains(query.destination) != rule.negate_destination
+            && rule.source.contains(query.source, &self.registered) != rule.negate_source
+            && rule.destination.contains(query.destination, &self.registered) != rule.negate_destination
     }
 
     fn app_matches(&self, rule: &Rule, query: Query<'_>) -> bool {
@@ -123,7 +131,7 @@ impl Policy {
 
 /// The rulebases of a vsys in the order of their rules: pushed ones before and after its own
 /// (<https://docs.paloaltonetworks.com/ngfw/help/12-2/panorama-web-interface/defining-policies-on-panorama>).
-fn in_force<'a>(config: &'a Element, scope: &Scope) -> Vec<(Scope, &'a Element)> {
+pub(super) fn in_force<'a>(config: &'a Element, scope: &Scope) -> Vec<(Scope, &'a Element)> {
     let pushed = || match scope {
         Scope::Vsys(name) => Some(Scope::Pushed(name.clone())),
         Scope::Shared | Scope::DeviceGroup(_) | Scope::Pushed(_) => None,

@@ -16,6 +16,7 @@ use crate::{
     refusal::{Code, Refusal},
     scope::Scope,
     tree::Element,
+    user_id::Filter,
 };
 
 /// Checks against one state of the configuration, in which references are looked up.
@@ -164,6 +165,7 @@ impl Checker<'_> {
             Form::Context => {
                 KNOWN_CONTEXTS.contains(&text) && (text != CONTEXT_SNI || self.quirks.sni_context_known)
             }
+            Form::TagFilter => Filter::parse(text).is_some(),
             Form::Pattern => return self.pattern(text, label),
             Form::ApplicationDescription => {
                 return check_length(text, self.quirks.application_description_limit, label);

@@ -72,6 +72,8 @@ pub(crate) enum Form {
     Ports,
     Pattern,
     Context,
+    /// Of a dynamic address group.
+    TagFilter,
     /// How long it may be is open.
     ApplicationDescription,
 }
@@ -116,6 +118,9 @@ pub(crate) const fn members(max: usize, refers: Refers, lonely: &'static [&'stat
     Members { max, refers, lonely }
 }
 
+/// In a container: what else may stand there is not modelled.
+pub(crate) const ANYTHING: Field = field("*", Kind::Open);
+
 /// `yes` or `no`.
 pub(crate) static YES_NO: Text = formed(Form::OneOf(&["yes", "no"]));
 pub(crate) const FLAG: Kind = Kind::Text(&YES_NO);
@@ -124,13 +129,30 @@ impl Kind {
     /// The field of that name, if this is a container that has it.
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
         match self {
-            Kind::Container(groups) => groups.iter().flat_map(|group| group.iter()).find(|f| f.name == name),
+            Kind::Container(groups) => {
+                let mut fields = groups.iter().flat_map(|group| group.iter());
+                fields.clone().find(|f| f.name == name).or_else(|| fields.find(|f| f.name == ANYTHING.name))
+            }
             Kind::Entries(_)
             | Kind::Members(_)
             | Kind::Text(_)
             | Kind::Empty
             | Kind::Open
             | Kind::ReadOnly => None,
+        }
+    }
+
+    /// The words of which this text is one.
+    pub(crate) fn words(&self) -> &'static [&'static str] {
+        match self {
+            Kind::Text(Text { form: Form::OneOf(words), .. }) => words,
+            Kind::Text(_)
+            | Kind::Container(_)
+            | Kind::Entries(_)
+            | Kind::Members(_)
+            | Kind::Empty
+            | Kind::Open
+            | Kind::ReadOnly => &[],
         }
     }
 

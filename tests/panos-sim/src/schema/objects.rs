@@ -80,7 +80,7 @@ static ADDRESS_GROUP: &[Field] = &[
     field("tag", Kind::Members(&TAG_MEMBERS)),
 ];
 static GROUP_ADDRESSES: Members = members(63, Refers::AddressOfGroup, &[]);
-static FILTER: Text = text(2047);
+static FILTER: Text = Text { max: 2047, form: Form::TagFilter, refers: Refers::Nothing };
 
 static SERVICES: Entries =
     Entries { max_name: 63, rule: NameRule::Object, object: true, kind: Kind::Container(&[SERVICE]) };

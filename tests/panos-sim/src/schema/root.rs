@@ -1,7 +1,7 @@
 //! The top of the configuration of a firewall or a Panorama, and where a path stands in it.
 
 use super::{
-    kind::{Entries, Field, Kind, Text, field, text},
+    kind::{ANYTHING, Entries, Field, Form, Kind, Text, field, formed, text},
     names::NameRule,
     objects::OBJECTS,
     rule::{DEFAULT_RULES, PANORAMA_RULES, SECURITY_RULES},
@@ -36,7 +36,7 @@ static DEVICES: Entries = Entries {
     rule: NameRule::Free,
     object: false,
     kind: Kind::Container(&[&[
-        field("deviceconfig", Kind::Open),
+        field("deviceconfig", Kind::Container(&[SETTING])),
         field("network", Kind::Open),
         field("vsys", Kind::Entries(&VSYS)),
         field("device-group", Kind::Entries(&DEVICE_GROUPS)),
@@ -46,6 +46,14 @@ static DEVICES: Entries = Entries {
         field("plugins", Kind::Open),
     ]]),
 };
+
+/// Of the device's own settings only the lifetime of API keys is modelled.
+static SETTING: &[Field] = &[field("setting", Kind::Container(&[MANAGEMENT])), ANYTHING];
+static MANAGEMENT: &[Field] = &[field("management", Kind::Container(&[API])), ANYTHING];
+static API: &[Field] = &[field("api", Kind::Container(&[KEY])), ANYTHING];
+static KEY: &[Field] = &[field("key", Kind::Container(&[LIFETIME])), ANYTHING];
+static LIFETIME: &[Field] = &[field("lifetime", Kind::Text(&MINUTES)), ANYTHING];
+static MINUTES: Text = formed(Form::Number(0, 525_600));
 
 /// `PaloAltoNetworks/pan-os-codegen:specs/panorama/device-group.yaml`
 static DEVICE_GROUPS: Entries = Entries {

@@ -25,8 +25,12 @@ mod push_jobs;
 #[cfg(test)]
 mod pushes;
 #[cfg(test)]
+mod sdk_needs;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod switches;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod user_id;

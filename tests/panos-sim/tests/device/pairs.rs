@@ -72,6 +72,8 @@ async fn both_tell_their_role_and_only_the_active_one_is_written_to() {
 #[tokio::test]
 async fn a_commit_goes_to_the_peer_and_a_candidate_does_not() {
     let Pair { running, first, second } = pair().await;
+    let alice = Client::login(&running.first, "alice", "wonder").await;
+    alice.config("set", "/tag/entry[@name='hers']", COLOR).await.has("code=\"20\"");
     first.config("set", TAG, COLOR).await.has("code=\"20\"");
     second.config("get", TAG, "").await.has("code=\"7\"");
     running.second.plant(hang());
@@ -88,6 +90,8 @@ async fn a_commit_goes_to_the_peer_and_a_candidate_does_not() {
     second.config("show", TAG, "").await.has("color1");
     second.config("show", "/tag/entry[@name='next']", "").await.has("No such node");
     second.config("get", "/tag/entry[@name='next']", "").await.has("code=\"7\"");
+    second.config("get", "/tag/entry[@name='hers']", "").await.has("code=\"7\"");
+    first.config("get", "/tag/entry[@name='hers']", "").await.has("color1");
     second.op("<show><system><info/></system></show>").await.has("fw-sim-2");
 }
 

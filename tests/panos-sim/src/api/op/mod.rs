@@ -2,11 +2,13 @@
 //! (<https://docs.paloaltonetworks.com/ngfw/pan-os-cli-quick-start/cli-command-hierarchy/pan-os-11-2-cli-ops-command-hierarchy>).
 
 mod changes;
+mod console;
 mod jobs;
 mod locks;
 mod panorama;
 mod policy_match;
 mod pushed;
+mod registered;
 mod signatures;
 mod snapshots;
 mod system;
@@ -41,7 +43,7 @@ impl Command<'_> {
 pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
     let cmd = match parse_one(params.get("cmd")) {
         Ok(cmd) => cmd,
-        Err(error) => return refuse(&format!("Malformed Request: {error}")),
+        Err(error) => return Answer::refused(&Refusal::malformed(error)),
     };
     let scope = match params.given("vsys") {
         Some("shared") | None => Scope::Shared,
@@ -59,6 +61,8 @@ pub(crate) fn handle(device: &Device, user: &str, params: &Params) -> Answer {
         signatures::handle,
         policy_match::handle,
         locks::handle,
+        console::handle,
+        registered::handle,
     ];
     families.iter().find_map(|family| family(&command)).unwrap_or_else(|| unknown(&cmd))
 }

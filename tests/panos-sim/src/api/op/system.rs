@@ -18,13 +18,13 @@ pub(super) fn handle(command: &Command<'_>) -> Option<Answer> {
     }
     if let Some(comment) = command.at(&["set", "audit-comment"]) {
         // At most 256 characters (`PaloAltoNetworks/pango:audit/audit.go`).
-        let fits = comment.text_of("comment").is_some_and(|text| text.chars().count() <= 256);
-        return Some(match (comment.text_of("xpath").and_then(address), fits) {
-            (Some(node), true) => {
-                command.device.lock().store.audit_comments.insert(node);
+        let text = comment.text_of("comment").filter(|text| text.chars().count() <= 256);
+        return Some(match (comment.text_of("xpath").and_then(address), text) {
+            (Some(node), Some(text)) => {
+                command.device.lock().store.audit_comments.insert(node, text.to_owned());
                 Answer::result_text("Audit comment set successfully")
             }
-            (Some(_), false) | (None, _) => super::refuse(" set -> audit-comment -> comment is invalid"),
+            (Some(_), None) | (None, _) => super::refuse(" set -> audit-comment -> comment is invalid"),
         });
     }
     None
