@@ -76,6 +76,7 @@ pub(crate) fn call_at(place: &str) -> Option<Call> {
         "policy test" => (Where::Op, Some("security-policy-match")),
         "enforcers" => (Where::Op, Some("<devicegroups")),
         "push" => (Where::Commit, Some("<commit-all>")),
+        "rulebase" => (Where::Show, None),
         "in force" => (Where::Show, Some("/config/panorama/")),
         _ => return None,
     })
