@@ -42,6 +42,9 @@ pub(crate) enum Fault {
     FailOverAndRestart,
 }
 
+/// One number for each code that has a fate of its own; 403 has a row of its own.
+pub(crate) const CODES: &[u16] = &[1, 5, 6, 7, 8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 22, 99, 400];
+
 /// What the device says when it means "later".
 pub(crate) const PASSING: &[&str] = &[
     "Another commit/validate is in progress. Please try again later",
