@@ -305,22 +305,26 @@ impl Colleague {
     }
 
     pub(crate) async fn send(&self, parameters: &[(&str, &str)]) -> String {
-        let text = self.try_send(parameters).await;
+        let text = self.attempt(parameters).await.unwrap();
         assert!(text.contains("status=\"success\""), "{parameters:?} {text}");
         text
     }
 
-    /// The same, whatever the device answers.
-    pub(crate) async fn try_send(&self, parameters: &[(&str, &str)]) -> String {
+    /// The same, whatever the device answers, if it does.
+    pub(crate) async fn attempt(&self, parameters: &[(&str, &str)]) -> Option<String> {
         let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
-        request.send().await.unwrap().text().await.unwrap()
+        request.send().await.ok()?.text().await.ok()
     }
 
-    /// What an administrator changed and did not commit, as the simulator tells it besides its API.
+    /// Jobs and pending changes, as the simulator tells them besides its API.
+    pub(crate) async fn state(&self, sim: &Running) -> Value {
+        let request = self.http.get(format!("http://{}/state", sim.control_addr));
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// What an administrator changed and did not commit.
     pub(crate) async fn pending(&self, sim: &Running, owner: &str) -> Vec<Value> {
-        let url = format!("http://{}/state", sim.control_addr);
-        let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
-        let state: Value = serde_json::from_str(&text).unwrap();
+        let state = self.state(sim).await;
         let pending = state["pending"].as_array().unwrap().iter();
         pending.filter(|unit| unit["owner"] == owner).cloned().collect()
     }

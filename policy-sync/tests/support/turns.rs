@@ -73,7 +73,13 @@ impl Turns {
 
     /// Holds at the `n`-th place after those that are passed already.
     pub(crate) fn hold_later(&self, n: usize) {
+        self.0.held.send_replace(false);
         *self.0.hold.lock().unwrap() = Hold::Nth(self.passed().len() + n);
+    }
+
+    /// Holds nowhere any more.
+    pub(crate) fn hold_nowhere(&self) {
+        *self.0.hold.lock().unwrap() = Hold::Nowhere;
     }
 
     /// The places that were passed, in order.
