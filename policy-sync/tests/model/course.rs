@@ -1,6 +1,6 @@
 //! One sequence: events, the steps of each cluster between them, and the laws after each.
 
-use std::{collections::BTreeSet, pin::pin, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use panos_sim::{Accounts, Options, Running, Simulator};
@@ -12,7 +12,7 @@ use super::{
     dice::Dice,
     events::{Act, Brake, Event, draw},
     hand::Hand,
-    laws::{self, Broken, Look, Others, Step},
+    laws::{self, Broken, Look, Step},
     party::{Party, Who},
     support::{PASSWORD, USER},
     switches::{End, Position},
@@ -43,14 +43,14 @@ struct Scene {
     sim: Running,
     hand: Hand,
     owned: BTreeSet<String>,
-    others: Others,
+    /// How it was when somebody else than us last did something.
+    left: Look,
 }
 
 impl Scene {
+    /// How it is now.
     fn look(&self) -> Look {
-        let [candidate, running] =
-            [self.sim.candidate_xml(), self.sim.running_xml()].map(|xml| Device::read(&xml));
-        Look { candidate, running }
+        look(&self.sim, &self.owned, Some(&self.left))
     }
 
     /// Something happens on the device; what others hold is what it is then.
@@ -72,8 +72,19 @@ impl Scene {
             Act::KeysExpire => self.sim.expire_keys(),
             Act::Restart => self.sim.restart(Duration::from_millis(10)),
         }
-        self.others = Others::of(&self.look(), &self.owned);
+        self.left = self.look();
     }
+}
+
+/// Both configurations, read anew where they are not as they were.
+fn look(sim: &Running, owned: &BTreeSet<String>, known: Option<&Look>) -> Look {
+    let read = |xml: String, known: Option<&Arc<Device>>| match known {
+        Some(known) if known.xml == xml => Arc::clone(known),
+        Some(_) | None => Arc::new(Device::read(xml, owned)),
+    };
+    let candidate = read(sim.candidate_xml(), known.map(|look| &look.candidate));
+    let running = read(sim.running_xml(), known.map(|look| &look.running));
+    Look { candidate, running }
 }
 
 impl Course {
@@ -91,12 +102,8 @@ impl Course {
         let parties: Vec<Party> = CLUSTERS.iter().map(|who| Party::new(*who, &sim, &clock)).collect();
         let owned: BTreeSet<String> = parties.iter().flat_map(Party::owned).collect();
         let hand = Hand::new(&sim).await;
-        let look = Look {
-            candidate: Device::read(&sim.candidate_xml()),
-            running: Device::read(&sim.running_xml()),
-        };
-        let others = Others::of(&look, &owned);
-        let scene = Scene { sim, hand, owned, others };
+        let left = look(&sim, &owned, None);
+        let scene = Scene { sim, hand, owned, left };
         Self { scene, parties, dice: Dice::new(seed), position, steps: Vec::new() }
     }
 
@@ -151,7 +158,7 @@ impl Course {
     /// at which the process ends.
     async fn step(&mut self, at: usize, meanwhile: Option<(usize, Option<Act>)>) -> Broken {
         let before = self.scene.look();
-        let others = self.scene.others.clone();
+        let left = self.scene.left.clone();
         let Some(party) = self.parties.get_mut(at) else { return Ok(()) };
         let proofs = party.proofs();
         let turns = party.replica.turns.clone();
@@ -171,7 +178,7 @@ impl Course {
             turns.hold_nowhere();
             if let (true, Some(act)) = (held, &act) {
                 disturbed = !act.leaves_decisions();
-                laws::others_are_left(&others, &Others::of(&self.scene.look(), &self.scene.owned))?;
+                laws::others_are_left(&left, &self.scene.look())?;
                 self.scene.act(act).await;
                 turns.go();
                 step.await.map_err(|_| "a step did not end".to_owned())?;
@@ -181,7 +188,7 @@ impl Course {
             party.restart();
         }
         let after = self.scene.look();
-        laws::others_are_left(&self.scene.others, &Others::of(&after, &self.scene.owned))?;
+        laws::others_are_left(&self.scene.left, &after)?;
         let step = Step { before: &before, after: &after, proofs: &proofs, disturbed };
         laws::of_the_device(&self.parties, &after)?;
         for (n, party) in self.parties.iter().enumerate() {
@@ -203,7 +210,7 @@ impl Course {
         let behind: Vec<String> =
             behind.map(|rule| rule.name.clone()).filter(|name| rules.contains(name)).collect();
         self.scene.hand.tidy_up(&self.scene.sim, &behind).await;
-        self.scene.others = Others::of(&self.scene.look(), &self.scene.owned);
+        self.scene.left = self.scene.look();
         for party in &mut self.parties {
             party.calm();
         }

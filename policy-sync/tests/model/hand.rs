@@ -99,7 +99,8 @@ impl Hand {
 
     /// Takes back what is pending of theirs.
     pub(crate) async fn revert(&self) {
-        let cmd = "<revert><config><partial><admin><member>admin</member></admin></partial></config></revert>";
+        let cmd =
+            "<revert><config><partial><admin><member>admin</member></admin></partial></config></revert>";
         self.colleague.attempt(&[("type", "op"), ("cmd", cmd)]).await;
     }
 

@@ -1,6 +1,9 @@
 //! The laws, judged by the device's XML after one step of one cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use sallyport_contract::object::Action;
@@ -13,21 +16,8 @@ use super::{
 /// Both configurations at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
-    pub(crate) candidate: Device,
-    pub(crate) running: Device,
-}
-
-/// What others hold, in the candidate and in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Others {
-    candidate: String,
-    running: String,
-}
-
-impl Others {
-    pub(crate) fn of(look: &Look, owned: &BTreeSet<String>) -> Self {
-        Self { candidate: look.candidate.without(owned), running: look.running.without(owned) }
-    }
+    pub(crate) candidate: Arc<Device>,
+    pub(crate) running: Arc<Device>,
 }
 
 /// One step: before, after, and what the cluster had proven before.
@@ -47,13 +37,14 @@ fn hold(holds: bool, words: impl FnOnce() -> String) -> Broken {
 }
 
 /// Law 7 and law 9: what others hold is as they left it, and in force only what they put into force.
-pub(crate) fn others_are_left(before: &Others, after: &Others) -> Broken {
-    hold(before.candidate == after.candidate, || {
-        format!("law 7: others' candidate was\n{}\nand is\n{}", before.candidate, after.candidate)
-    })?;
-    hold(before.running == after.running, || {
-        format!("law 9: others' running was\n{}\nand is\n{}", before.running, after.running)
-    })
+pub(crate) fn others_are_left(left: &Look, now: &Look) -> Broken {
+    for (law, left, now) in [
+        ("law 7: others' candidate", &left.candidate, &now.candidate),
+        ("law 9: others' running", &left.running, &now.running),
+    ] {
+        hold(left.others == now.others, || format!("{law} was\n{}\nand is\n{}", left.others, now.others))?;
+    }
+    Ok(())
 }
 
 /// The laws about what one cluster did in one step.

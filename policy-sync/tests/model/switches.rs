@@ -30,7 +30,7 @@ pub(crate) enum End {
 
 /// Every position of every switch, as the simulator itself tells them.
 pub(crate) fn positions() -> Vec<Position> {
-    let Value::Object(switches) = serde_json::to_value(Quirks::default()).unwrap() else { return Vec::new() };
+    let Value::Object(switches) = standard() else { return Vec::new() };
     let values = |switch: &str, default: &Value| match default {
         Value::Bool(_) => vec![json!(true), json!(false)],
         Value::Number(_) => {
@@ -44,6 +44,16 @@ pub(crate) fn positions() -> Vec<Position> {
         values(switch, default).into_iter().map(position).collect::<Vec<_>>()
     };
     switches.iter().flat_map(of).collect()
+}
+
+/// The positions that differ from the standard ones, which are in force in every sequence about another switch.
+pub(crate) fn others() -> Vec<Position> {
+    let standard = standard();
+    positions().into_iter().filter(|position| standard[&position.switch] != position.value).collect()
+}
+
+fn standard() -> Value {
+    serde_json::to_value(Quirks::default()).unwrap()
 }
 
 /// The words that a switch takes, out of the complaint about one that it does not.
