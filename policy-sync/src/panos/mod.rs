@@ -120,6 +120,10 @@ impl Firewall for Panos {
     }
 
     async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
+        // With this question every look at the device begins, and every commit.
+        if serial.is_none() {
+            self.peers.look_again().await;
+        }
         let reply = self.operate("asking which jobs run", serial, "<show><jobs><all/></jobs></show>").await?;
         Ok(replies::jobs(&reply))
     }

@@ -72,6 +72,12 @@ impl Peers {
         self.follow(at, result).await
     }
 
+    /// Has the next call ask who is active. A peer that has become passive goes on answering reads, so that no fault
+    /// would tell.
+    pub(super) async fn look_again(&self) {
+        self.active.lock().await.take();
+    }
+
     /// The host that answers, where there are two.
     pub(super) async fn active_host(&self) -> Result<Option<String>, Fault> {
         let (_, peer) = self.active().await?;
