@@ -7,9 +7,10 @@ use sallyport_contract::{
 
 use super::{Cycle, Hitch, Moment, memory::Job, pass::After, snapshot::Snapshot};
 use crate::{
+    actual::Inventory,
     cluster::Cluster,
     desired::Desired,
-    firewall::{Extent, Fate, Fault, Firewall, JobState},
+    firewall::{Extent, Fate, Fault, Firewall, JobState, Pending},
     pace::later,
     pending::{self, Verdict},
 };
@@ -77,16 +78,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         snapshot: &Snapshot,
     ) -> Result<(), Hitch> {
         let pending = device.pending().await?;
-        let user = self.user(moment);
-        let inventory = crate::actual::Inventory::of(&self.memory.ledger);
-        let look = pending::Look {
-            site: &moment.access.site,
-            cluster: &moment.spec().cluster_name,
-            user: &user,
-            inventory: &inventory,
-            members_bind: self.memory.members_bind,
-        };
-        match pending::judge(&pending, look, &snapshot.candidate, &snapshot.running) {
+        match self.judge_pending(&pending, moment, snapshot, false) {
             Verdict::Clear => Ok(()),
             Verdict::Others(message) => {
                 Err(Fault { fate: Fate::Wait(Reason::OthersPending), message }.into())
@@ -95,6 +87,27 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 Err(Fault { fate: Fate::Stop(Reason::ForeignWriteByOurAccount), message }.into())
             }
         }
+    }
+
+    /// What others' uncommitted changes mean for a commit of ours. `about_to`: rules of ours are about to come, go or move.
+    pub(super) fn judge_pending(
+        &self,
+        pending: &[Pending],
+        moment: Moment<'_>,
+        snapshot: &Snapshot,
+        about_to: bool,
+    ) -> Verdict {
+        let user = self.user(moment);
+        let inventory = Inventory::of(&self.memory.ledger);
+        let look = pending::Look {
+            site: &moment.access.site,
+            cluster: &moment.spec().cluster_name,
+            user: &user,
+            inventory: &inventory,
+            members_bind: self.memory.members_bind,
+            about_to,
+        };
+        pending::judge(pending, look, &snapshot.candidate, &snapshot.running)
     }
 
     /// Has signatures compiled anew, though nothing changed. A device that takes no `force` around a partial

@@ -46,9 +46,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
         self.memory.settled = None;
-        let mut snapshot = self.read(device.as_ref(), moment).await?;
         self.plan_next_look(moment);
-        self.survey(moment, wanted, &snapshot);
+        let (mut snapshot, wanted) = self.study(device.as_ref(), moment, wanted).await?;
+        let wanted = &wanted;
         self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
         self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
@@ -72,6 +72,25 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.retire(wanted, &snapshot).await?;
         self.settle(moment, &snapshot);
         Ok(())
+    }
+
+    /// Reads the firewall and judges what may be written there: all that goes before a write, and all that a preview
+    /// rests on. How much fits is known only then, so what is wanted is decided once more.
+    pub(super) async fn study(
+        &mut self,
+        device: &F,
+        moment: Moment<'_>,
+        wanted: &Desired,
+    ) -> Result<(Snapshot, Desired), Hitch> {
+        let snapshot = self.read(device, moment).await?;
+        self.test_patterns(device, wanted, &snapshot).await?;
+        self.survey(moment, wanted, &snapshot);
+        let fitting = self.decide(moment);
+        if fitting != *wanted {
+            self.survey(moment, &fitting, &snapshot);
+            self.memory.desired = Some(fitting.clone());
+        }
+        Ok((snapshot, fitting))
     }
 
     /// One cheap look: without a new job nothing can have changed since everything was settled. Tells whether that is
@@ -158,6 +177,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             {
                 held.entry(dns.clone()).or_insert((Reason::ForeignSignatureOverlap, words));
             }
+        }
+        for dns in self.untakeable(wanted, candidate) {
+            held.entry(dns).or_insert_with(|| self.engine_refuses());
         }
         self.memory.held = held;
         self.memory.capacity = Some(Capacity::of(spec, candidate, &ours));
