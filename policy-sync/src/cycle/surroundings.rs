@@ -17,6 +17,7 @@ use crate::{
     diff::placement,
     firewall::{Fate, Fault, Firewall},
     member::Site,
+    preview::Round,
     rulebase::{DefaultDeny, Extent, Findings, Layer, Ours, What, judge},
 };
 
@@ -45,13 +46,30 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if self.memory.surroundings.key == key {
             return Ok(());
         }
+        let rounds = self.rounds(device, moment, wanted, snapshot).await?;
+        let mut found = Surroundings { key, ..Surroundings::default() };
+        for Round { device, findings } in rounds {
+            found.add(findings, &|words| format!("{device}{words}"));
+        }
+        self.memory.surroundings = found;
+        Ok(())
+    }
+
+    /// What the rules of each device make of ours.
+    pub(super) async fn rounds(
+        &self,
+        device: &F,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Round>, Hitch> {
         let layer = match &moment.access.site {
             Site::Vsys(_) => Layer::Local,
             Site::DeviceGroup { rulebase: Which::Pre, .. } => Layer::SharedPre,
             Site::DeviceGroup { rulebase: Which::Post, .. } => Layer::SharedPost,
         };
         let place = placement(&moment.spec().rules);
-        let mut found = Surroundings { key, ..Surroundings::default() };
+        let mut rounds = Vec::new();
         for front in snapshot.fronts.iter().filter(|front| front.state.is_some()) {
             let rulebase = device.rulebase(front.target()).await?;
             let ours = Ours::of(wanted, &moment.spec().bounds, layer.clone(), place.clone());
@@ -61,10 +79,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 fate: Fate::Retry(Reason::AwaitingFirewall),
                 message: format!("the judgement of the rulebase broke off: {error}"),
             })?;
-            found.add(findings, &|words| front.signed(words));
+            rounds.push(Round { device: front.signed(String::new()), findings });
         }
-        self.memory.surroundings = found;
-        Ok(())
+        Ok(rounds)
     }
 }
 
