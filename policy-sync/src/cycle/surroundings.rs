@@ -1,7 +1,7 @@
 //! What the rules round ours make of them: judged anew when a job may have changed something, else remembered.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
@@ -12,6 +12,7 @@ use sallyport_contract::{
 
 use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
 use crate::{
+    actual::{Inventory, Owner, owner_of_rule},
     cluster::Cluster,
     desired::Desired,
     diff::placement,
@@ -75,10 +76,19 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             let ours = Ours::of(wanted, &moment.spec().bounds, layer.clone(), place.clone());
             // Thousands of rules take a while, in which others are to go on.
             let findings = tokio::task::spawn_blocking(move || judge(&rulebase, &ours)).await;
-            let findings = findings.map_err(|error| Fault {
+            let mut findings = findings.map_err(|error| Fault {
                 fate: Fate::Retry(Reason::AwaitingFirewall),
                 message: format!("the judgement of the rulebase broke off: {error}"),
             })?;
+            // A rule of ours that is about to lose a name, or to go, is no stranger.
+            let inventory = Inventory::of(&self.memory.ledger);
+            let cluster = moment.spec().cluster_name.as_str();
+            let rules = front.state.iter().flat_map(|state| &state.running.rules);
+            let ours: BTreeSet<&str> = rules
+                .filter(|rule| owner_of_rule(rule, cluster, &inventory) == Owner::Ours)
+                .map(|rule| rule.entry_name())
+                .collect();
+            findings.shadows.retain(|shadow| !ours.contains(shadow.rule.as_str()));
             rounds.push(Round { device: front.signed(String::new()), findings });
         }
         Ok(rounds)
