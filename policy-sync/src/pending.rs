@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use sallyport_contract::firewall_names;
+
 use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_rule},
     firewall::Pending,
@@ -56,7 +58,7 @@ pub fn judge(
         ));
     }
     let others: Vec<&Pending> = pending.iter().filter(|change| change.owner != look.user).collect();
-    let inside: Vec<&&Pending> = others.iter().filter(|change| is_ours(&change.xpath)).collect();
+    let inside: Vec<&&Pending> = others.iter().filter(|change| is_mine(&change.xpath, look)).collect();
     if let Some(change) = inside.first() {
         return Verdict::Others(format!(
             "{} changed {} and did not commit; our commit would depend on it: commit or revert it",
@@ -80,11 +82,26 @@ pub fn judge(
     ))
 }
 
-/// Whether a change is inside an entry that carries one of our generated names. A generated name ends in a hash of all
-/// that it stands for, so a name that looks like one is one.
+/// Whether a change is inside an entry that carries a generated name. A generated name ends in a hash of all that it
+/// stands for, so a name that looks like one is one.
 fn is_ours(xpath: &str) -> bool {
-    let names = xpath.split(['\'', '"']).skip(1).step_by(2);
-    names.into_iter().any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+    names(xpath).any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+}
+
+/// The same for names that this cluster gives: what another one has pending is its own affair.
+fn is_mine(xpath: &str, look: Look<'_>) -> bool {
+    names(xpath).any(|name| look.inventory.knows(name) || named_by(look.cluster, name))
+}
+
+fn names(xpath: &str) -> impl Iterator<Item = &str> {
+    xpath.split(['\'', '"']).skip(1).step_by(2)
+}
+
+/// Whether it is the name of a cluster's tag or of one of its services.
+fn named_by(cluster: &str, name: &str) -> bool {
+    let port = name.strip_prefix("sp-tcp-").and_then(|rest| rest.split('-').next()?.parse().ok());
+    name == firewall_names::tag(cluster)
+        || port.is_some_and(|port| firewall_names::service(cluster, port) == name)
 }
 
 fn named(changes: &[&&Pending]) -> String {
@@ -202,6 +219,19 @@ mod tests {
         let ours = [change("sallyport", "application/entry[@name='sp-web-3f9a2c1b']")];
         assert_eq!(judged(&ours, false, &[], &[]), Verdict::Clear);
         assert_eq!(judged(&[change("alice", "address/entry[@name='x']")], false, &[], &[]), Verdict::Clear);
+    }
+
+    #[test]
+    fn what_another_cluster_or_a_colleague_has_pending_beside_ours_is_their_affair() {
+        for name in ["sp-web-00000000", "sp-web-1"] {
+            let path = format!("application/entry[@name='{name}']");
+            assert_eq!(judged(&[change("sallyport-2", &path)], false, &[], &[]), Verdict::Clear, "{name}");
+        }
+        for name in ["sp-web".to_owned(), firewall_names::tag("c1"), firewall_names::service("c1", 443)] {
+            let path = format!("x/entry[@name='{name}']");
+            let verdict = judged(&[change("sallyport-2", &path)], false, &[], &[]);
+            assert!(matches!(verdict, Verdict::Others(_)), "{name}: {verdict:?}");
+        }
     }
 
     #[test]

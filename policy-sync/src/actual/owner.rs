@@ -36,6 +36,12 @@ impl Inventory {
         inventory
     }
 
+    /// Whether an App-ID or a rule of this name is in the inventory.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.apps.contains_key(name) || self.rules.contains(name)
+    }
+
     /// The DNS name behind an App-ID of the inventory.
     #[must_use]
     pub fn name_of(&self, app: &str) -> Option<&DnsName> {
