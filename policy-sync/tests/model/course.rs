@@ -137,7 +137,8 @@ impl Course {
     }
 
     /// The last writes and commits, for whoever reads a failure.
-    pub(crate) fn last_writes(&self) -> String {
+    pub(crate) async fn last_writes(&self) -> String {
+        let state = self.scene.hand.state(&self.scene.sim).await;
         let lines = self.scene.sim.log_lines();
         let writes: Vec<_> = lines
             .iter()
@@ -152,7 +153,8 @@ impl Course {
                 )
             })
             .collect();
-        writes.iter().skip(writes.len().saturating_sub(6)).cloned().collect()
+        let last: String = writes.iter().skip(writes.len().saturating_sub(8)).cloned().collect();
+        format!("{last}{state}\n")
     }
 
     /// So many events, and then the end.

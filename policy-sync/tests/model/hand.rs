@@ -107,6 +107,11 @@ impl Hand {
         self.colleague.attempt(&[("type", "op"), ("cmd", &cmd)]).await;
     }
 
+    /// Jobs and pending changes.
+    pub(crate) async fn state(&self, sim: &Running) -> Value {
+        self.colleague.state(sim).await
+    }
+
     /// A commit of everything, until its job has ended. A job that is planted never to end ends with its fault.
     pub(crate) async fn commit(&self, sim: &Running) {
         self.colleague.attempt(&[("type", "commit"), ("cmd", "<commit/>")]).await;
