@@ -11,6 +11,7 @@ use sallyport_contract::{
 use crate::{
     capacity::Capacity,
     ledger::Ledger,
+    lending::Loan,
     wish::{Refusals, Wish, wishes},
     world::World,
 };
@@ -42,6 +43,8 @@ pub struct Name {
     pub quarantined_until: Option<Timestamp>,
     /// The `Firewall` blocks it: the rule denies, whatever is asked.
     pub blocked: bool,
+    /// The cluster whose App-ID and rule serve it: we write neither.
+    pub lender: Option<String>,
 }
 
 /// One rule and its members.
@@ -95,6 +98,29 @@ impl Desired {
         &self.refused
     }
 
+    /// The same with some names served by what other clusters lend.
+    #[must_use]
+    pub fn with_loans(mut self, loans: &BTreeMap<DnsName, Loan>) -> Self {
+        for (dns, loan) in loans {
+            let Some(mut name) = self.names.remove(dns).filter(|name| name.quarantined_until.is_none())
+            else {
+                continue;
+            };
+            let terms = self.rules.get(&name.rule).and_then(|rule| rule.terms.clone());
+            if let Some(rule) = self.rules.get_mut(&name.rule) {
+                rule.apps.remove(&name.app);
+                if rule.apps.is_empty() {
+                    self.rules.remove(&name.rule);
+                }
+            }
+            name.app.clone_from(&loan.app);
+            name.rule.clone_from(&loan.rule);
+            name.lender = Some(loan.cluster.clone());
+            self.place(dns.clone(), name, terms);
+        }
+        self
+    }
+
     /// The same without some names, which something holds back.
     #[must_use]
     pub fn without(&self, held: &BTreeSet<DnsName>) -> Self {
@@ -131,8 +157,9 @@ pub fn desired(
 
     for (dns, holding) in ledger.iter().filter(|(dns, _)| !wanted.contains_key(*dns)) {
         let until = holding.entry.last_wanted.saturating_add(quarantine).unwrap_or(Timestamp::MAX);
-        // What nobody wants and the firewall's people block goes at once.
-        if until > now && !blocked(dns) {
+        // What nobody wants and the firewall's people block goes at once; what was lent is not ours to keep.
+        let own = holding.entry.app == firewall_names::app_id(cluster, dns);
+        if until > now && !blocked(dns) && own {
             apps.insert(holding.entry.app.clone(), dns.clone());
             let name = Name {
                 namespace: holding.namespace.clone(),
@@ -143,6 +170,7 @@ pub fn desired(
                 action: holding.entry.action,
                 quarantined_until: Some(until),
                 blocked: false,
+                lender: None,
             };
             result.place(dns.clone(), name, None);
         }
@@ -187,6 +215,7 @@ pub fn desired(
             action,
             quarantined_until: None,
             blocked,
+            lender: None,
         };
         let one = (spec.rules.style == Style::PerIdentity).then_some(&dns);
         let terms = terms(cluster, wish.policy, wish.traffic, action, one);

@@ -8,7 +8,7 @@ use sallyport_contract::{
 };
 
 use crate::{
-    actual::{Configuration, same},
+    actual::{Index, same},
     desired::{Name, Terms},
     diff::Held,
     elements,
@@ -44,13 +44,13 @@ pub struct Proof {
 pub fn shown(
     name: &Name,
     terms: &Terms,
-    running: &Configuration,
+    running: &Index<'_>,
     bad: &BadSignatures,
     missing: Reason,
 ) -> Result<Shown, Held> {
     let missing = |what: String| Err((missing, format!("the running configuration {what}")));
     let (app, rule_name) = (&name.app, &name.rule);
-    let Some(entry) = running.applications.get(app) else {
+    let Some(entry) = running.application(app) else {
         return missing(format!("does not hold App-ID {app}"));
     };
     let wanted = elements::signature(&name.pattern);
@@ -60,7 +60,7 @@ pub fn shown(
     let Some(rule) = running.rule(rule_name) else {
         return missing(format!("does not hold rule {rule_name}"));
     };
-    if !rule.members_of("application").any(|member| member == app) {
+    if !running.carries(rule_name, app) {
         return missing(format!("holds rule {rule_name} without App-ID {app}"));
     }
     if rule.text_of("action") != Some(terms.action) {
@@ -159,7 +159,7 @@ fn samples(sources: &[String], destinations: &[String]) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{desired::rule_description, xml::Element};
+    use crate::{actual::Configuration, desired::rule_description, xml::Element};
     use sallyport_contract::firewall_names;
 
     fn name() -> Name {
@@ -173,6 +173,7 @@ mod tests {
             action: Action::Allow,
             quarantined_until: None,
             blocked: false,
+            lender: None,
         }
     }
 
@@ -201,7 +202,8 @@ mod tests {
 
     fn judge(running: &Configuration, bad: &str, answers: &[Option<&str>]) -> Result<(), Reason> {
         let answers: Vec<_> = answers.iter().map(|answer| answer.map(ToOwned::to_owned)).collect();
-        shown(&name(), &terms(), running, &BadSignatures(bad.to_owned()), Reason::PartialCommitIneffective)
+        let bad = BadSignatures(bad.to_owned());
+        shown(&name(), &terms(), &Index::of(running), &bad, Reason::PartialCommitIneffective)
             .and_then(|shown| shown.judge(&answers))
             .map(|_| ())
             .map_err(|(reason, _)| reason)
@@ -231,8 +233,9 @@ mod tests {
 
     #[test]
     fn probes_ask_inside_the_rule() {
+        let running = running(|_| ());
         let shown =
-            shown(&name(), &terms(), &running(|_| ()), &BadSignatures::default(), Reason::AwaitingCommit)
+            shown(&name(), &terms(), &Index::of(&running), &BadSignatures::default(), Reason::AwaitingCommit)
                 .unwrap();
         let asked: Vec<_> = shown
             .probes()

@@ -26,6 +26,7 @@ pub mod gate;
 pub mod gates;
 pub mod kubernetes;
 pub mod ledger;
+pub mod lending;
 pub mod limits;
 pub mod member;
 pub mod metrics;

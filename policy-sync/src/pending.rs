@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use sallyport_contract::firewall_names;
-
 use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_rule},
     firewall::Pending,
@@ -49,7 +47,7 @@ pub fn judge(
     candidate: &Configuration,
     running: &Configuration,
 ) -> Verdict {
-    let strange = pending.iter().find(|change| change.owner == look.user && !is_ours(&change.xpath));
+    let strange = pending.iter().find(|change| change.owner == look.user && !looks_ours(&change.xpath));
     if let Some(change) = strange {
         return Verdict::Stranger(format!(
             "administrator {} changed {} ({}), which we did not write; a commit of ours would ship it: revert it, and give \
@@ -58,7 +56,7 @@ pub fn judge(
         ));
     }
     let others: Vec<&Pending> = pending.iter().filter(|change| change.owner != look.user).collect();
-    let inside: Vec<&&Pending> = others.iter().filter(|change| is_mine(&change.xpath, look)).collect();
+    let inside: Vec<&&Pending> = others.iter().filter(|change| look.is_inside_ours(&change.xpath)).collect();
     if let Some(change) = inside.first() {
         return Verdict::Others(format!(
             "{} changed {} and did not commit; our commit would depend on it: commit or revert it",
@@ -66,42 +64,73 @@ pub fn judge(
             change.xpath
         ));
     }
-    let foreign = structure(candidate, look, false) != structure(running, look, false);
+    let foreign = others_rules_pend(look, candidate, running);
     let ours = structure(candidate, look, true) != structure(running, look, true)
         || (look.members_bind && members(candidate, look) != members(running, look));
     if !(foreign && ours) {
         return Verdict::Clear;
     }
+    Verdict::Others(rule_words(pending, look))
+}
+
+/// Whether others added, deleted or moved rules of our rulebase and did not commit.
+#[must_use]
+pub fn others_rules_pend(look: Look<'_>, candidate: &Configuration, running: &Configuration) -> bool {
+    structure(candidate, look, false) != structure(running, look, false)
+}
+
+/// Who holds our rule changes back, and why.
+#[must_use]
+pub fn rule_words(pending: &[Pending], look: Look<'_>) -> String {
     let rules = format!("/{}", look.site.rules());
-    let at_rules: Vec<&&Pending> = others.iter().filter(|change| change.xpath.contains(&rules)).collect();
-    let whose = if at_rules.is_empty() { "another administrator".to_owned() } else { named(&at_rules) };
-    Verdict::Others(format!(
+    let others = pending.iter().filter(|change| change.owner != look.user && change.xpath.contains(&rules));
+    let others: Vec<&Pending> = others.collect();
+    let whose = if others.is_empty() {
+        "another administrator".to_owned()
+    } else {
+        named(&others.iter().collect::<Vec<_>>())
+    };
+    format!(
         "{whose} added, deleted or moved rules of {} and did not commit; PAN-OS commits rule changes of one rulebase \
          together: commit or revert them",
         look.site
-    ))
+    )
 }
 
-/// Whether a change is inside an entry that carries a generated name. A generated name ends in a hash of all that it
-/// stands for, so a name that looks like one is one.
-fn is_ours(xpath: &str) -> bool {
-    names(xpath).any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+/// Our rules that stand in the candidate alone, while another cluster of Sallyport waits with rules of its own: each of the
+/// two would have to commit the other's. The one whose name comes later takes its rules back for a moment.
+#[must_use]
+pub fn yields<'a>(look: Look<'_>, candidate: &'a Configuration, running: &Configuration) -> Vec<&'a str> {
+    let new = || candidate.rules.iter().filter(|rule| running.rule(rule.entry_name()).is_none());
+    let cluster_of = |rule: &'a Element| {
+        rule.members_of("tag")
+            .find_map(|tag| tag.strip_prefix("sallyport:"))
+            .filter(|name| *name != look.cluster)
+    };
+    let rival = new().filter_map(cluster_of).min();
+    if rival.is_none_or(|rival| rival > look.cluster) {
+        return Vec::new();
+    }
+    let ours = new().filter(|rule| owner_of_rule(rule, look.cluster, look.inventory) == Owner::Ours);
+    ours.map(Element::entry_name).collect()
 }
 
-/// The same for names that this cluster gives: what another one has pending is its own affair.
-fn is_mine(xpath: &str, look: Look<'_>) -> bool {
-    names(xpath).any(|name| look.inventory.knows(name) || named_by(look.cluster, name))
+impl Look<'_> {
+    /// Whether a change is inside an App-ID or a rule that we wrote.
+    fn is_inside_ours(&self, xpath: &str) -> bool {
+        entry_names(xpath).any(|name| self.inventory.holds(name))
+    }
 }
 
-fn names(xpath: &str) -> impl Iterator<Item = &str> {
+/// Whether a change is inside an entry that carries one of the names that we generate. They end in a hash of all that
+/// they stand for, so a name that looks like one is one.
+fn looks_ours(xpath: &str) -> bool {
+    entry_names(xpath).any(|name| name.starts_with("sp-") || name.starts_with("sallyport:"))
+}
+
+/// The names of the entries on a path.
+fn entry_names(xpath: &str) -> impl Iterator<Item = &str> {
     xpath.split(['\'', '"']).skip(1).step_by(2)
-}
-
-/// Whether it is the name of a cluster's tag or of one of its services.
-fn named_by(cluster: &str, name: &str) -> bool {
-    let port = name.strip_prefix("sp-tcp-").and_then(|rest| rest.split('-').next()?.parse().ok());
-    name == firewall_names::tag(cluster)
-        || port.is_some_and(|port| firewall_names::service(cluster, port) == name)
 }
 
 fn named(changes: &[&&Pending]) -> String {
@@ -170,6 +199,19 @@ mod tests {
     }
 
     fn judged(pending: &[Pending], members_bind: bool, candidate: &[&str], running: &[&str]) -> Verdict {
+        let ledger = ledger();
+        let site = Site::Vsys("vsys1".into());
+        let look = Look {
+            site: &site,
+            cluster: "c1",
+            user: "sallyport",
+            inventory: &Inventory::of(&ledger),
+            members_bind,
+        };
+        judge(pending, look, &configuration(candidate), &configuration(running))
+    }
+
+    fn ledger() -> Ledger {
         let name: DnsName = "web.shop.corp.example".parse().unwrap();
         let entry = ClaimedFirewall {
             firewall: "edge".into(),
@@ -181,15 +223,7 @@ mod tests {
         };
         let mut ledger = Ledger::default();
         ledger.put(name, Holding { namespace: "shop".into(), entry, stored: true }, Version::default());
-        let site = Site::Vsys("vsys1".into());
-        let look = Look {
-            site: &site,
-            cluster: "c1",
-            user: "sallyport",
-            inventory: &Inventory::of(&ledger),
-            members_bind,
-        };
-        judge(pending, look, &configuration(candidate), &configuration(running))
+        ledger
     }
 
     #[test]
@@ -212,6 +246,36 @@ mod tests {
     }
 
     #[test]
+    fn of_two_clusters_that_wait_for_each_other_the_later_name_takes_its_rules_back() {
+        let web = format!("{} sp-web", rule_name());
+        let other = |cluster: &str| {
+            let mut candidate = configuration(&[&web, "theirs", "deny"]);
+            candidate.rules[1]
+                .children
+                .push(Element::members("tag", [firewall_names::tag(cluster).as_str()]));
+            candidate
+        };
+        let ledger = ledger();
+        let (site, inventory) = (Site::Vsys("vsys1".into()), Inventory::of(&ledger));
+        let look = Look {
+            site: &site,
+            cluster: "c1",
+            user: "sallyport",
+            inventory: &inventory,
+            members_bind: false,
+        };
+        let running = configuration(&["deny"]);
+        assert_eq!(yields(look, &other("c0"), &running), [rule_name()]);
+        assert_eq!(yields(look, &other("c2"), &running), [""; 0], "it yields to us");
+        assert_eq!(
+            yields(look, &configuration(&[&web, "theirs", "deny"]), &running),
+            [""; 0],
+            "a person's rule"
+        );
+        assert_eq!(yields(look, &other("c0"), &other("c0")), [""; 0], "nothing is pending");
+    }
+
+    #[test]
     fn law_9_what_our_account_did_and_we_did_not_stops_us() {
         let strange = [change("sallyport", "address/entry[@name='printer']")];
         let verdict = judged(&strange, false, &[], &[]);
@@ -219,19 +283,6 @@ mod tests {
         let ours = [change("sallyport", "application/entry[@name='sp-web-3f9a2c1b']")];
         assert_eq!(judged(&ours, false, &[], &[]), Verdict::Clear);
         assert_eq!(judged(&[change("alice", "address/entry[@name='x']")], false, &[], &[]), Verdict::Clear);
-    }
-
-    #[test]
-    fn what_another_cluster_or_a_colleague_has_pending_beside_ours_is_their_affair() {
-        for name in ["sp-web-00000000", "sp-web-1"] {
-            let path = format!("application/entry[@name='{name}']");
-            assert_eq!(judged(&[change("sallyport-2", &path)], false, &[], &[]), Verdict::Clear, "{name}");
-        }
-        for name in ["sp-web".to_owned(), firewall_names::tag("c1"), firewall_names::service("c1", 443)] {
-            let path = format!("x/entry[@name='{name}']");
-            let verdict = judged(&[change("sallyport-2", &path)], false, &[], &[]);
-            assert!(matches!(verdict, Verdict::Others(_)), "{name}: {verdict:?}");
-        }
     }
 
     #[test]

@@ -145,6 +145,11 @@ fn fresh(
     let rule =
         firewall_names::rule_of(&spec.cluster_name, spec.rules.style, &identity.spec.policy, action, name);
     let evidence = entry.and_then(|entry| entry.evidence.as_ref());
+    // What another cluster lends stands in a rule of its own.
+    let lent = entry.filter(|entry| {
+        !spec.shared_with.is_empty() && entry.app != firewall_names::app_id(&spec.cluster_name, name)
+    });
+    let rule = lent.map_or(rule, |entry| entry.rule.clone());
     match worth(evidence, &rule, action, spec.proof_max_age, now) {
         Worth::Proof => Ok(()),
         Worth::TooOld(at) => {

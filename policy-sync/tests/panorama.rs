@@ -3,75 +3,21 @@
 
 mod support;
 
-use panos_sim::{DeviceGroup, ManagedFirewall, PanoramaOptions, RunningPanorama, Simulator, Topology};
 use sallyport_contract::Reason;
-use serde_json::{Value, json};
-use support::{Colleague, Ground, PASSWORD, Twin, USER, count, counts, foreign, objects, options};
+use serde_json::json;
+use support::{Colleague, Ground, counts, fleet::SERIALS, foreign};
 
 const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
-/// Two in `prod`, two in `dev`, both below `eks`.
-const SERIALS: [&str; 4] = ["007951000000001", "007951000000002", "007951000000003", "007951000000004"];
 const EKS: &str = "/config/devices/entry[@name='localhost.localdomain']/device-group/entry[@name='eks']";
-
-fn topology() -> Topology {
-    let group = |name: &str, parent: Option<&str>| DeviceGroup {
-        name: name.to_owned(),
-        parent: parent.map(ToOwned::to_owned),
-    };
-    let firewall = |(n, serial): (usize, &&str)| ManagedFirewall {
-        serial: (*serial).to_owned(),
-        hostname: format!("fw-{}", n + 1),
-        device_group: Some(if n < 2 { "prod" } else { "dev" }.to_owned()),
-        vsys: "vsys1".to_owned(),
-        connected: true,
-        data_plane: Vec::new(),
-        config: None,
-    };
-    Topology {
-        device_groups: vec![group("eks", None), group("prod", Some("eks")), group("dev", Some("eks"))],
-        devices: SERIALS.iter().enumerate().map(firewall).collect(),
-    }
-}
-
-async fn ground() -> Ground<RunningPanorama> {
-    ground_with(|_| ()).await
-}
-
-async fn ground_with(change: impl FnOnce(&mut Value)) -> Ground<RunningPanorama> {
-    let sim = PanoramaOptions { base: options(), topology: topology(), paired: false };
-    let sim = Simulator::start_panorama(sim).await.unwrap();
-    // Whoever onboards a firewall pushes to it once.
-    let colleague = Colleague::new(&sim.panorama).await;
-    for group in ["prod", "dev"] {
-        colleague.push(group).await;
-    }
-    let mut spec = objects::firewall_spec("", &sim.panorama.ca_pem);
-    spec.as_object_mut().unwrap().remove("standalone");
-    spec["panorama"] = json!({"hosts": [sim.panorama.api_addr.to_string()], "deviceGroup": "eks"});
-    spec["rules"] = json!({"at": "Top"});
-    change(&mut spec);
-    let twin = Twin::default();
-    twin.put_firewall("edge", spec);
-    twin.put_policy("shop", objects::policy_spec("shop"));
-    twin.login("edge", USER, PASSWORD, "1");
-    twin.complete();
-    Ground::around(sim, twin)
-}
-
-/// How many commits Panorama got, and how many pushes beside the first two.
-fn sent(ground: &Ground<RunningPanorama>) -> (usize, usize) {
-    let panorama = &ground.sim.panorama;
-    (count(panorama, "commit", ""), count(panorama, "commit", "all") - 2)
-}
 
 #[tokio::test]
 async fn law_2_a_name_is_proven_on_every_firewall_of_every_group() {
-    let mut ground = ground().await;
+    let mut ground = Ground::fleet(|_| ()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.twin.want("pay-1", &[PAY], "Deny");
     ground.until_enforced(&[WEB, PAY]).await;
-    assert_eq!(sent(&ground), (1, 2), "one commit, one push for each group with firewalls");
+    assert_eq!(ground.sent(), (1, 2), "one commit, one push for each group with firewalls");
     let mut devices = ground.twin.entry(WEB).unwrap().evidence.unwrap().devices;
     devices.sort();
     assert_eq!(devices, SERIALS);
@@ -84,7 +30,7 @@ async fn law_2_a_name_is_proven_on_every_firewall_of_every_group() {
 
 #[tokio::test]
 async fn law_10_what_is_removed_goes_from_every_firewall() {
-    let mut ground = ground_with(|spec| spec["removal"]["quarantine"] = "0s".into()).await;
+    let mut ground = Ground::fleet(|spec| spec["removal"]["quarantine"] = "0s".into()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
     let own = |serial: &&str| {
@@ -103,7 +49,7 @@ async fn law_10_what_is_removed_goes_from_every_firewall() {
 
 #[tokio::test]
 async fn law_9_what_a_colleague_committed_and_holds_back_is_named_and_not_shipped() {
-    let mut ground = ground().await;
+    let mut ground = Ground::fleet(|_| ()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
     let colleague = Colleague::new(&ground.sim.panorama).await;
@@ -112,11 +58,11 @@ async fn law_9_what_a_colleague_committed_and_holds_back_is_named_and_not_shippe
         .config("set", &format!("{EKS}/post-rulebase/security/rules/entry[@name='held-back']"), rule)
         .await;
     colleague.commit().await;
-    let pushes = sent(&ground).1;
+    let pushes = ground.sent().1;
     ground.twin.want("pay-1", &[PAY], "Allow");
     let words = ground.until_reason(PAY, Reason::OthersUnpushed).await;
     assert!(words.contains("by admin"), "{words}");
-    assert_eq!(sent(&ground).1, pushes, "nothing is pushed");
+    assert_eq!(ground.sent().1, pushes, "nothing is pushed");
     for serial in SERIALS {
         assert!(!ground.sim.firewall(serial).unwrap().running_xml().contains("held-back"), "{serial}");
     }
@@ -129,7 +75,7 @@ async fn law_9_what_a_colleague_committed_and_holds_back_is_named_and_not_shippe
 
 #[tokio::test]
 async fn law_9_once_the_colleague_pushed_we_go_on() {
-    let mut ground = ground().await;
+    let mut ground = Ground::fleet(|_| ()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
     let colleague = Colleague::new(&ground.sim.panorama).await;
@@ -148,7 +94,7 @@ async fn law_9_once_the_colleague_pushed_we_go_on() {
 
 #[tokio::test]
 async fn law_2_a_firewall_that_went_away_counts_for_a_while() {
-    let mut ground = ground_with(|spec| {
+    let mut ground = Ground::fleet(|spec| {
         spec["panorama"]["devices"] = json!({"count": "All"});
     })
     .await;
@@ -173,7 +119,7 @@ async fn law_2_a_firewall_that_went_away_counts_for_a_while() {
 
 #[tokio::test]
 async fn law_7_a_rule_of_ours_in_a_related_group_is_told_and_left_alone() {
-    let mut ground = ground().await;
+    let mut ground = Ground::fleet(|_| ()).await;
     ground.twin.want("web-1", &[WEB], "Allow");
     ground.until_enforced(&[WEB]).await;
     let rule = ground.twin.entry(WEB).unwrap().rule;

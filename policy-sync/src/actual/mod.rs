@@ -2,7 +2,7 @@
 
 mod owner;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use owner::{Inventory, Owner, owner_of_application, owner_of_rule, owner_of_service};
 
@@ -30,6 +30,40 @@ impl Configuration {
     #[must_use]
     pub fn rule(&self, name: &str) -> Option<&Element> {
         self.rules.iter().find(|rule| rule.entry_name() == name)
+    }
+}
+
+/// A configuration in which rules, and the App-IDs of each, are found at once: names are looked up by the thousand.
+pub struct Index<'a> {
+    configuration: &'a Configuration,
+    rules: HashMap<&'a str, (&'a Element, HashSet<&'a str>)>,
+}
+
+impl<'a> Index<'a> {
+    /// The index of a configuration.
+    #[must_use]
+    pub fn of(configuration: &'a Configuration) -> Self {
+        let rules = configuration.rules.iter().rev();
+        let rules = rules.map(|rule| (rule.entry_name(), (rule, rule.members_of("application").collect())));
+        Self { configuration, rules: rules.collect() }
+    }
+
+    /// The App-ID called so.
+    #[must_use]
+    pub fn application(&self, app: &str) -> Option<&'a Element> {
+        self.configuration.applications.get(app)
+    }
+
+    /// The rule called so.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> Option<&'a Element> {
+        self.rules.get(name).map(|(rule, _)| *rule)
+    }
+
+    /// Whether a rule lists an App-ID.
+    #[must_use]
+    pub fn carries(&self, rule: &str, app: &str) -> bool {
+        self.rules.get(rule).is_some_and(|(_, apps)| apps.contains(app))
     }
 }
 

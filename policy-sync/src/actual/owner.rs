@@ -36,9 +36,9 @@ impl Inventory {
         inventory
     }
 
-    /// Whether an App-ID or a rule of this name is in the inventory.
+    /// Whether an App-ID or a rule of this name is in it.
     #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
+    pub fn holds(&self, name: &str) -> bool {
         self.apps.contains_key(name) || self.rules.contains(name)
     }
 

@@ -7,11 +7,13 @@ use sallyport_contract::{
 
 use super::{Cycle, Hitch, Moment, memory::Job, pass::After, snapshot::Snapshot};
 use crate::{
+    actual::Inventory,
     cluster::Cluster,
     desired::Desired,
     firewall::{Extent, Fate, Fault, Firewall, JobState},
+    operation::{Change, Node, Operation, Subject},
     pace::later,
-    pending::{self, Verdict},
+    pending::{self, Look, Verdict},
 };
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
@@ -78,23 +80,65 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let pending = device.pending().await?;
         let user = self.user(moment);
-        let inventory = crate::actual::Inventory::of(&self.memory.ledger);
-        let look = pending::Look {
-            site: &moment.access.site,
-            cluster: &moment.spec().cluster_name,
-            user: &user,
-            inventory: &inventory,
-            members_bind: self.memory.members_bind,
-        };
+        let inventory = Inventory::of(&self.memory.ledger);
+        let look = self.look(moment, &user, &inventory);
         match pending::judge(&pending, look, &snapshot.candidate, &snapshot.running) {
             Verdict::Clear => Ok(()),
             Verdict::Others(message) => {
+                let back = pending::yields(look, &snapshot.candidate, &snapshot.running);
+                self.take_back(device, moment, &back).await?;
                 Err(Fault { fate: Fate::Wait(Reason::OthersPending), message }.into())
             }
             Verdict::Stranger(message) => {
                 Err(Fault { fate: Fate::Stop(Reason::ForeignWriteByOurAccount), message }.into())
             }
         }
+    }
+
+    /// What pending changes are judged by.
+    fn look<'a>(&'a self, moment: Moment<'a>, user: &'a str, inventory: &'a Inventory) -> Look<'a> {
+        Look {
+            site: &moment.access.site,
+            cluster: &moment.firewall.spec.cluster_name,
+            user,
+            inventory,
+            members_bind: self.memory.members_bind,
+        }
+    }
+
+    /// Before rules are added, removed or moved: others' that pend would have to be committed with ours, so ours are not
+    /// even written.
+    pub(super) async fn rules_are_free(
+        &self,
+        device: &F,
+        moment: Moment<'_>,
+        operations: &[Operation],
+        snapshot: &Snapshot,
+    ) -> Result<(), Hitch> {
+        let user = self.user(moment);
+        let inventory = Inventory::of(&self.memory.ledger);
+        let look = self.look(moment, &user, &inventory);
+        if !operations.iter().any(Operation::changes_rules)
+            || !pending::others_rules_pend(look, &snapshot.candidate, &snapshot.running)
+        {
+            return Ok(());
+        }
+        let message = pending::rule_words(&device.pending().await?, look);
+        Err(Fault { fate: Fate::Wait(Reason::OthersPending), message }.into())
+    }
+
+    /// Takes rules out of the candidate that are not in force yet.
+    async fn take_back(&mut self, device: &F, moment: Moment<'_>, rules: &[&str]) -> Result<(), Hitch> {
+        let delete = |rule: &&str| Operation {
+            subject: Subject::Rule((*rule).to_owned()),
+            change: Change::Delete(Node::Rule((*rule).to_owned())),
+        };
+        let operations: Vec<Operation> = rules.iter().map(delete).collect();
+        if !operations.is_empty() {
+            tracing::info!(firewall = self.name, ?rules, "taken back, so that another cluster can commit");
+            self.write(device, moment, &operations).await?;
+        }
+        Ok(())
     }
 
     /// Has signatures compiled anew, though nothing changed. A device that takes no `force` around a partial

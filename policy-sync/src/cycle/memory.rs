@@ -11,7 +11,7 @@ use sallyport_contract::{
     object::{FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
-use super::{Moment, surroundings::Surroundings};
+use super::{Moment, pass::After, snapshot::Snapshot, surroundings::Surroundings};
 use crate::{
     capacity::Capacity,
     desired::Desired,
@@ -19,6 +19,7 @@ use crate::{
     diff::{Frozen, Held},
     firewall::{Facts, Fault},
     ledger::Ledger,
+    lending::Loan,
     member::{Access, Member},
     overlap::Overlaps,
     pace::Pace,
@@ -52,6 +53,8 @@ pub(super) struct Memory<F> {
     pub(super) still: Option<Held>,
     /// How everything stood when it was settled; a glance tells whether it still does.
     pub(super) settled: Option<Settled>,
+    /// A pass that has names left to test.
+    pub(super) unfinished: Option<Unfinished>,
     /// When everything is proven anew, settled or not.
     pub(super) next_full: Timestamp,
     /// The firewalls of the device group, and since when those that are away have been.
@@ -59,6 +62,8 @@ pub(super) struct Memory<F> {
     pub(super) away: BTreeMap<String, Timestamp>,
     /// What others committed and hold back.
     pub(super) shipping: Shipping,
+    /// What other clusters lend.
+    pub(super) loans: BTreeMap<DnsName, Loan>,
     /// What is round our rules.
     pub(super) surroundings: Surroundings,
     /// How full the device is; nothing before it was read.
@@ -97,6 +102,12 @@ pub(super) struct Settled {
     pub(super) signs: u64,
     /// A checksum over what is in force.
     pub(super) running: u64,
+}
+
+/// A pass that has names left to test: what it read counts until a job may have changed it, or other names are wanted.
+pub(super) struct Unfinished {
+    pub(super) snapshot: Snapshot,
+    pub(super) after: After,
 }
 
 /// A job of ours.
@@ -148,10 +159,12 @@ impl<F> Default for Memory<F> {
             limited: BTreeMap::new(),
             still: None,
             settled: None,
+            unfinished: None,
             next_full: Timestamp::MIN,
             devices: Vec::new(),
             away: BTreeMap::new(),
             shipping: Shipping::default(),
+            loans: BTreeMap::new(),
             surroundings: Surroundings::default(),
             capacity: None,
             look_again: None,
@@ -188,7 +201,7 @@ impl<F> Memory<F> {
         let version = Version::of(&moment.firewall.metadata);
         if self.generation.is_some() && self.generation != generation {
             self.trouble = None;
-            self.settled = None;
+            self.unsettle();
             self.next_pass = moment.now;
             self.refused.clear();
             self.refused_objects.clear();
@@ -201,7 +214,7 @@ impl<F> Memory<F> {
         if self.connection.as_ref().is_some_and(|connection| !connection.fits(moment)) {
             self.connection = None;
             self.facts = None;
-            self.settled = None;
+            self.unsettle();
             self.trouble = None;
             self.next_pass = moment.now;
         }
@@ -235,6 +248,11 @@ impl<F> Memory<F> {
         self.status = Some(status);
     }
 
+    /// What was read is to be read anew.
+    fn unsettle(&mut self) {
+        (self.settled, self.unfinished) = (None, None);
+    }
+
     /// How everything stood when it was settled, unless it is time to prove it anew.
     pub(super) fn unchanged_since(&self, now: Timestamp) -> Option<Settled> {
         self.settled.filter(|_| self.next_full > now)
@@ -245,7 +263,7 @@ impl<F> Memory<F> {
         if let Some(before) = &self.desired {
             if before.names() != wanted.names() || before.rules() != wanted.rules() {
                 self.pace.changed(now);
-                self.settled = None;
+                (self.settled, self.unfinished) = (None, None);
             }
             let terms = |desired: &Desired, name: &DnsName| {
                 let name = desired.names().get(name)?;
@@ -270,6 +288,7 @@ impl<F> Memory<F> {
         self.refused.retain(|_, (_, until)| *until > now);
         self.refused_objects.retain(|_, until| *until > now);
         let held = self.held.keys().chain(self.refused.keys()).chain(self.limited.keys());
+        let held = held.chain(self.loans.keys());
         let names: BTreeSet<DnsName> = held.cloned().collect();
         Frozen { names, objects: self.refused_objects.keys().cloned().collect() }
     }

@@ -46,7 +46,7 @@ use crate::{
 /// What a cycle works with.
 pub struct Ports<F, C> {
     /// Makes a login to the device.
-    pub connect: fn(&Access, Arc<Login>) -> Result<F, Fault>,
+    pub connect: fn(&Access, Arc<Login>, &Metrics) -> Result<F, Fault>,
     /// Where what was found is stored.
     pub cluster: C,
     /// Where the gates look.
@@ -187,7 +187,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let spec = moment.spec();
         let firewall = self.member.firewall().to_owned();
         let decide = |memory: &Memory<F>| {
-            desired(&firewall, spec, moment.world, &memory.ledger, memory.capacity.as_ref(), moment.now)
+            let capacity = memory.capacity.as_ref();
+            desired(&firewall, spec, moment.world, &memory.ledger, capacity, moment.now)
+                .with_loans(&memory.loans)
         };
         let mut wanted = decide(&self.memory);
         if self.note_unwanted(spec, &wanted, moment.now).await? {

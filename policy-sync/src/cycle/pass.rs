@@ -1,13 +1,13 @@
 //! One full pass: read, prove what is there, write what differs, commit, push.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::SignedDuration;
-use sallyport_contract::{DnsName, Reason, identity::claim_of, keys};
+use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, keys};
 
 use super::{
     Cycle, Hitch, Moment,
-    memory::{Connection, Settled},
+    memory::{Connection, Settled, Unfinished},
     proof::repeat_after,
     snapshot::{Snapshot, checksum},
 };
@@ -18,6 +18,7 @@ use crate::{
     desired::Desired,
     diff::obstacles,
     firewall::{Fate, Fault, Firewall, View},
+    lending,
     overlap::foreign_signatures,
     pace::{later, shortened},
 };
@@ -45,17 +46,29 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         after: After,
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
-        self.memory.settled = None;
-        let mut snapshot = self.read(device.as_ref(), moment).await?;
+        let was_settled = self.memory.settled.take().is_some();
+        let (mut snapshot, after) = match self.unfinished(device.as_ref()).await? {
+            Some(Unfinished { snapshot, after }) => (snapshot, after),
+            None => (self.read(device.as_ref(), moment).await?, after),
+        };
         self.plan_next_look(moment);
         self.survey(moment, wanted, &snapshot);
+        if self.borrow(moment, wanted, &snapshot).is_some() {
+            // What is wanted is decided anew, with what is lent.
+            self.memory.next_pass = moment.now;
+            return Ok(());
+        }
+        self.announce(moment, wanted, |name| name.lender.is_some()).await?;
         self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
-        self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
+        let all_tested = self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
         if self.holds_still(moment) {
             return Ok(());
         }
         self.memory.pace.sent();
         let written = self.write_all(device.as_ref(), moment, wanted, &mut snapshot).await?;
+        if written && was_settled && after == After::Nothing {
+            self.tell_drift(moment, &snapshot).await;
+        }
         if written || self.differ(moment, &snapshot.candidate, &snapshot.running) {
             if after == After::Commit && !written {
                 return Err(Hitch::Firewall(self.ineffective()));
@@ -69,9 +82,19 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if self.recompile_due(moment.now) {
             return self.recompile(device.as_ref(), moment).await;
         }
-        self.retire(wanted, &snapshot).await?;
+        self.retire(moment, wanted, &snapshot).await?;
         self.settle(moment, &snapshot);
+        if !all_tested {
+            self.memory.unfinished = Some(Unfinished { snapshot, after });
+        }
         Ok(())
+    }
+
+    /// The pass that has names left to test, if no job can have changed since what it read.
+    async fn unfinished(&mut self, device: &F) -> Result<Option<Unfinished>, Hitch> {
+        let Some(unfinished) = self.memory.unfinished.take() else { return Ok(None) };
+        let signs = self.signs(device).await?.checksum;
+        Ok((signs == unfinished.snapshot.signs).then_some(unfinished))
     }
 
     /// One cheap look: without a new job nothing can have changed since everything was settled. Tells whether that is
@@ -90,6 +113,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.plan_next_look(moment);
         Ok(true)
+    }
+
+    /// Tells that somebody changed what is ours, and who committed last.
+    async fn tell_drift(&self, moment: Moment<'_>, snapshot: &Snapshot) {
+        let who = snapshot.last_foreign_commit(&self.user(moment));
+        let who =
+            who.map_or_else(|| "somebody".to_owned(), |job| format!("{} (commit job {})", job.user, job.id));
+        let words = format!("{who} changed what is ours; it is put back");
+        self.tell_people(moment, Reason::InSync, words, true).await;
     }
 
     /// When the firewall is looked at again if nothing changes before.
@@ -133,11 +165,32 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 keys::FIREWALL_NAMESPACE
             ),
         })?;
-        let firewall = (self.ports.connect)(moment.access, Arc::clone(login))?;
+        let firewall = (self.ports.connect)(moment.access, Arc::clone(login), &self.ports.metrics)?;
         let connection = Connection::new(firewall, moment, Arc::clone(login));
         let firewall = Arc::clone(&connection.firewall);
         self.memory.connection = Some(connection);
         Ok(firewall)
+    }
+
+    /// Looks which names other clusters serve; tells whether that differs from what was known.
+    fn borrow(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Option<()> {
+        let spec = moment.spec();
+        let mut loans = BTreeMap::new();
+        let mut refused = BTreeMap::new();
+        let names =
+            wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none() && !name.blocked);
+        for (dns, name) in names.filter(|_| !spec.shared_with.is_empty()) {
+            let Some(terms) = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref()) else {
+                continue;
+            };
+            match lending::loan(spec, dns, name, terms, &snapshot.candidate) {
+                Ok(Some(loan)) => drop(loans.insert(dns.clone(), loan)),
+                Ok(None) => {}
+                Err(held) => drop(refused.insert(dns.clone(), held)),
+            }
+        }
+        self.memory.held.extend(refused);
+        (self.memory.loans != loans).then(|| self.memory.loans = loans)
     }
 
     /// What holds names back: taken places, missing anchors, foreign signatures.
@@ -152,15 +205,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let ours = |entry: &_| owner_of_application(entry, &spec.cluster_name, &inventory) == Owner::Ours;
         let foreign = foreign_signatures(entries, ours);
         self.memory.overlaps.keep_only(&foreign);
-        for (dns, name) in wanted.names() {
-            if name.quarantined_until.is_none()
-                && let Some(words) = self.memory.overlaps.with(dns, &name.app, &foreign)
-            {
-                held.entry(dns.clone()).or_insert((Reason::ForeignSignatureOverlap, words));
-            }
+        for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
+            let others = foreign.iter().filter(|other| name.lender.is_none() || other.app != name.app);
+            let Some((other, words)) = self.memory.overlaps.first(dns, &name.app, others) else { continue };
+            let of = lending::marked_by(&other.description, &spec.cluster_name);
+            held.entry(dns.clone()).or_insert(match of {
+                Some((cluster, _)) => {
+                    let words =
+                        format!("cluster {cluster} holds a name on this firewall that meets {dns}: {words}");
+                    (Reason::NameHeldElsewhere, words)
+                }
+                None => (Reason::ForeignSignatureOverlap, words),
+            });
         }
         self.memory.held = held;
-        self.memory.capacity = Some(Capacity::of(spec, candidate, &ours));
+        let capacity = Capacity::of(spec, candidate, &ours);
+        self.ports.metrics.room(&self.name, capacity.names);
+        self.memory.capacity = Some(capacity);
         self.limit(moment, wanted, candidate, &inventory);
     }
 
@@ -185,7 +246,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Takes names out of the inventory that stand nowhere any more and nobody wants.
-    async fn retire(&mut self, wanted: &Desired, snapshot: &Snapshot) -> Result<(), Hitch> {
+    async fn retire(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> Result<(), Hitch> {
         if snapshot.fronts.iter().any(|front| front.state.is_none()) {
             // What a firewall that is away still holds, nobody can say.
             return Ok(());
@@ -195,7 +261,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             .ledger
             .iter()
             .filter(|(name, holding)| {
-                !wanted.names().contains_key(*name) && !snapshot.holds(&holding.entry.app)
+                let lent = holding.entry.app != firewall_names::app_id(&moment.spec().cluster_name, name);
+                !wanted.names().contains_key(*name) && (lent || !snapshot.holds(&holding.entry.app))
             })
             .map(|(name, _)| name.clone())
             .collect();

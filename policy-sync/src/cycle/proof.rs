@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     DnsName, Reason,
-    object::{Evidence, FirewallSpec},
+    object::{Action, Evidence, FirewallSpec},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     snapshot::{Front, Snapshot},
 };
 use crate::{
-    actual::Configuration,
+    actual::Index,
     cluster::Cluster,
     desired::{Desired, Name, Terms},
     diff::Held,
@@ -26,11 +26,12 @@ use crate::{
 };
 
 /// Names whose policy is tested in one pass; the others follow in the next one, which comes at once.
-const TESTS_A_PASS: usize = 200;
+const TESTS_A_PASS: usize = 500;
 const TESTS_AT_ONCE: usize = 2;
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
-    /// Judges every wanted name that the candidate holds, on every device that counts, and stores what changed.
+    /// Judges every wanted name that the candidate holds, on every device that counts, and stores what changed. Tells
+    /// whether that was all: of many names some are tested in this pass and the others in the next.
     pub(super) async fn prove(
         &mut self,
         device: &F,
@@ -38,18 +39,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         wanted: &Desired,
         snapshot: &Snapshot,
         after: &After,
-    ) -> Result<(), Hitch> {
+    ) -> Result<bool, Hitch> {
         let policy = snapshot.fingerprint(wanted);
         let spec = moment.spec();
+        let views = Views::of(snapshot);
         let mut verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>> = BTreeMap::new();
         let mut questions: Vec<Question> = Vec::new();
         for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
             let terms = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref());
             // What the candidate does not hold need not be read back, unless it was proven: it may be lost.
-            let concerned = written(name, &snapshot.candidate) || self.evidence(dns).is_some();
+            let concerned = written(name, &views.candidate) || self.evidence(dns).is_some();
             let (Some(terms), true) = (terms, concerned) else { continue };
-            let overlap =
-                self.memory.held.get(dns).filter(|(reason, _)| *reason == Reason::ForeignSignatureOverlap);
+            let overlap = self.memory.held.get(dns).filter(|(reason, _)| {
+                matches!(
+                    reason,
+                    Reason::ForeignSignatureOverlap | Reason::NameHeldElsewhere | Reason::ActionConflict
+                )
+            });
             if let Some(overlap) = overlap {
                 verdicts.insert(dns.clone(), Err(overlap.clone()));
                 continue;
@@ -58,7 +64,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 verdicts.insert(dns.clone(), Err((Reason::ShadowedByForeignRule, words.clone())));
                 continue;
             }
-            match shown_everywhere(name, terms, snapshot, after) {
+            match shown_everywhere(name, terms, &views, after) {
                 Err(held) => {
                     verdicts.insert(dns.clone(), Err(held));
                 }
@@ -76,8 +82,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         questions.sort_by_key(|question| question.proven);
-        if questions.len() > TESTS_A_PASS {
-            questions.truncate(TESTS_A_PASS);
+        let all = questions.len() <= TESTS_A_PASS;
+        questions.truncate(TESTS_A_PASS);
+        if !all {
             self.memory.next_pass = moment.now;
         }
         for (dns, verdict) in ask(device, questions, snapshot).await? {
@@ -86,7 +93,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             verdicts.insert(dns, verdict.map(Some));
         }
-        self.keep(moment, wanted, verdicts, snapshot, after).await
+        self.keep(moment, wanted, verdicts, snapshot, after).await?;
+        Ok(all)
     }
 
     fn evidence(&self, dns: &DnsName) -> Option<&Evidence> {
@@ -108,7 +116,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let last = self.memory.last_commit.as_ref();
         let job = last.filter(|_| *after != After::Nothing).map(|commit| commit.job.clone());
         let now = self.ports.clock.now();
-        let mut changed = BTreeMap::new();
+        let (mut changed, mut turned) = (BTreeMap::new(), Vec::new());
         for (dns, verdict) in verdicts {
             let (Some(name), Some(holding)) = (wanted.names().get(&dns), self.memory.ledger.get(&dns)) else {
                 continue;
@@ -134,11 +142,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     None
                 }
             };
+            if evidence.as_ref().is_some_and(|after| turned_to_deny(holding, after)) {
+                turned.push(name.app.clone());
+            }
             let mut holding: Holding = holding.clone();
             holding.entry.evidence = evidence;
             changed.insert(dns, holding);
         }
-        self.store(changed).await
+        self.store(changed).await?;
+        if let Some(first) = turned.first() {
+            let words = format!(
+                "{} App-IDs are denied that were allowed, the first: {first}; sessions that began before may live on unless \
+                 the device rematches sessions (Device > Setup > Session): clear session all filter application {first}",
+                turned.len()
+            );
+            self.tell_people(moment, Reason::Enforced, words, false).await;
+        }
+        Ok(())
     }
 
     /// Whether it is time to have signatures compiled anew that did not compile: a commit does that only
@@ -158,6 +178,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 }
 
+/// Whether what was proven to be allowed is now proven to be denied.
+fn turned_to_deny(before: &Holding, after: &Evidence) -> bool {
+    let before = before.entry.evidence.as_ref();
+    after.action == Action::Deny && before.is_some_and(|before| before.action == Action::Allow)
+}
+
 /// After how long a proof is repeated and stored again: early enough that one try may fail.
 pub(super) fn repeat_after(spec: &FirewallSpec) -> SignedDuration {
     spec.proof_max_age.as_signed() / 4
@@ -168,11 +194,30 @@ fn grows_old(evidence: &Evidence, spec: &FirewallSpec, now: Timestamp) -> bool {
 }
 
 /// Whether the candidate holds the name already; before that there is nothing to read back.
-fn written(name: &Name, candidate: &Configuration) -> bool {
-    candidate.applications.contains_key(&name.app)
-        && candidate
-            .rule(&name.rule)
-            .is_some_and(|rule| rule.members_of("application").any(|app| app == name.app))
+fn written(name: &Name, candidate: &Index<'_>) -> bool {
+    candidate.application(&name.app).is_some() && candidate.carries(&name.rule, &name.app)
+}
+
+/// All that was read, for looking up.
+struct Views<'a> {
+    candidate: Index<'a>,
+    running: Index<'a>,
+    /// The devices that can be asked, each with what it lists as not compiled.
+    fronts: Vec<(&'a Front, Option<(Index<'a>, &'a BadSignatures)>)>,
+}
+
+impl<'a> Views<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let view = |front: &'a Front| {
+            let state = front.state.as_ref();
+            (front, state.map(|state| (Index::of(&state.running), &state.bad)))
+        };
+        Self {
+            candidate: Index::of(&snapshot.candidate),
+            running: Index::of(&snapshot.running),
+            fronts: snapshot.fronts.iter().map(view).collect(),
+        }
+    }
 }
 
 /// A name that every device holds, and what is still to be asked of each.
@@ -184,16 +229,16 @@ struct Question {
 }
 
 /// Whether every device that counts holds the name.
-fn shown_everywhere(name: &Name, terms: &Terms, snapshot: &Snapshot, after: &After) -> Result<Shown, Held> {
+fn shown_everywhere(name: &Name, terms: &Terms, views: &Views<'_>, after: &After) -> Result<Shown, Held> {
     let on_manager =
         if *after == After::Commit { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
-    let managed = snapshot.fronts.iter().any(|front| front.device.is_some());
+    let managed = views.fronts.iter().any(|(front, _)| front.device.is_some());
     if managed {
-        shown(name, terms, &snapshot.running, &BadSignatures::default(), on_manager)?;
+        shown(name, terms, &views.running, &BadSignatures::default(), on_manager)?;
     }
     let mut last = None;
-    for front in &snapshot.fronts {
-        let Some(state) = &front.state else { return Err(away(front)) };
+    for (front, state) in &views.fronts {
+        let Some((running, bad)) = state else { return Err(away(front)) };
         let missing = match (&front.device, after) {
             (None, _) => on_manager,
             (Some(device), After::Push(group)) if group.as_ref() == Some(&device.managed.group) => {
@@ -201,7 +246,7 @@ fn shown_everywhere(name: &Name, terms: &Terms, snapshot: &Snapshot, after: &Aft
             }
             (Some(_), _) => Reason::AwaitingPush,
         };
-        let judged = shown(name, terms, &state.running, &state.bad, missing);
+        let judged = shown(name, terms, running, bad, missing);
         last = Some(judged.map_err(|(reason, words)| (reason, front.signed(words)))?);
     }
     let nobody = || {

@@ -1,7 +1,7 @@
 //! Writing: what is about to be written is stored first, batches go out in order, and an entry that the device refuses
 //! is set aside so that the rest can go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::SignedDuration;
@@ -11,7 +11,7 @@ use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
 use crate::{
     actual::Inventory,
     cluster::{Cluster, Loss},
-    desired::Desired,
+    desired::{Desired, Name},
     diff::diff,
     firewall::{Fate, Fault, Firewall, View},
     ledger::Holding,
@@ -35,17 +35,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         wanted: &Desired,
         snapshot: &mut Snapshot,
     ) -> Result<bool, Hitch> {
-        let mut written = false;
+        let (mut written, mut commented) = (false, false);
         for _ in 0..MOST_REFUSALS {
             let operations = self.operations(moment, wanted, snapshot);
             if operations.is_empty() {
                 break;
             }
-            self.announce(moment, wanted).await?;
+            self.rules_are_free(device, moment, &operations, snapshot).await?;
+            self.announce(moment, wanted, |name| name.lender.is_none()).await?;
             match self.write(device, moment, &operations).await? {
                 None => return Ok(true),
                 Some((refused, message)) => {
                     written |= refused.written;
+                    if wants_a_comment(&message) && !commented {
+                        commented = true;
+                        self.comment(device, moment, &operations).await?;
+                        continue;
+                    }
                     self.refuse(moment, wanted, &refused.operation, &message);
                 }
             }
@@ -62,11 +68,17 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Stores what is about to be written, before it is: nothing of ours is ever without its inventory.
-    async fn announce(&mut self, moment: Moment<'_>, wanted: &Desired) -> Result<(), Hitch> {
+    pub(super) async fn announce(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        which: fn(&Name) -> bool,
+    ) -> Result<(), Hitch> {
         let frozen = self.memory.frozen(moment.now);
         let mut entries = BTreeMap::new();
         for (dns, name) in wanted.names() {
-            if name.quarantined_until.is_some() || frozen.names.contains(dns) {
+            let held = name.lender.is_none() && frozen.names.contains(dns);
+            if name.quarantined_until.is_some() || held || !which(name) {
                 continue;
             }
             let known = self.memory.ledger.get(dns);
@@ -111,7 +123,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Writes the batches in order. `Some`: the operation that was refused, with the device's words.
-    async fn write(
+    pub(super) async fn write(
         &self,
         device: &F,
         moment: Moment<'_>,
@@ -137,6 +149,21 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         Ok(None)
+    }
+
+    /// Says why, of every rule that these operations change. Only where the device demands it: each is a call of its own.
+    async fn comment(&self, device: &F, moment: Moment<'_>, operations: &[Operation]) -> Result<(), Hitch> {
+        let rules: BTreeSet<&str> = operations.iter().filter_map(Operation::rule).collect();
+        let comment = format!(
+            "sallyport {}: what its workloads ask for, by Firewall {}",
+            moment.spec().cluster_name,
+            self.member.firewall()
+        );
+        for rule in rules {
+            self.leads()?;
+            device.audit_comment(rule, &comment).await?;
+        }
+        Ok(())
     }
 
     /// Holds back what a refused operation was for.
@@ -165,9 +192,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 }
 
 /// The operation that the device refused, and whether an earlier batch of the same list was written.
-struct Refused {
+pub(super) struct Refused {
     operation: Operation,
     written: bool,
+}
+
+/// Whether the device demands an audit comment
+/// (<https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-admin/policy/enforce-policy-rule-description-tag-and-audit-comment>);
+/// its words are not public.
+fn wants_a_comment(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("audit comment")
 }
 
 /// The names whose rule needs a service; all of them for the tag.

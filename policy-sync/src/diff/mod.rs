@@ -50,13 +50,13 @@ pub struct Sides<'a> {
 #[must_use]
 pub fn diff(sides: Sides<'_>, frozen: &Frozen) -> Vec<Operation> {
     let ours = Ours::of(sides);
-    let ports = needed_ports(sides, frozen);
+    let ports = needed_ports(sides, frozen, &ours);
     let mut operations = Vec::new();
     if sides.desired.names().keys().any(|name| !frozen.names.contains(name)) {
         write_tag(sides, &mut operations);
     }
     write_services(sides, &ports, &mut operations);
-    write_applications(sides, frozen, &mut operations);
+    write_applications(sides, frozen, &ours, &mut operations);
     rules::write(sides, frozen, &ours, &mut operations);
     let leaving = leaving(sides, frozen, &ours);
     rules::remove(sides, &leaving, &ours, &mut operations);
@@ -136,13 +136,13 @@ fn leaving(sides: Sides<'_>, frozen: &Frozen, ours: &Ours) -> Leaving {
 }
 
 /// The ports of every rule that stands or is about to.
-fn needed_ports(sides: Sides<'_>, frozen: &Frozen) -> BTreeSet<u16> {
+fn needed_ports(sides: Sides<'_>, frozen: &Frozen, ours: &Ours) -> BTreeSet<u16> {
     sides
         .desired
         .rules()
         .iter()
         .filter(|(name, _)| {
-            sides.candidate.rule(name).is_some() || !rules::active(sides.desired, name, frozen).is_empty()
+            ours.rules.contains(*name) || !rules::active(sides.desired, name, frozen).is_empty()
         })
         .filter_map(|(_, rule)| rule.terms.as_ref())
         .flat_map(|terms| terms.ports.iter().copied())
@@ -174,7 +174,7 @@ fn write_services(sides: Sides<'_>, ports: &BTreeSet<u16>, operations: &mut Vec<
     }
 }
 
-fn write_applications(sides: Sides<'_>, frozen: &Frozen, operations: &mut Vec<Operation>) {
+fn write_applications(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: &mut Vec<Operation>) {
     for (dns, name) in sides.desired.names() {
         if frozen.names.contains(dns) {
             continue;
@@ -185,7 +185,7 @@ fn write_applications(sides: Sides<'_>, frozen: &Frozen, operations: &mut Vec<Op
             // Gone by somebody's hand during the quarantine: nobody misses it.
             None if name.quarantined_until.is_some() => continue,
             None => Change::Set(node, wanted),
-            Some(actual) if same(actual, &wanted) => continue,
+            Some(actual) if same(actual, &wanted) || !ours.apps.contains(&name.app) => continue,
             Some(_) => Change::Edit(node, wanted),
         };
         operations.push(Operation { subject: Subject::Name(dns.clone()), change });

@@ -18,8 +18,12 @@ pub type Held = (Reason, String);
 #[must_use]
 pub fn obstacles(sides: Sides<'_>) -> (BTreeMap<DnsName, Held>, Vec<String>) {
     let mut held = BTreeMap::new();
-    for (dns, name) in sides.desired.names() {
-        if let Some(obstacle) = application(sides, &name.app).or_else(|| rule(sides, &name.rule)) {
+    // A rule carries thousands of names.
+    let rules: BTreeMap<&str, Held> =
+        sides.desired.rules().keys().filter_map(|name| Some((name.as_str(), rule(sides, name)?))).collect();
+    for (dns, name) in sides.desired.names().iter().filter(|(_, name)| name.lender.is_none()) {
+        let of_rule = || rules.get(name.rule.as_str()).cloned();
+        if let Some(obstacle) = application(sides, &name.app).or_else(of_rule) {
             held.insert(dns.clone(), obstacle);
         }
     }

@@ -76,18 +76,26 @@ impl Overlaps {
 
     /// The words for the first foreign App-ID that may match an SNI of `name`; `None` if none does.
     pub fn with(&mut self, name: &DnsName, app: &str, foreign: &[ForeignSignature]) -> Option<String> {
-        for other in foreign {
-            for signature in &other.signatures {
-                let Some(holds) = self.signature(name, signature) else { continue };
-                return Some(format!(
-                    "App-ID {} ({}) {} of our {app}; narrow or remove it",
-                    other.app,
-                    quoted(&other.description),
-                    holds.join(", and "),
-                ));
-            }
-        }
-        None
+        self.first(name, app, foreign.iter()).map(|(_, words)| words)
+    }
+
+    /// The first of these foreign App-IDs that may match an SNI of `name`, with words; `None` if none does.
+    pub fn first<'a>(
+        &mut self,
+        name: &DnsName,
+        app: &str,
+        mut foreign: impl Iterator<Item = &'a ForeignSignature>,
+    ) -> Option<(&'a ForeignSignature, String)> {
+        foreign.find_map(|other| {
+            let holds = other.signatures.iter().find_map(|signature| self.signature(name, signature))?;
+            let words = format!(
+                "App-ID {} ({}) {} of our {app}; narrow or remove it",
+                other.app,
+                quoted(&other.description),
+                holds.join(", and "),
+            );
+            Some((other, words))
+        })
     }
 
     /// How each condition of a signature may hold; nothing if one of them cannot.

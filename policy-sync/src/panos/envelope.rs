@@ -4,7 +4,7 @@
 
 use sallyport_contract::refusal::quoted;
 
-use crate::xml::{Element, ParseError, parse};
+use crate::xml::{Element, ParseError, excerpt, parse};
 
 /// One answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +58,23 @@ impl Reply {
             ("response", Some("success")) => Status::Success,
             ("response", Some("error")) => Status::Error,
             ("response", Some("unauth")) => Status::Unauthorised,
-            (name, _) => return Err(NotAReply::Root(name.chars().take(40).collect())),
+            (name, _) => return Err(NotAReply::Root(excerpt(name, 40))),
         };
         Ok(Self { status, code: code(&root), words: words(&root), root })
+    }
+
+    /// The same without anything that the device says in its own words.
+    #[must_use]
+    pub fn without_words(mut self) -> Self {
+        fn silence(element: &mut Element) {
+            element.text.clear();
+            element.attributes.retain(|(key, _)| matches!(key.as_str(), "status" | "code" | "id"));
+            element.children.retain(|child| child.name == "response");
+            element.children.iter_mut().for_each(silence);
+        }
+        silence(&mut self.root);
+        self.words = "an answer that repeats what we sent, and is not shown".to_owned();
+        self
     }
 
     /// The element `result`.
@@ -90,11 +104,14 @@ fn words(response: &Element) -> String {
     found.or_else(nested).unwrap_or_default()
 }
 
-/// All text under an element, line by line.
+/// Most characters of the device's words that are kept: they stand in events and conditions.
+const LONGEST: usize = 1000;
+
+/// All text under an element, line by line, cut where it grows too long to be told.
 #[must_use]
 pub fn lines(element: &Element) -> String {
     let texts: Vec<&str> = element.walk().map(|e| e.text.as_str()).filter(|text| !text.is_empty()).collect();
-    texts.join("; ")
+    excerpt(&texts.join("; "), LONGEST)
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! The commands and the places in their answers are those that
 //! <https://github.com/PaloAltoNetworks/pan-os-python/blob/develop/panos/panorama.py> uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Panos, envelope::Reply};
+use super::{
+    Panos,
+    envelope::Reply,
+    replies::{LONGEST_NAME, name_in},
+};
 use crate::{
     firewall::{Fault, Managed},
-    xml::Element,
+    xml::{Element, excerpt},
 };
 
 impl Panos {
@@ -35,45 +39,46 @@ impl Panos {
     }
 }
 
-/// Which group is under which; what has no parent is under `shared`.
+/// Which group is under which, as the tree that Panorama shows.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Hierarchy(BTreeMap<String, Option<String>>);
+pub(super) struct Hierarchy(Element);
 
 impl Hierarchy {
     fn read(reply: &Reply) -> Self {
-        let mut parents = BTreeMap::new();
-        let root = reply.result().and_then(|result| result.child("dg-hierarchy"));
-        let mut open: Vec<(&Element, Option<String>)> = root.into_iter().map(|root| (root, None)).collect();
-        while let Some((element, parent)) = open.pop() {
-            for child in element.children.iter().filter(|child| child.name == "dg") {
-                let name = child.entry_name().to_owned();
-                parents.insert(name.clone(), parent.clone());
-                open.push((child, Some(name)));
-            }
-        }
-        Self(parents)
+        Self(reply.result().and_then(|result| result.child("dg-hierarchy")).cloned().unwrap_or_default())
     }
 
-    fn ancestors(&self, group: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut at = self.0.get(group).cloned().flatten();
-        while let Some(parent) = at.filter(|parent| !found.contains(parent)) {
-            at = self.0.get(&parent).cloned().flatten();
-            found.push(parent);
+    /// The groups from the top down to this one, which is the last; empty if there is no such group.
+    fn path_to<'a>(at: &'a Element, group: &str) -> Vec<&'a Element> {
+        for child in children(at) {
+            if child.entry_name() == group {
+                return vec![child];
+            }
+            let mut path = Self::path_to(child, group);
+            if !path.is_empty() {
+                path.insert(0, child);
+                return path;
+            }
         }
-        found
+        Vec::new()
     }
 
     fn with_descendants(&self, group: &str) -> BTreeSet<String> {
-        let below = self.0.keys().filter(|other| self.ancestors(other).iter().any(|one| one == group));
-        below.cloned().chain([group.to_owned()]).collect()
+        let top = Self::path_to(&self.0, group).pop();
+        let below = top.into_iter().flat_map(Element::walk).filter(|element| element.name == "dg");
+        below.map(|element| element.entry_name().to_owned()).chain([group.to_owned()]).collect()
     }
 
     /// The groups above and below, without itself.
     pub(super) fn relatives(&self, group: &str) -> Vec<String> {
-        let below = self.with_descendants(group).into_iter().filter(|other| other != group);
-        self.ancestors(group).into_iter().chain(below).collect()
+        let above = Self::path_to(&self.0, group).into_iter().rev().map(|one| one.entry_name().to_owned());
+        let below = self.with_descendants(group);
+        above.filter(|other| other != group).chain(below.into_iter().filter(|other| other != group)).collect()
     }
+}
+
+fn children(element: &Element) -> impl Iterator<Item = &Element> {
+    element.children.iter().filter(|child| child.name == "dg")
 }
 
 fn entries<'a>(reply: &'a Reply, list: &str) -> impl Iterator<Item = &'a Element> {
@@ -87,7 +92,7 @@ fn managed(members: &Reply, groups: &BTreeSet<String>, vsys: &str) -> Vec<Manage
             let devices = group.child("devices").into_iter().flat_map(|devices| &devices.children);
             devices.map(|device| Managed {
                 serial: serial(device),
-                hostname: device.text_of("hostname").unwrap_or_default().to_owned(),
+                hostname: name_in(device, "hostname"),
                 group: group.entry_name().to_owned(),
                 connected: device.text_of("connected") == Some("yes"),
                 in_sync: in_sync(device, vsys),
@@ -107,7 +112,8 @@ fn add_status(found: &mut [Managed], devices: &Reply, vsys: &str) {
 }
 
 fn serial(entry: &Element) -> String {
-    entry.text_of("serial").filter(|serial| !serial.is_empty()).unwrap_or(entry.entry_name()).to_owned()
+    let serial = entry.text_of("serial").filter(|serial| !serial.is_empty()).unwrap_or(entry.entry_name());
+    excerpt(serial, LONGEST_NAME)
 }
 
 /// The status stands on the firewall, or on its virtual system.

@@ -2,9 +2,10 @@
 //! <https://docs.paloaltonetworks.com/ngfw/api/getting-started/structure-of-a-pan-os-xml-api-request>.
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
-//! how we know that it is the firewall · `session` calls and keys · `peers` which of a pair is active ·
+//! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which of a pair is active ·
 //! `read` the configuration · `group` Panorama's device groups and firewalls · `replies` what single answers say.
 
+mod echo;
 pub mod envelope;
 pub mod fate;
 mod group;
@@ -26,7 +27,8 @@ use crate::{
         View,
     },
     member::{Access, Site},
-    operation::Batch,
+    metrics::Metrics,
+    operation::{Batch, Node},
     rulebase::Rulebase,
     world::Login,
     xml::{NotALiteral, attribute, text},
@@ -44,8 +46,8 @@ impl Panos {
     ///
     /// # Errors
     /// What the `Firewall` object says about TLS cannot be used.
-    pub fn new(access: &Access, login: Arc<Login>) -> Result<Self, Fault> {
-        let peers = Peers::new(&access.hosts, &access.tls, &login)?;
+    pub fn new(access: &Access, login: Arc<Login>, metrics: &Metrics) -> Result<Self, Fault> {
+        let peers = Peers::new(&access.hosts, &access.tls, &login, metrics)?;
         Ok(Self { peers, user: login.user.clone(), site: access.site.clone() })
     }
 
@@ -88,6 +90,19 @@ impl Firewall for Panos {
         let doing = "writing a batch";
         let parameters = [("type", "config"), ("action", "multi-config"), ("element", batch.body.as_str())];
         self.peers.call(doing, &parameters).await.map(|_| ())
+    }
+
+    async fn audit_comment(&self, rule: &str, comment: &str) -> Result<(), Fault> {
+        // At most 256 characters; an operational command, which cannot ride in a batch:
+        // https://github.com/PaloAltoNetworks/pango/blob/main/audit/audit.go
+        let xpath = Node::Rule(rule.to_owned()).xpath(&self.site).map_err(malformed)?;
+        let comment: String = comment.chars().take(256).collect();
+        let command = format!(
+            "<set><audit-comment><xpath>{}</xpath><comment>{}</comment></audit-comment></set>",
+            text(&xpath),
+            text(&comment),
+        );
+        self.operate("saying why a rule changes", None, &command).await.map(|_| ())
     }
 
     async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     firewall::{Fate, Fault},
+    metrics::Metrics,
     world::Login,
     xml::Element,
 };
@@ -41,9 +42,17 @@ struct Peer {
 }
 
 impl Peers {
-    pub(super) fn new(hosts: &[String], tls: &FirewallTls, login: &Arc<Login>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        hosts: &[String],
+        tls: &FirewallTls,
+        login: &Arc<Login>,
+        metrics: &Metrics,
+    ) -> Result<Self, Fault> {
         let peer = |host: &String| {
-            Ok(Peer { host: host.clone(), session: Session::new(host, tls, Arc::clone(login))? })
+            Ok(Peer {
+                host: host.clone(),
+                session: Session::new(host, tls, Arc::clone(login), metrics.clone())?,
+            })
         };
         let all = hosts.iter().map(peer).collect::<Result<_, Fault>>()?;
         Ok(Self { all, active: Mutex::new(None) })

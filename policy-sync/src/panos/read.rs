@@ -24,7 +24,8 @@ impl Panos {
         };
         let mut parameters = vec![("type", "config"), ("action", action), ("xpath", xpath)];
         parameters.extend(serial.map(|serial| ("target", serial)));
-        replies::list(self.peers.ask(doing, &parameters).await?, doing)
+        let node = xpath.rsplit('/').next().unwrap_or_default();
+        replies::list(self.peers.ask(doing, &parameters).await?, doing, node)
     }
 
     /// Several lists, in the order asked for.

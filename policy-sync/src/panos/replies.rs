@@ -1,22 +1,46 @@
 //! What single answers say: lists, facts, jobs, bad signatures, the deciding rule.
 
+use sallyport_contract::{Reason, refusal::quoted};
+
 use super::{
     envelope::{Reply, Status, lines},
     fate::{self, Code},
 };
 use crate::{
-    firewall::{BadSignatures, Facts, Fault, JobLine, JobState, Pending},
-    xml::Element,
+    firewall::{BadSignatures, Facts, Fate, Fault, JobLine, JobState, Pending},
+    xml::{Element, excerpt},
 };
 
-/// The list that was read. `get` of what is not there is success with code 7 and an empty result; `show` of
-/// it is an error whose text is `No such node`.
-pub(super) fn list(mut reply: Reply, doing: &str) -> Result<Element, Fault> {
+/// Longest name of anything on a device.
+pub(super) const LONGEST_NAME: usize = 255;
+/// Longest path to anything on a device.
+const LONGEST_PATH: usize = 2000;
+/// Longest account of how a job ended, which may be about many firewalls.
+const LONGEST_WORDS: usize = 2000;
+
+/// The text of a child, cut where it is longer than any name.
+pub(super) fn name_in(element: &Element, child: &str) -> String {
+    excerpt(element.text_of(child).unwrap_or_default(), LONGEST_NAME)
+}
+
+/// The list that was read, an element `node`. `get` of what is not there is success with code 7 and an empty result;
+/// `show` of it is an error whose text is `No such node`. What is neither says nothing about what is there.
+pub(super) fn list(mut reply: Reply, doing: &str, node: &str) -> Result<Element, Fault> {
     let absent = reply.words.to_ascii_lowercase().contains("no such node");
+    let other = |what: &str| Fault {
+        fate: Fate::Retry(Reason::FirewallUnreachable),
+        message: format!("{doing}: the firewall answers success with {what}, not with the list {node}"),
+    };
     match reply.status {
         Status::Success => {
             let result = reply.root.children.iter_mut().find(|child| child.name == "result");
-            Ok(result.and_then(|result| result.children.pop()).unwrap_or_default())
+            match result.map(|result| result.children.pop()) {
+                Some(Some(list)) if list.name == node => Ok(list),
+                Some(Some(list)) => Err(other(&quoted(&list.name))),
+                Some(None) => Ok(Element::default()),
+                None if Code::from(reply.code) == Code::NotPresent => Ok(Element::default()),
+                None => Err(other("nothing")),
+            }
         }
         Status::Error if absent || Code::from(reply.code) == Code::NotPresent => Ok(Element::default()),
         Status::Error | Status::Unauthorised => Err(fate::fault(&reply, doing)),
@@ -25,7 +49,7 @@ pub(super) fn list(mut reply: Reply, doing: &str) -> Result<Element, Fault> {
 
 pub(super) fn facts(reply: &Reply) -> Facts {
     let system = reply.result().and_then(|result| result.child("system"));
-    let text = |name: &str| system.and_then(|system| system.text_of(name)).unwrap_or_default().to_owned();
+    let text = |name: &str| system.map(|system| name_in(system, name)).unwrap_or_default();
     Facts { model: text("model"), version: text("sw-version"), serial: text("serial"), active: None }
 }
 
@@ -40,16 +64,15 @@ fn is_job_id(text: &str) -> bool {
 
 /// All jobs that the device remembers.
 pub(super) fn jobs(reply: &Reply) -> Vec<JobLine> {
-    let text = |job: &Element, name: &str| job.text_of(name).unwrap_or_default().to_owned();
     let jobs = reply.result().into_iter().flat_map(|result| &result.children);
     jobs.filter(|job| job.text_of("id").is_some_and(is_job_id))
         .map(|job| JobLine {
-            id: text(job, "id"),
-            kind: text(job, "type"),
-            user: text(job, "user"),
+            id: name_in(job, "id"),
+            kind: name_in(job, "type"),
+            user: name_in(job, "user"),
             ended: job.text_of("status") == Some("FIN"),
             ok: job.text_of("result") == Some("OK"),
-            at: text(job, "tfin"),
+            at: name_in(job, "tfin"),
         })
         .collect()
 }
@@ -57,12 +80,11 @@ pub(super) fn jobs(reply: &Reply) -> Vec<JobLine> {
 /// What is written and not committed: a journal of entries, as public clients read `show config list changes`.
 pub(super) fn pending(reply: &Reply) -> Vec<Pending> {
     let entries = reply.result().into_iter().flat_map(Element::walk).filter(|e| e.text_of("xpath").is_some());
-    let text = |entry: &Element, name: &str| entry.text_of(name).unwrap_or_default().to_owned();
     entries
         .map(|entry| Pending {
-            xpath: text(entry, "xpath"),
-            owner: text(entry, "owner"),
-            action: text(entry, "action").to_ascii_uppercase(),
+            xpath: excerpt(entry.text_of("xpath").unwrap_or_default(), LONGEST_PATH),
+            owner: name_in(entry, "owner"),
+            action: name_in(entry, "action").to_ascii_uppercase(),
         })
         .collect()
 }
@@ -95,6 +117,7 @@ pub(super) fn job(reply: &Reply, doing: &str) -> Result<JobState, Fault> {
     let failed = devices.filter(|device| device.text_of("result").is_some_and(|result| result != "OK"));
     let failed: Vec<String> = failed.map(device_words).collect();
     let words = parts.filter(|text| !text.is_empty()).chain(failed.clone()).collect::<Vec<_>>().join("; ");
+    let words = excerpt(&words, LONGEST_WORDS);
     Ok(if job.text_of("result") == Some("OK") && failed.is_empty() {
         JobState::Done { words }
     } else {
@@ -130,7 +153,7 @@ pub(super) fn deciding_rule(reply: &Reply) -> Option<String> {
         Some(name) => name,
         None => entry.text.split(';').next().unwrap_or_default().trim(),
     };
-    (!name.is_empty()).then(|| name.to_owned())
+    (!name.is_empty()).then(|| excerpt(name, LONGEST_NAME))
 }
 
 #[cfg(test)]
@@ -147,17 +170,17 @@ mod tests {
             r#"<response status="success" code="7"><result/></response>"#,
             r#"<response status="error"><msg><line>No such node</line></msg></response>"#,
         ] {
-            assert_eq!(list(reply(body), "reading").unwrap().children, [], "{body}");
+            assert_eq!(list(reply(body), "reading", "application").unwrap().children, [], "{body}");
         }
         let there = r#"<response status="success" code="19"><result total-count="1" count="1"><application><entry name="a"/></application></result></response>"#;
-        assert_eq!(list(reply(there), "reading").unwrap().children.len(), 1);
-        assert!(
-            list(
-                reply(r#"<response status="error" code="17"><msg><line>x</line></msg></response>"#),
-                "reading"
-            )
-            .is_err()
-        );
+        assert_eq!(list(reply(there), "reading", "application").unwrap().children.len(), 1);
+        for body in [
+            r#"<response status="error" code="17"><msg><line>x</line></msg></response>"#,
+            r#"<response status="success"><msg>welcome</msg></response>"#,
+            r#"<response status="success"><result><rules/></result></response>"#,
+        ] {
+            assert!(list(reply(body), "reading", "application").is_err(), "{body}");
+        }
     }
 
     #[test]

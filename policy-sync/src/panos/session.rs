@@ -2,16 +2,18 @@
 
 use std::{error::Error as _, time::Duration};
 
-use sallyport_contract::{Reason, object::FirewallTls};
+use sallyport_contract::{Reason, object::FirewallTls, refusal::quoted};
 use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
 use super::{
+    echo,
     envelope::{Reply, Status},
     fate, tls,
 };
 use crate::{
     firewall::{Fate, Fault},
+    metrics::Metrics,
     world::{Login, Proof},
 };
 
@@ -33,6 +35,7 @@ pub(super) struct Session {
     login: std::sync::Arc<Login>,
     key: Mutex<Key>,
     calls: Semaphore,
+    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -46,7 +49,12 @@ struct Key {
 pub(super) type Parameters<'a> = [(&'a str, &'a str)];
 
 impl Session {
-    pub(super) fn new(host: &str, tls: &FirewallTls, login: std::sync::Arc<Login>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        host: &str,
+        tls: &FirewallTls,
+        login: std::sync::Arc<Login>,
+        metrics: Metrics,
+    ) -> Result<Self, Fault> {
         let unusable = |error: &dyn std::error::Error| Fault {
             fate: Fate::Stop(Reason::Malformed),
             message: sallyport_process::report::chain(error),
@@ -67,7 +75,7 @@ impl Session {
             Proof::Password(_) => None,
         };
         let key = Mutex::new(Key { value, ..Key::default() });
-        Ok(Self { http, url, login, key, calls: Semaphore::new(CALLS_AT_ONCE) })
+        Ok(Self { http, url, login, key, calls: Semaphore::new(CALLS_AT_ONCE), metrics })
     }
 
     /// Makes one call; an answer that is not success is a fault.
@@ -90,8 +98,9 @@ impl Session {
         let (http_status, reply) = self.send(doing, parameters, Some(&key)).await?;
         if forbidden(http_status, &reply) {
             let message = format!(
-                "{doing}: the firewall answers {:?} to a new key; administrator {} needs the XML API rights config, op and commit",
-                reply.words, self.login.user
+                "{doing}: the firewall answers {} to a new key; administrator {} needs the XML API rights config, op and commit",
+                quoted(&reply.words),
+                self.login.user
             );
             return Err(Fault { fate: Fate::Stop(Reason::CredentialsRefused), message });
         }
@@ -121,12 +130,12 @@ impl Session {
         let (http_status, reply) = self.send("logging in", &form, None).await?;
         if forbidden(http_status, &reply) {
             key.refused += 1;
-            key.words.clone_from(&reply.words);
+            key.words = quoted(&reply.words);
             let fault = if key.refused >= MOST_REFUSALS {
-                stop(&reply.words)
+                stop(&key.words)
             } else {
                 let message =
-                    format!("the firewall refuses administrator {} ({})", self.login.user, reply.words);
+                    format!("the firewall refuses administrator {} ({})", self.login.user, key.words);
                 Fault { fate: Fate::Retry(Reason::CredentialsRefused), message }
             };
             return Err(fault);
@@ -145,7 +154,24 @@ impl Session {
         Ok(value)
     }
 
+    /// Sends one request and counts how it went.
     async fn send(
+        &self,
+        doing: &str,
+        parameters: &Parameters<'_>,
+        key: Option<&Zeroizing<String>>,
+    ) -> Result<(u16, Reply), Fault> {
+        let sent = self.exchange(doing, parameters, key).await;
+        let result = match &sent {
+            Ok((_, reply)) if reply.status == Status::Success => "success",
+            Ok(_) => "refused",
+            Err(_) => "failed",
+        };
+        self.metrics.called(kind(parameters), result);
+        sent
+    }
+
+    async fn exchange(
         &self,
         doing: &str,
         parameters: &Parameters<'_>,
@@ -168,11 +194,46 @@ impl Session {
             }
             body.extend_from_slice(&chunk);
         }
-        let text = String::from_utf8_lossy(&body);
-        let reply = Reply::read(&text).map_err(|error| {
-            fault(format!("{doing}: HTTP {status}, {}", sallyport_process::report::chain(&error)))
-        })?;
-        Ok((status, reply))
+        self.read(doing, status, &body, key).map(|reply| (status, reply)).map_err(fault)
+    }
+
+    /// What an answer says. One that is not success comes from whoever answered, who may repeat what we sent.
+    fn read(
+        &self,
+        doing: &str,
+        status: u16,
+        body: &[u8],
+        key: Option<&Zeroizing<String>>,
+    ) -> Result<Reply, String> {
+        let text = String::from_utf8_lossy(body);
+        let (Proof::ApiKey(known) | Proof::Password(known)) = &self.login.proof;
+        let secrets: Vec<&str> = [known].into_iter().chain(key).map(|secret| secret.as_str()).collect();
+        let repeats = || echo::repeats(&text, &secrets);
+        match Reply::read(&text) {
+            Ok(reply) if reply.status == Status::Success || !repeats() => Ok(reply),
+            Ok(reply) => Ok(reply.without_words()),
+            // What answers a login is never quoted: a piece of the password may be shorter than what is searched for.
+            Err(_) if key.is_none() || repeats() => Err(format!(
+                "{doing}: HTTP {status}, an answer that is not PAN-OS XML; what it says is not shown, for it may repeat what we sent"
+            )),
+            Err(error) => {
+                Err(format!("{doing}: HTTP {status}, {}", sallyport_process::report::chain(&error)))
+            }
+        }
+    }
+}
+
+/// The kind of a call, from a closed list.
+fn kind(parameters: &Parameters<'_>) -> &'static str {
+    let of = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| *value);
+    match (of("type"), of("action")) {
+        ("keygen", _) => "keygen",
+        ("commit", "all") => "push",
+        ("commit", _) => "commit",
+        ("config", "get") => "config get",
+        ("config", "show") => "config show",
+        ("config", _) => "config write",
+        _ => "op",
     }
 }
 

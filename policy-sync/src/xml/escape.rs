@@ -33,6 +33,17 @@ pub fn literal(raw: &str) -> Result<String, NotALiteral> {
     }
 }
 
+/// The device's text, fit to be told to people: so many characters at most, and all of them visible.
+#[must_use]
+pub fn excerpt(text: &str, longest: usize) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let mut excerpt: String = text.chars().take(longest).map(visible).collect();
+    if text.chars().nth(longest).is_some() {
+        excerpt.push('…');
+    }
+    excerpt
+}
+
 fn escape(raw: &str, quotes: bool) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.chars() {
@@ -59,6 +70,12 @@ mod tests {
         assert_eq!(text("a<b>&\"c'"), "a&lt;b&gt;&amp;\"c'");
         assert_eq!(attribute("a\"b'c<"), "a&quot;b&apos;c&lt;");
         assert_eq!(text("a\u{1}b"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn what_is_told_is_short_and_visible() {
+        assert_eq!(excerpt("a\u{0}b\nc", 5), "a b c");
+        assert_eq!(excerpt("äbcdef", 3), "äbc…");
     }
 
     #[test]

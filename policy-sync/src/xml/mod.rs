@@ -4,6 +4,6 @@ mod escape;
 mod parse;
 mod tree;
 
-pub use escape::{NotALiteral, attribute, literal, text};
+pub use escape::{NotALiteral, attribute, excerpt, literal, text};
 pub use parse::{DEPTH_LIMIT, NODE_LIMIT, ParseError, parse};
 pub use tree::Element;

@@ -7,7 +7,7 @@ use quick_xml::{
     reader::Reader,
 };
 
-use super::Element;
+use super::{Element, excerpt};
 
 /// Deepest nesting that is read.
 pub const DEPTH_LIMIT: usize = 64;
@@ -90,7 +90,7 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
 
 /// The parser's words, which repeat what the device sent, cut short.
 fn malformed(error: impl std::fmt::Display) -> ParseError {
-    ParseError::Malformed(error.to_string().chars().take(160).collect())
+    ParseError::Malformed(excerpt(&error.to_string(), 160))
 }
 
 fn count(nodes: &mut usize) -> Result<(), ParseError> {
@@ -122,7 +122,7 @@ fn predefined(name: &str) -> Result<char, ParseError> {
         "gt" => Ok('>'),
         "quot" => Ok('"'),
         "apos" => Ok('\''),
-        other => Err(ParseError::Entity(other.chars().take(40).collect())),
+        other => Err(ParseError::Entity(excerpt(other, 40))),
     }
 }
 

@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use this")]
 
+pub(crate) mod answers;
+pub(crate) mod endpoint;
+pub(crate) mod fleet;
 pub(crate) mod objects;
 pub(crate) mod pods;
 pub(crate) mod turns;

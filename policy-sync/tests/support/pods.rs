@@ -30,12 +30,12 @@ pub(crate) fn pod(uid: &str) -> Carrier {
 }
 
 /// The flow of the gates.
-pub(crate) fn gates(ground: &Ground) -> Gates<Twin> {
+pub(crate) fn gates<S>(ground: &Ground<S>) -> Gates<Twin> {
     gates_by(ground, Clock::system())
 }
 
 /// The same by another clock.
-pub(crate) fn gates_by(ground: &Ground, clock: Clock) -> Gates<Twin> {
+pub(crate) fn gates_by<S>(ground: &Ground<S>, clock: Clock) -> Gates<Twin> {
     let metrics = Metrics::new(&mut Registry::default());
     Gates::new(ground.twin.seen.clone(), ground.board.clone(), ground.twin.clone(), clock, metrics)
 }

@@ -150,6 +150,10 @@ impl Firewall for Stepwise<Panos> {
         around("commit", self.0.commit(description, extent)).await
     }
 
+    async fn audit_comment(&self, rule: &str, comment: &str) -> Result<(), Fault> {
+        around("audit comment", self.0.audit_comment(rule, comment)).await
+    }
+
     async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
         around("jobs", self.0.jobs(serial)).await
     }
@@ -260,7 +264,7 @@ impl Replica {
     pub(crate) fn by(twin: &Twin, turns: Turns, clock: Clock) -> Self {
         let board = Board::default();
         let ports = Ports {
-            connect: |spec, login| Panos::new(spec, login).map(Stepwise),
+            connect: |access, login, metrics| Panos::new(access, login, metrics).map(Stepwise),
             cluster: Stepwise(twin.clone()),
             board: board.clone(),
             clock: clock.clone(),

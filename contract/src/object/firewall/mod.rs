@@ -92,6 +92,11 @@ pub struct FirewallSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 6000), inner(length(min = 1, max = 253)))]
     pub approved_removals: Vec<String>,
+    /// Other clusters (their `clusterName`) on this firewall. Where one of them holds a name that is wanted here too, with
+    /// the same action, its App-ID and rule are used as they are, and made anew by us once they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")))]
+    pub shared_with: Vec<String>,
     /// The memory tier of a VM-Series, which the device does not tell and which decides how many rules it
     /// holds: <https://docs.paloaltonetworks.com/vm-series/activation-and-onboarding/software-ngfw/maximum-limits-based-on-memory>.
     #[serde(default, skip_serializing_if = "Option::is_none")]
