@@ -257,7 +257,11 @@ impl Course {
         for party in &mut self.parties {
             party.calm();
         }
-        for _ in 0..MOST_ROUNDS {
+        for round in 1..=MOST_ROUNDS {
+            // What the colleague took back may not fit any more until we have repaired it.
+            if round % 20 == 0 {
+                self.scene.act(&Act::Commit).await;
+            }
             let look = self.scene.look();
             if self.parties.iter().all(|party| self.settled(party, &look).is_ok()) {
                 return Ok(());
