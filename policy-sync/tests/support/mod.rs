@@ -15,11 +15,13 @@ use prometheus_client::registry::Registry;
 use sallyport_contract::{DnsName, Reason, firewall_names, object::Firewall};
 use sallyport_policy_sync::{
     board::Board,
-    cycle::{Cycle, Ports, Settings},
+    cycle::{self, Cycle, Ports, Settings},
+    firewall::Fault,
     member::Member,
     metrics::Metrics,
     observe::Change,
     panos::Panos,
+    preview::Preview,
     world::{Login, Proof},
     xml::{Element, parse},
 };
@@ -182,6 +184,11 @@ impl<S> Ground<S> {
         let condition = conditions.iter().find(|condition| condition.kind == kind).unwrap();
         (condition.reason.clone(), condition.message.clone())
     }
+}
+
+/// What a person would be told now, without a word to the cycle.
+pub(crate) async fn look<S>(ground: &Ground<S>) -> Result<Preview, Fault> {
+    cycle::preview(Panos::new, edge(&ground.twin), &ground.twin.world(), Clock::system()).await
 }
 
 /// How many requests of this kind came to a device.

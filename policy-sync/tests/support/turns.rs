@@ -262,7 +262,7 @@ impl Replica {
             metrics: Metrics::new(&mut Registry::default()),
             leadership: Leadership::uncontested(),
         };
-        Self { turns, twin: twin.clone(), board, cycle: Cycle::new(super::edge(&twin), ports, SETTINGS) }
+        Self { turns, twin: twin.clone(), board, cycle: Cycle::new(super::edge(twin), ports, SETTINGS) }
     }
 
     /// One step; waits a moment if nothing is due.
