@@ -5,28 +5,18 @@
 mod support;
 
 use panos_sim::{PatternEngine, Running};
-use sallyport_policy_sync::{
-    cycle,
-    firewall::Fault,
-    panos::Panos,
-    preview::{
-        Preview,
-        lines::{as_cli, as_xml},
-        report::{Mark, Report},
-    },
+use sallyport_policy_sync::preview::{
+    Preview,
+    lines::{as_cli, as_xml},
+    report::{Mark, Report},
 };
-use sallyport_process::clock::Clock;
-use support::{Colleague, Ground, VSYS, edge, options};
+use support::{Colleague, Ground, VSYS, look, options};
 
 const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
 
 async fn preview<S>(ground: &Ground<S>) -> Preview {
     look(ground).await.unwrap()
-}
-
-async fn look<S>(ground: &Ground<S>) -> Result<Preview, Fault> {
-    cycle::preview(Panos::new, edge(&ground.twin), &ground.twin.world(), Clock::system()).await
 }
 
 fn mark(preview: &Preview, topic: &str) -> (Mark, String) {

@@ -171,11 +171,10 @@ async fn timely<T>(what: &str, call: impl Future<Output = Result<T, kube::Error>
 }
 
 fn refused(what: &str, error: &kube::Error) -> String {
-    let what_to_do = match error {
-        kube::Error::Api(status) if status.code == 403 => {
-            "; ask the platform team for this right, or for somebody who has it"
-        }
-        kube::Error::Api(status) if status.code == 404 => "; is Sallyport installed in this cluster?",
+    let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
+    let what_to_do = match code {
+        403 => "; ask the platform team for this right, or for somebody who has it",
+        404 => "; is Sallyport installed in this cluster?",
         _ => "",
     };
     format!("cannot {what}: {}{what_to_do}", chain(error))

@@ -2,10 +2,13 @@
 //! simulated device, with three files.
 #![cfg(test)]
 
+mod support;
+
 use std::{fs, process::Output};
 
 use panos_sim::{Accounts, Options, Running, Simulator};
 use serde_json::{Value, json};
+use support::{err, firewall, out};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse";
@@ -40,27 +43,17 @@ impl Try {
 
     async fn run(&self, command: &str, more: &[&str]) -> Output {
         let file = |name: &str| self.folder.path().join(name);
-        tokio::process::Command::new(env!("CARGO_BIN_EXE_sallyport"))
-            .args(["firewall", command, "--user", "auditor", "--firewall"])
+        firewall(&[command, "--user", "auditor", "--firewall"])
             .arg(file("firewall.yaml"))
             .arg("--policy")
             .arg(file("policy.yaml"))
             .arg("--password-file")
             .arg(file("password"))
             .args(more)
-            .env_remove("KUBECONFIG")
             .output()
             .await
             .unwrap()
     }
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[tokio::test]
@@ -115,12 +108,7 @@ async fn what_is_in_the_way_ends_with_one_and_what_cannot_be_found_out_with_two(
 
 #[tokio::test]
 async fn block_refuses_a_name_that_is_not_in_normal_form_before_it_asks_anybody() {
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_sallyport"))
-        .args(["firewall", "block", "Web.shop.corp.example", "--on", "edge"])
-        .env("KUBECONFIG", "/nonexistent")
-        .output()
-        .await
-        .unwrap();
+    let output = firewall(&["block", "Web.shop.corp.example", "--on", "edge"]).output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("did you mean web.shop.corp.example?"), "{}", err(&output));
 }
