@@ -1,7 +1,7 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make test   every test: unit, service, system                            (RING=fast for unit and service)
 # make lint   formatting, lints, layout, one TLS stack
-# make bench  measures admission and the journey into target/bench/report.json
+# make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
