@@ -1,4 +1,5 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
+# make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service)
 # make lint   formatting, lints, layout, one TLS stack
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
@@ -23,6 +24,10 @@ control-plane:
 .PHONY: demo
 demo: build control-plane
 	@target/debug/demo
+
+.PHONY: ground
+ground: build control-plane
+	@target/debug/demo --ground
 
 .PHONY: test
 test:

@@ -37,8 +37,43 @@ impl Turn {
     }
 }
 
+/// Where people meet a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The answer to `kubectl apply`, and an event where a policy only audits.
+    Admission,
+    /// The readiness gate of a pod.
+    Gate,
+    /// An event on a pod or a workload.
+    Event,
+    /// The conditions of a `WorkloadIdentity`.
+    Identity,
+    /// The conditions of a `Firewall`.
+    Firewall,
+    /// The condition of an `IdentityPolicy`.
+    Policy,
+    /// The condition of a `CertificateAuthority`.
+    Authority,
+}
+
+impl Place {
+    /// The place as a person finds it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admission => "the answer to `kubectl apply`",
+            Self::Gate => "the pod's condition `sallyport.dev/identity-ready` (`kubectl describe pod`)",
+            Self::Event => "an event on the pod or the workload (`kubectl get events`)",
+            Self::Identity => "the identity (`kubectl describe wid`)",
+            Self::Firewall => "the firewall (`kubectl describe fw`)",
+            Self::Policy => "the policy (`kubectl describe idpol`)",
+            Self::Authority => "the authority (`kubectl describe ca`)",
+        }
+    }
+}
+
 macro_rules! reasons {
-    ($($name:ident => $turn:ident, $meaning:literal;)+) => {
+    ($($name:ident => $turn:ident, [$($place:ident)*], $meaning:literal, $action:literal;)+) => {
         /// Why something stands as it stands. The list is closed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $(#[doc = $meaning] $name,)+ }
@@ -65,6 +100,18 @@ macro_rules! reasons {
                 match self { $(Self::$name => $meaning,)+ }
             }
 
+            /// Where it is met; nowhere, if no part of Sallyport gives it yet.
+            #[must_use]
+            pub const fn places(self) -> &'static [Place] {
+                match self { $(Self::$name => &[$(Place::$place),*],)+ }
+            }
+
+            /// What to do, for the person whose turn it is.
+            #[must_use]
+            pub const fn action(self) -> &'static str {
+                match self { $(Self::$name => $action,)+ }
+            }
+
             /// Reads a code.
             #[must_use]
             pub fn from_code(code: &str) -> Option<Self> {
@@ -75,58 +122,157 @@ macro_rules! reasons {
 }
 
 reasons! {
-    Enforced => Nobody, "The firewall's running configuration was shown to enforce the App-ID and the rule.";
-    EnforcedPermissive => NetworkSecurity, "Enforced, but other traffic is allowed as well, so an allow rule changes nothing.";
-    Observed => Nobody, "The policy only observes: the gate is open without proof.";
-    BreakGlass => Platform, "A GateOverride holds the gate open without proof.";
-    Issued => Nobody, "A verified certificate for exactly these names is delivered.";
-    AwaitingCertificate => Sallyport, "The certificate has been asked for and is not there yet.";
-    Throttled => CertificateAuthority, "The certificate authority answers that we ask too often; we slow down and go on.";
-    AuthorityUnavailable => CertificateAuthority, "The certificate authority cannot be reached or is not able to sign.";
-    CertificateRefused => Platform, "The certificate authority refused the request, or gave a certificate that is not what was asked.";
-    SpendingCapReached => Platform, "A cap on the number of certificates is reached.";
-    SecretHeldByOther => Application, "A Secret of somebody else stands under the name that the certificate needs.";
-    Tampered => Application, "What the pod carries matches nothing that Sallyport derived for its workload.";
-    NotSupportedHere => Platform, "This cluster does not serve what the policy asks for.";
-    AwaitingFirewall => Sallyport, "The firewall has not been asked yet.";
-    AwaitingCommit => Firewall, "Written; the firewall's commit job has not ended.";
-    CommitFailed => NetworkSecurity, "The firewall's commit job failed.";
-    PartialCommitIneffective => NetworkSecurity, "The commit job ended well, but the running configuration does not hold our change.";
-    AwaitingPush => Firewall, "Committed on Panorama; the push to the devices has not ended.";
-    OthersPending => NetworkSecurity, "Other administrators' uncommitted changes would be committed with ours.";
-    OthersUnpushed => NetworkSecurity, "Other administrators' committed changes would be pushed with ours.";
-    DeviceOutOfSync => NetworkSecurity, "A managed device does not run what Panorama holds.";
-    LockedByOther => NetworkSecurity, "Another administrator holds a lock on the configuration.";
-    QueueFull => Firewall, "The firewall's queue of commits is full.";
-    HASyncing => Firewall, "The high-availability pair is synchronising.";
-    FirewallUnreachable => NetworkSecurity, "The firewall cannot be reached, or its TLS certificate is not the one expected.";
-    CredentialsRefused => NetworkSecurity, "The firewall refused our user, password or key.";
-    Suspended => NetworkSecurity, "The Firewall object says suspend: nothing is written.";
-    OutsideWindow => NetworkSecurity, "The change window is closed.";
-    LimitReached => NetworkSecurity, "A limit on changes per commit is reached.";
-    EntryRefused => NetworkSecurity, "The firewall refused one entry of the batch.";
-    ForeignWriteByOurAccount => NetworkSecurity, "Our administrator account changed something that we did not write.";
-    AwaitingDefaultDeny => NetworkSecurity, "The Firewall object requires a default deny, and the device has none.";
-    Blocked => NetworkSecurity, "The Firewall object blocks this name.";
-    Quarantined => Nobody, "No longer wanted; removed from the firewall when the quarantine ends.";
-    RemovalAwaitsApproval => NetworkSecurity, "More removals than the limit wait for a person's approval.";
-    NameRefused => Application, "The policy does not give this name to this namespace.";
-    NameHeldElsewhere => Application, "Another namespace, workload or cluster holds this name.";
-    ActionConflict => Application, "Workloads of this namespace ask for different actions for one name.";
-    ForeignSignatureOverlap => NetworkSecurity, "A custom App-ID that is not ours matches the same name.";
-    ShadowedByForeignRule => NetworkSecurity, "A rule that is not ours decides before ours.";
-    OutsideFirewallBounds => NetworkSecurity, "The policy asks for what Firewall.spec.bounds does not allow.";
-    AnchorMissing => NetworkSecurity, "The rule that ours are to be placed at does not exist.";
-    CapacityReached => NetworkSecurity, "The firewall has no room for another App-ID, signature or rule.";
-    SignatureNotCompiled => NetworkSecurity, "The firewall could not compile the App-ID's signature.";
-    EngineTooOld => NetworkSecurity, "The firewall's pattern engine cannot take our patterns.";
-    ContextMissing => NetworkSecurity, "The firewall's content does not know the SNI context.";
-    CopiedMark => NetworkSecurity, "An object carries our mark but is not one that we made.";
-    Accepted => Nobody, "The object is well formed and in force.";
-    Malformed => Platform, "The object cannot be understood, so nothing is done under it.";
-    NotFound => Platform, "An object that this one names does not exist.";
-    InSync => Nobody, "The running configuration holds all that is wanted.";
-    NotShown => Platform, "Nothing has shown this yet.";
+    Enforced => Nobody, [Gate Identity], "The firewall's running configuration was shown to enforce the App-ID and the rule.",
+        "Nothing to do.";
+    EnforcedPermissive => NetworkSecurity, [Gate Identity Firewall], "Enforced, but other traffic is allowed as well, so an allow rule changes nothing.",
+        "The message names the rule that lets other traffic pass. Narrow it, or add a rule below ours that denies the rest; then it \
+         becomes `Enforced` by itself. Pods are Ready meanwhile.";
+    Observed => Nobody, [Gate Identity], "The policy only observes: the gate is open without proof.",
+        "Nothing to do now: pods start without proof. Set `spec.mode: Enforce` in the IdentityPolicy once the messages say that \
+         everything is proven.";
+    BreakGlass => Platform, [], "A GateOverride holds the gate open without proof.",
+        "Nothing: no part of Sallyport reads a GateOverride yet.";
+    Issued => Nobody, [Identity], "A verified certificate for exactly these names is delivered.",
+        "Nothing to do.";
+    AwaitingCertificate => Sallyport, [Gate Identity], "The certificate has been asked for and is not there yet.",
+        "Wait a minute. If it stays, read the message of `CertificateIssued` on the identity and the log of cert-agent: `kubectl -n \
+         sallyport-system logs deploy/sallyport-cert-agent`. A certificate that has ended and is not renewed shows here too.";
+    Throttled => CertificateAuthority, [Gate Identity], "The certificate authority answers that we ask too often; we slow down and go on.",
+        "Nothing to do for some minutes: requests slow down and go on. If it lasts, find who else uses the same AWS account and \
+         Region for certificates, or have the quota of `IssueCertificate` raised.";
+    AuthorityUnavailable => CertificateAuthority, [Gate Identity Authority], "The certificate authority cannot be reached or is not able to sign.",
+        "Run `kubectl describe ca` and read the words of the CA: it may be disabled, expired or gone, its ARN wrong, or \
+         cert-agent's role without the right. Correct that; cert-agent tries again by itself, after five minutes at most.";
+    CertificateRefused => Platform, [Gate Identity], "The certificate authority refused the request, or gave a certificate that is not what was asked.",
+        "The message has the CA's words, or what was wrong with the certificate that came. Correct `spec.certificate` of the \
+         IdentityPolicy (lifetime, usages, key) or the CA's template. It is tried again rarely, and at once when the policy \
+         changes.";
+    SpendingCapReached => Platform, [], "A cap on the number of certificates is reached.",
+        "Nothing: no part of Sallyport has such a cap yet.";
+    SecretHeldByOther => Application, [Gate Identity], "A Secret of somebody else stands under the name that the certificate needs.",
+        "The message names the Secret. Find out who made it, then rename or delete it; the certificate is delivered to its place \
+         within seconds.";
+    Tampered => Application, [Gate Event], "What the pod carries matches nothing that Sallyport derived for its workload.",
+        "Delete the pod, or run `kubectl rollout restart` on its workload: it is then made anew with the right names. If it happens \
+         again, find out who writes `resolved.sallyport.dev` annotations or identity labels.";
+    NotSupportedHere => Platform, [], "This cluster does not serve what the policy asks for.",
+        "Nothing: no part of Sallyport gives it yet.";
+    AwaitingFirewall => Sallyport, [Gate Identity Firewall], "The firewall has not been asked yet.",
+        "Wait a minute. If it stays, see that policy-sync runs and leads: `kubectl -n sallyport-system get pods,lease` and its log. \
+         The message says what it is about to do.";
+    AwaitingCommit => Firewall, [Gate Identity Firewall], "Written; the firewall's commit job has not ended.",
+        "Wait: the message names the job and how far it is. If the same job stands for much longer than the last commit took \
+         (`kubectl get fw NAME -o yaml`, `status.lastCommit`), look at it on the firewall: `show jobs id N`.";
+    CommitFailed => NetworkSecurity, [Gate Identity Firewall], "The firewall's commit job failed.",
+        "Read the job's own words in the message, and on the firewall `show jobs id N`. Correct what it names: often another \
+         administrator's unfinished change, or an object that a policy names and the firewall does not have. It is tried again \
+         within two minutes.";
+    PartialCommitIneffective => NetworkSecurity, [Gate Identity Firewall], "The commit job ended well, but the running configuration does not hold our change.",
+        "It is tried again by itself. If it stays, the message names the bug that is suspected on this release: commit everything \
+         by hand once, after looking at what else is pending, or update PAN-OS.";
+    AwaitingPush => Firewall, [Gate Identity Firewall], "Committed on Panorama; the push to the devices has not ended.",
+        "Wait: the message names the push job, or another administrator's push that runs before ours. If it stands for long, look \
+         at Panorama > Tasks.";
+    OthersPending => NetworkSecurity, [Gate Identity Firewall], "Other administrators' uncommitted changes would be committed with ours.",
+        "The message names administrators and what they changed. Ask them to commit or to revert; ours goes out by itself after \
+         that. Do not revert their work for them.";
+    OthersUnpushed => NetworkSecurity, [Gate Identity Firewall], "Other administrators' committed changes would be pushed with ours.",
+        "The message names the jobs and administrators. Ask them whether their work may go to the firewalls, then push the device \
+         group from Panorama. Only if that is always so, set `spec.push.shipOthers: true`.";
+    DeviceOutOfSync => NetworkSecurity, [Gate Identity Firewall], "A managed device does not run what Panorama holds.",
+        "The message names the device. See in Panorama > Managed Devices whether it is connected and why its last push failed. A \
+         firewall that is gone for good: remove it from the device group, or set `spec.panorama.devices`.";
+    LockedByOther => NetworkSecurity, [Gate Identity Firewall], "Another administrator holds a lock on the configuration.",
+        "The message has the firewall's words. On the firewall: `show config-locks`, `show commit-locks`. Ask the owner to release \
+         the lock; it goes on by itself.";
+    QueueFull => Firewall, [Gate Identity Firewall], "The firewall's queue of commits is full.",
+        "Wait: other jobs come first. If the queue does not get shorter, see `show jobs all` on the firewall for a job that is stuck.";
+    HASyncing => Firewall, [Gate Identity Firewall], "The high-availability pair is synchronising.",
+        "Wait: the pair is copying its configuration, or the peer that was asked is passive. If it lasts for more than some \
+         minutes, see `show high-availability state` on both.";
+    FirewallUnreachable => NetworkSecurity, [Gate Identity Firewall], "The firewall cannot be reached, or its TLS certificate is not the one expected.",
+        "The message says what failed. No answer: look at the management interface, its permitted addresses and the network \
+         between. Another TLS certificate: compare the fingerprint in the message with the device's before you change `spec.tls`. \
+         Open gates stay open, and new pods start on stored proof until `spec.proofMaxAge`.";
+    CredentialsRefused => NetworkSecurity, [Gate Identity Firewall], "The firewall refused our user, password or key.",
+        "We stop asking, so that the account is not locked. See that the administrator is there, not locked and has the XML API \
+         rights; then write the right password or key into the Secret of `spec.credentials`, which starts us again. If only rights \
+         were missing, it goes on within two minutes.";
+    Suspended => NetworkSecurity, [Gate Identity Firewall], "The Firewall object says suspend: nothing is written.",
+        "Somebody set `spec.suspend: true`. Ask who and why; set it to false to go on.";
+    OutsideWindow => NetworkSecurity, [Gate Identity Firewall], "The change window is closed.",
+        "Wait for the window, or for the end of the freeze; the message says until when. If it cannot wait, change \
+         `spec.commit.changeWindows` or `freezes`. Names in `spec.blocked` go out anyway.";
+    LimitReached => NetworkSecurity, [Gate Identity Firewall], "A limit on changes per commit is reached.",
+        "Wait: the rest goes with the next commits. If you did not expect so many new names, find out which namespace asks for \
+         them; set `spec.suspend: true` if in doubt.";
+    EntryRefused => NetworkSecurity, [Gate Identity Firewall], "The firewall refused one entry of the batch.",
+        "The message has the firewall's words about the entry: a log setting or profile group that it does not have, a name that \
+         somebody else took, a signature context that its content lacks. Correct that, or the policy. It is tried again every five \
+         minutes; other names are not held up.";
+    ForeignWriteByOurAccount => NetworkSecurity, [Gate Identity Firewall], "Our administrator account changed something that we did not write.",
+        "Our administrator's account has a pending change that we did not write; the message has its place. Find out who used the \
+         account and revert the change, then change the password. Nothing is committed until then.";
+    AwaitingDefaultDeny => NetworkSecurity, [Gate Identity Firewall], "The Firewall object requires a default deny, and the device has none.",
+        "The message names the rule that lets other traffic pass. Deny that traffic by a rule below ours, or set `spec.defaultDeny: \
+         Warn` if you accept it.";
+    Blocked => NetworkSecurity, [Gate Identity Firewall], "The Firewall object blocks this name.",
+        "Somebody listed the name in `spec.blocked`. Its pods do not become Ready; ask who blocked it and why, and take it off the \
+         list when that is over.";
+    Quarantined => Nobody, [], "No longer wanted; removed from the firewall when the quarantine ends.",
+        "Nothing: a name in quarantine is not shown with a reason yet.";
+    RemovalAwaitsApproval => NetworkSecurity, [Firewall], "More removals than the limit wait for a person's approval.",
+        "Find out why so many names went at once: a deleted namespace, a restore, a cluster that lost its workloads. If it is \
+         right, list the names in `spec.approvedRemovals`, or raise `spec.commit.maxRemovals`. Until then they stay on the \
+         firewall.";
+    NameRefused => Application, [Admission Gate Identity], "The policy does not give this name to this namespace.",
+        "Ask for a name that the policy gives, as the message shows it, or have the owner of the IdentityPolicy allow this one. A \
+         certificate that is there stays until it ends, and is not renewed.";
+    NameHeldElsewhere => Application, [Gate Identity], "Another namespace, workload or cluster holds this name.",
+        "The message names the holder. Take another name, or have the holder give it up: a name is free when no workload asks for \
+         it and no firewall holds it any more.";
+    ActionConflict => Application, [Gate Identity Event], "Workloads of this namespace ask for different actions for one name.",
+        "The message names both workloads. Give both the same `sallyport.dev/action`, or different names. Until then the name stays \
+         as it is.";
+    ForeignSignatureOverlap => NetworkSecurity, [Gate Identity Firewall], "A custom App-ID that is not ours matches the same name.",
+        "The message names the foreign App-ID and its signature. Narrow or remove it, or give the workload another name: which of \
+         two App-IDs a session gets is not for rules to decide.";
+    ShadowedByForeignRule => NetworkSecurity, [Gate Identity Firewall], "A rule that is not ours decides before ours.",
+        "The message names the rule that decides before ours. Move it below ours, or narrow it; or move ours by `spec.rules`. It is \
+         looked at again after your commit.";
+    OutsideFirewallBounds => NetworkSecurity, [Gate Identity], "The policy asks for what Firewall.spec.bounds does not allow.",
+        "The message says what was asked and what the bound allows. Change the IdentityPolicy, or ask the network security team to \
+         widen `spec.bounds`.";
+    AnchorMissing => NetworkSecurity, [Gate Identity Firewall], "The rule that ours are to be placed at does not exist.",
+        "Make the rule that the message names again, or have `spec.rules` name another one. Nothing new is placed until then; rules \
+         of ours that stand stay.";
+    CapacityReached => NetworkSecurity, [Gate Identity Firewall], "The firewall has no room for another App-ID, signature or rule.",
+        "The message has the numbers. Remove App-IDs that nobody needs, raise `spec.bounds.maxNames` if that is the limit, or take \
+         a larger firewall. Names that stand are not touched; as `CapacityLeft` on the firewall it is a warning from 80 % on.";
+    SignatureNotCompiled => NetworkSecurity, [Gate Identity Firewall], "The firewall could not compile the App-ID's signature.",
+        "We force a commit by ourselves, now and then. If it stays, run `show bad-custom-signature` on the firewall and see the \
+         content version and the licence; a new content version may be needed.";
+    EngineTooOld => NetworkSecurity, [Firewall], "The firewall's pattern engine cannot take our patterns.",
+        "Your device check said that patterns do not hold on this release (`spec.attested`). Do not rely on allow rules there: \
+         update PAN-OS or its content, check again, and write the new result.";
+    ContextMissing => NetworkSecurity, [], "The firewall's content does not know the SNI context.",
+        "Nothing: a device without the SNI context refuses the entry, which shows as `EntryRefused`.";
+    CopiedMark => NetworkSecurity, [Gate Identity Firewall], "An object carries our mark but is not one that we made.",
+        "The message names the objects. Somebody cloned one of ours, or restored an old configuration: remove the copy, or its tag \
+         and description. It is never used, changed or removed by us.";
+    Accepted => Nobody, [Firewall Policy Authority], "The object is well formed and in force.",
+        "Nothing to do.";
+    Malformed => Platform, [Admission Gate Identity Firewall Policy], "The object cannot be understood, so nothing is done under it.",
+        "The message says what cannot be read, and where. Correct that object; what stood before stays as it is.";
+    NotFound => Platform, [Admission Gate Identity], "An object that this one names does not exist.",
+        "Create the object that the message names, or correct the name. For a namespace without a policy: an IdentityPolicy that \
+         lists it.";
+    InSync => Nobody, [Firewall], "The running configuration holds all that is wanted.",
+        "Nothing to do.";
+    NotShown => Platform, [Admission Firewall], "Nothing has shown this yet.",
+        "On a firewall the message says what nobody has shown yet, and how to show it; nothing waits for it unless \
+         `spec.defaultDeny: Require` is set. In the answer to a pod: the webhook could not judge; try again, then look at the pods \
+         of sallyport-webhook.";
 }
 
 impl fmt::Display for Reason {
@@ -144,7 +290,7 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from_code(reason.code()), Some(*reason));
             assert!(reason.code().bytes().all(|b| b.is_ascii_alphanumeric()));
-            assert!(reason.meaning().ends_with('.'), "{reason}");
+            assert!(reason.meaning().ends_with('.') && reason.action().ends_with('.'), "{reason}");
         }
     }
 }

@@ -15,7 +15,10 @@ pub struct Metrics(Arc<Counters>);
 
 struct Counters {
     faults: Family<ByReason, Counter>,
+    calls: Family<ByCall, Counter>,
     operations: Counter,
+    batch_operations: Histogram,
+    capacity: Family<ByName, Gauge>,
     commits: Family<ByResult, Counter>,
     commit_seconds: Histogram,
     pushes: Family<ByResult, Counter>,
@@ -37,6 +40,12 @@ struct ByResult {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByCall {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByName {
     firewall: String,
 }
@@ -50,13 +59,19 @@ struct ByFirewall {
 /// Commits take seconds on a virtual firewall and minutes on a small box.
 const COMMIT_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
+/// Up to the most that one request takes.
+const BATCH_OPERATIONS: [f64; 7] = [1.0, 5.0, 20.0, 50.0, 100.0, 250.0, 500.0];
+
 impl Metrics {
     /// Registers every counter.
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
         let counters = Counters {
             faults: Family::default(),
+            calls: Family::default(),
             operations: Counter::default(),
+            batch_operations: Histogram::new(BATCH_OPERATIONS),
+            capacity: Family::default(),
             commits: Family::default(),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             pushes: Family::default(),
@@ -68,6 +83,11 @@ impl Metrics {
         };
         let registry = registry.sub_registry_with_prefix("sallyport_policy_sync");
         registry.register("faults", "Faults of firewalls, by reason", counters.faults.clone());
+        registry.register("calls", "Calls to firewalls, by kind and result", counters.calls.clone());
+        let (help, batches) = ("Operations in one batch", counters.batch_operations.clone());
+        registry.register("batch_operations", help, batches);
+        let help = "How many names fit on a firewall, by firewall";
+        registry.register("capacity_names", help, counters.capacity.clone());
         registry.register("operations", "Operations written to firewalls", counters.operations.clone());
         registry.register("commits", "Commit jobs that ended, by result", counters.commits.clone());
         registry.register("commit_seconds", "How long commit jobs took", counters.commit_seconds.clone());
@@ -93,8 +113,20 @@ impl Metrics {
         self.0.faults.get_or_create(&ByReason { reason: reason.code() }).inc();
     }
 
+    /// A call was made.
+    pub fn called(&self, kind: &'static str, result: &'static str) {
+        self.0.calls.get_or_create(&ByCall { kind, result }).inc();
+    }
+
+    /// How many names fit on a firewall.
+    pub fn room(&self, firewall: &str, names: usize) {
+        let label = ByName { firewall: firewall.to_owned() };
+        self.0.capacity.get_or_create(&label).set(i64::try_from(names).unwrap_or(i64::MAX));
+    }
+
     /// A batch was written.
     pub fn wrote(&self, operations: usize) {
+        self.0.batch_operations.observe(f64::from(u32::try_from(operations).unwrap_or(u32::MAX)));
         self.0.operations.inc_by(u64::try_from(operations).unwrap_or(u64::MAX));
     }
 

@@ -95,6 +95,19 @@ impl Node {
 }
 
 impl Operation {
+    /// The rule that it changes and that stays.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        let node = match &self.change {
+            Change::Move(rule, _) => return Some(rule),
+            Change::Set(node, _) | Change::Edit(node, _) | Change::Delete(node) => node,
+        };
+        match node {
+            Node::Rule(rule) | Node::Field(rule, _) | Node::Member(rule, ..) => Some(rule),
+            Node::Tag(_) | Node::Service(_) | Node::Application(_) => None,
+        }
+    }
+
     /// Whether it adds, removes or moves a rule.
     #[must_use]
     pub const fn changes_rules(&self) -> bool {

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use panos_sim::{Action, Fault, TlsOptions, Where};
+use panos_sim::{Action, Fault, Options, Quirks, RuleNeeds, TlsOptions, Where};
 use sallyport_contract::Reason;
 use support::{Ground, always, once, options};
 
@@ -217,4 +217,16 @@ async fn law_9_a_replica_that_does_not_lead_writes_nothing_to_the_firewall() {
     assert_eq!(ground.sim.candidate_xml(), before);
     // The same replica, were it the one that leads.
     ground.restart().until_enforced(&[WEB]).await;
+}
+
+#[tokio::test]
+async fn a_device_that_demands_an_audit_comment_gets_one_and_others_do_not() {
+    for (needs, comments) in [(RuleNeeds::AuditComment, true), (RuleNeeds::Nothing, false)] {
+        let quirks = Quirks { rule_needs: needs, ..Quirks::default() };
+        let mut ground = Ground::with(Options { quirks, ..options() }, |_| ()).await;
+        ground.twin.want("web-1", &[WEB], "Allow");
+        ground.until_enforced(&[WEB]).await;
+        let said = ground.sim.log_lines().iter().any(|line| line.cmd.contains("<audit-comment>"));
+        assert_eq!(said, comments, "{needs:?}");
+    }
 }

@@ -46,7 +46,7 @@ use crate::{
 /// What a cycle works with.
 pub struct Ports<F, C> {
     /// Makes a login to the device.
-    pub connect: fn(&Access, Arc<Login>) -> Result<F, Fault>,
+    pub connect: fn(&Access, Arc<Login>, &Metrics) -> Result<F, Fault>,
     /// Where what was found is stored.
     pub cluster: C,
     /// Where the gates look.

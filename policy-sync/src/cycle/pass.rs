@@ -46,7 +46,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         after: After,
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
-        self.memory.settled = None;
+        let was_settled = self.memory.settled.take().is_some();
         let (mut snapshot, after) = match self.unfinished(device.as_ref()).await? {
             Some(Unfinished { snapshot, after }) => (snapshot, after),
             None => (self.read(device.as_ref(), moment).await?, after),
@@ -66,6 +66,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.memory.pace.sent();
         let written = self.write_all(device.as_ref(), moment, wanted, &mut snapshot).await?;
+        if written && was_settled && after == After::Nothing {
+            self.tell_drift(moment, &snapshot).await;
+        }
         if written || self.differ(moment, &snapshot.candidate, &snapshot.running) {
             if after == After::Commit && !written {
                 return Err(Hitch::Firewall(self.ineffective()));
@@ -112,6 +115,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(true)
     }
 
+    /// Tells that somebody changed what is ours, and who committed last.
+    async fn tell_drift(&self, moment: Moment<'_>, snapshot: &Snapshot) {
+        let who = snapshot.last_foreign_commit(&self.user(moment));
+        let who =
+            who.map_or_else(|| "somebody".to_owned(), |job| format!("{} (commit job {})", job.user, job.id));
+        let words = format!("{who} changed what is ours; it is put back");
+        self.tell_people(moment, Reason::InSync, words, true).await;
+    }
+
     /// When the firewall is looked at again if nothing changes before.
     fn plan_next_look(&mut self, moment: Moment<'_>) {
         let spec = moment.spec();
@@ -153,7 +165,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 keys::FIREWALL_NAMESPACE
             ),
         })?;
-        let firewall = (self.ports.connect)(moment.access, Arc::clone(login))?;
+        let firewall = (self.ports.connect)(moment.access, Arc::clone(login), &self.ports.metrics)?;
         let connection = Connection::new(firewall, moment, Arc::clone(login));
         let firewall = Arc::clone(&connection.firewall);
         self.memory.connection = Some(connection);
@@ -207,7 +219,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             });
         }
         self.memory.held = held;
-        self.memory.capacity = Some(Capacity::of(spec, candidate, &ours));
+        let capacity = Capacity::of(spec, candidate, &ours);
+        self.ports.metrics.room(&self.name, capacity.names);
+        self.memory.capacity = Some(capacity);
         self.limit(moment, wanted, candidate, &inventory);
     }
 

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     DnsName, Reason,
-    object::{Evidence, FirewallSpec},
+    object::{Action, Evidence, FirewallSpec},
 };
 
 use super::{
@@ -116,7 +116,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let last = self.memory.last_commit.as_ref();
         let job = last.filter(|_| *after != After::Nothing).map(|commit| commit.job.clone());
         let now = self.ports.clock.now();
-        let mut changed = BTreeMap::new();
+        let (mut changed, mut turned) = (BTreeMap::new(), Vec::new());
         for (dns, verdict) in verdicts {
             let (Some(name), Some(holding)) = (wanted.names().get(&dns), self.memory.ledger.get(&dns)) else {
                 continue;
@@ -142,11 +142,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     None
                 }
             };
+            if evidence.as_ref().is_some_and(|after| turned_to_deny(holding, after)) {
+                turned.push(name.app.clone());
+            }
             let mut holding: Holding = holding.clone();
             holding.entry.evidence = evidence;
             changed.insert(dns, holding);
         }
-        self.store(changed).await
+        self.store(changed).await?;
+        if let Some(first) = turned.first() {
+            let words = format!(
+                "{} App-IDs are denied that were allowed, the first: {first}; sessions that began before may live on unless \
+                 the device rematches sessions (Device > Setup > Session): clear session all filter application {first}",
+                turned.len()
+            );
+            self.tell_people(moment, Reason::Enforced, words, false).await;
+        }
+        Ok(())
     }
 
     /// Whether it is time to have signatures compiled anew that did not compile: a commit does that only
@@ -164,6 +176,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.next_pass = self.memory.next_pass.min(at);
         due
     }
+}
+
+/// Whether what was proven to be allowed is now proven to be denied.
+fn turned_to_deny(before: &Holding, after: &Evidence) -> bool {
+    let before = before.entry.evidence.as_ref();
+    after.action == Action::Deny && before.is_some_and(|before| before.action == Action::Allow)
 }
 
 /// After how long a proof is repeated and stored again: early enough that one try may fail.

@@ -124,14 +124,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if was == Some(condition.reason.as_str()) || quiet {
             return;
         }
+        let (words, warning) = (condition.message.clone(), condition.status == ConditionStatus::False);
+        self.tell_people(moment, reason.unwrap_or(Reason::AwaitingFirewall), words, warning).await;
+    }
+
+    /// An event on the `Firewall`.
+    pub(super) async fn tell_people(&self, moment: Moment<'_>, reason: Reason, words: String, warning: bool) {
         let uid = moment.firewall.metadata.uid.clone().unwrap_or_default();
-        let note = Note {
-            about: About::Firewall(self.member.firewall().to_owned(), uid),
-            reason: reason.unwrap_or(Reason::AwaitingFirewall),
-            words: condition.message.clone(),
-            warning: condition.status == ConditionStatus::False,
-        };
-        self.ports.cluster.tell(&note).await;
+        let about = About::Firewall(self.member.firewall().to_owned(), uid);
+        self.ports.cluster.tell(&Note { about, reason, words, warning }).await;
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Snapshot {
     pub(super) fronts: Vec<Front>,
     /// A checksum over the signs of change, which were read first.
     pub(super) signs: u64,
+    jobs: Vec<JobLine>,
 }
 
 /// One device that must enforce a name.
@@ -88,6 +89,12 @@ impl Snapshot {
             }
         }
         hasher.finish()
+    }
+
+    /// The newest commit that was not ours.
+    pub(super) fn last_foreign_commit(&self, user: &str) -> Option<&JobLine> {
+        let foreign = self.jobs.iter().filter(|job| job.is_commit() && job.ok && job.user != user);
+        foreign.max_by_key(|job| job.number())
     }
 
     /// Whether an App-ID stands anywhere.
@@ -163,7 +170,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 self.fronts(device, devices).await?
             }
         };
-        Ok(Snapshot { candidate, running, fronts, signs: signs.checksum })
+        Ok(Snapshot { candidate, running, fronts, signs: signs.checksum, jobs: signs.jobs })
     }
 
     async fn fronts(&self, device: &F, devices: Vec<Counted>) -> Result<Vec<Front>, Hitch> {

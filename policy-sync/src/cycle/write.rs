@@ -1,7 +1,7 @@
 //! Writing: what is about to be written is stored first, batches go out in order, and an entry that the device refuses
 //! is set aside so that the rest can go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::SignedDuration;
@@ -35,7 +35,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         wanted: &Desired,
         snapshot: &mut Snapshot,
     ) -> Result<bool, Hitch> {
-        let mut written = false;
+        let (mut written, mut commented) = (false, false);
         for _ in 0..MOST_REFUSALS {
             let operations = self.operations(moment, wanted, snapshot);
             if operations.is_empty() {
@@ -47,6 +47,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 None => return Ok(true),
                 Some((refused, message)) => {
                     written |= refused.written;
+                    if wants_a_comment(&message) && !commented {
+                        commented = true;
+                        self.comment(device, moment, &operations).await?;
+                        continue;
+                    }
                     self.refuse(moment, wanted, &refused.operation, &message);
                 }
             }
@@ -146,6 +151,21 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(None)
     }
 
+    /// Says why, of every rule that these operations change. Only where the device demands it: each is a call of its own.
+    async fn comment(&self, device: &F, moment: Moment<'_>, operations: &[Operation]) -> Result<(), Hitch> {
+        let rules: BTreeSet<&str> = operations.iter().filter_map(Operation::rule).collect();
+        let comment = format!(
+            "sallyport {}: what its workloads ask for, by Firewall {}",
+            moment.spec().cluster_name,
+            self.member.firewall()
+        );
+        for rule in rules {
+            self.leads()?;
+            device.audit_comment(rule, &comment).await?;
+        }
+        Ok(())
+    }
+
     /// Holds back what a refused operation was for.
     fn refuse(&mut self, moment: Moment<'_>, wanted: &Desired, operation: &Operation, message: &str) {
         let until = later(moment.now, REFUSED_FOR);
@@ -175,6 +195,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 pub(super) struct Refused {
     operation: Operation,
     written: bool,
+}
+
+/// Whether the device demands an audit comment
+/// (<https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-admin/policy/enforce-policy-rule-description-tag-and-audit-comment>);
+/// its words are not public.
+fn wants_a_comment(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("audit comment")
 }
 
 /// The names whose rule needs a service; all of them for the tag.

@@ -18,6 +18,8 @@ pub trait Firewall: Send + Sync {
     fn configuration(&self, view: View) -> impl Future<Output = Result<Configuration, Fault>> + Send;
     /// Writes one batch into the candidate: all of it or nothing.
     fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Says why a rule changes, which some devices demand before its change is taken.
+    fn audit_comment(&self, rule: &str, comment: &str) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Commits our administrator's changes. `None`: there was nothing to commit.
     fn commit(
         &self,

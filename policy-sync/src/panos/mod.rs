@@ -27,7 +27,8 @@ use crate::{
         View,
     },
     member::{Access, Site},
-    operation::Batch,
+    metrics::Metrics,
+    operation::{Batch, Node},
     rulebase::Rulebase,
     world::Login,
     xml::{NotALiteral, attribute, text},
@@ -45,8 +46,8 @@ impl Panos {
     ///
     /// # Errors
     /// What the `Firewall` object says about TLS cannot be used.
-    pub fn new(access: &Access, login: Arc<Login>) -> Result<Self, Fault> {
-        let peers = Peers::new(&access.hosts, &access.tls, &login)?;
+    pub fn new(access: &Access, login: Arc<Login>, metrics: &Metrics) -> Result<Self, Fault> {
+        let peers = Peers::new(&access.hosts, &access.tls, &login, metrics)?;
         Ok(Self { peers, user: login.user.clone(), site: access.site.clone() })
     }
 
@@ -91,6 +92,19 @@ impl Firewall for Panos {
         self.peers.call(doing, &parameters).await.map(|_| ())
     }
 
+    async fn audit_comment(&self, rule: &str, comment: &str) -> Result<(), Fault> {
+        // At most 256 characters; an operational command, which cannot ride in a batch:
+        // https://github.com/PaloAltoNetworks/pango/blob/main/audit/audit.go
+        let xpath = Node::Rule(rule.to_owned()).xpath(&self.site).map_err(malformed)?;
+        let comment: String = comment.chars().take(256).collect();
+        let command = format!(
+            "<set><audit-comment><xpath>{}</xpath><comment>{}</comment></audit-comment></set>",
+            text(&xpath),
+            text(&comment),
+        );
+        self.operate("saying why a rule changes", None, &command).await.map(|_| ())
+    }
+
     async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {
         // Only our own administrator's changes:
         // https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit
@@ -106,6 +120,10 @@ impl Firewall for Panos {
     }
 
     async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
+        // With this question every look at the device begins, and every commit.
+        if serial.is_none() {
+            self.peers.look_again().await;
+        }
         let reply = self.operate("asking which jobs run", serial, "<show><jobs><all/></jobs></show>").await?;
         Ok(replies::jobs(&reply))
     }

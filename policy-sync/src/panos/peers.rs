@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     firewall::{Fate, Fault},
+    metrics::Metrics,
     world::Login,
     xml::Element,
 };
@@ -41,9 +42,17 @@ struct Peer {
 }
 
 impl Peers {
-    pub(super) fn new(hosts: &[String], tls: &FirewallTls, login: &Arc<Login>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        hosts: &[String],
+        tls: &FirewallTls,
+        login: &Arc<Login>,
+        metrics: &Metrics,
+    ) -> Result<Self, Fault> {
         let peer = |host: &String| {
-            Ok(Peer { host: host.clone(), session: Session::new(host, tls, Arc::clone(login))? })
+            Ok(Peer {
+                host: host.clone(),
+                session: Session::new(host, tls, Arc::clone(login), metrics.clone())?,
+            })
         };
         let all = hosts.iter().map(peer).collect::<Result<_, Fault>>()?;
         Ok(Self { all, active: Mutex::new(None) })
@@ -61,6 +70,12 @@ impl Peers {
         let (at, peer) = self.active().await?;
         let result = peer.session.ask(doing, parameters).await;
         self.follow(at, result).await
+    }
+
+    /// Has the next call ask who is active. A peer that has become passive goes on answering reads, so that no fault
+    /// would tell.
+    pub(super) async fn look_again(&self) {
+        self.active.lock().await.take();
     }
 
     /// The host that answers, where there are two.

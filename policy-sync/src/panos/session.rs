@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     firewall::{Fate, Fault},
+    metrics::Metrics,
     world::{Login, Proof},
 };
 
@@ -34,6 +35,7 @@ pub(super) struct Session {
     login: std::sync::Arc<Login>,
     key: Mutex<Key>,
     calls: Semaphore,
+    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -47,7 +49,12 @@ struct Key {
 pub(super) type Parameters<'a> = [(&'a str, &'a str)];
 
 impl Session {
-    pub(super) fn new(host: &str, tls: &FirewallTls, login: std::sync::Arc<Login>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        host: &str,
+        tls: &FirewallTls,
+        login: std::sync::Arc<Login>,
+        metrics: Metrics,
+    ) -> Result<Self, Fault> {
         let unusable = |error: &dyn std::error::Error| Fault {
             fate: Fate::Stop(Reason::Malformed),
             message: sallyport_process::report::chain(error),
@@ -68,7 +75,7 @@ impl Session {
             Proof::Password(_) => None,
         };
         let key = Mutex::new(Key { value, ..Key::default() });
-        Ok(Self { http, url, login, key, calls: Semaphore::new(CALLS_AT_ONCE) })
+        Ok(Self { http, url, login, key, calls: Semaphore::new(CALLS_AT_ONCE), metrics })
     }
 
     /// Makes one call; an answer that is not success is a fault.
@@ -147,7 +154,24 @@ impl Session {
         Ok(value)
     }
 
+    /// Sends one request and counts how it went.
     async fn send(
+        &self,
+        doing: &str,
+        parameters: &Parameters<'_>,
+        key: Option<&Zeroizing<String>>,
+    ) -> Result<(u16, Reply), Fault> {
+        let sent = self.exchange(doing, parameters, key).await;
+        let result = match &sent {
+            Ok((_, reply)) if reply.status == Status::Success => "success",
+            Ok(_) => "refused",
+            Err(_) => "failed",
+        };
+        self.metrics.called(kind(parameters), result);
+        sent
+    }
+
+    async fn exchange(
         &self,
         doing: &str,
         parameters: &Parameters<'_>,
@@ -196,6 +220,20 @@ impl Session {
                 Err(format!("{doing}: HTTP {status}, {}", sallyport_process::report::chain(&error)))
             }
         }
+    }
+}
+
+/// The kind of a call, from a closed list.
+fn kind(parameters: &Parameters<'_>) -> &'static str {
+    let of = |name: &str| parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| *value);
+    match (of("type"), of("action")) {
+        ("keygen", _) => "keygen",
+        ("commit", "all") => "push",
+        ("commit", _) => "commit",
+        ("config", "get") => "config get",
+        ("config", "show") => "config show",
+        ("config", _) => "config write",
+        _ => "op",
     }
 }
 

@@ -187,6 +187,14 @@ impl<S> Ground<S> {
     }
 }
 
+/// Lets time pass after a step: a manual clock goes on to what is due next, the machine's is waited for, within reason.
+pub(crate) async fn pass_time(clock: &Clock, wake: Timestamp) {
+    let (moment, hour) = (SignedDuration::from_millis(1), SignedDuration::from_hours(1));
+    clock.advance(wake.duration_since(clock.now()).clamp(moment, hour));
+    let wait = Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default();
+    tokio::time::sleep(wait.min(Duration::from_millis(30))).await;
+}
+
 /// How many requests of this kind came to a device.
 pub(crate) fn count(sim: &Running, kind: &str, action: &str) -> usize {
     sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()
@@ -300,10 +308,28 @@ impl Colleague {
     }
 
     pub(crate) async fn send(&self, parameters: &[(&str, &str)]) -> String {
-        let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
-        let text = request.send().await.unwrap().text().await.unwrap();
+        let text = self.attempt(parameters).await.unwrap();
         assert!(text.contains("status=\"success\""), "{parameters:?} {text}");
         text
+    }
+
+    /// The same, whatever the device answers, if it does.
+    pub(crate) async fn attempt(&self, parameters: &[(&str, &str)]) -> Option<String> {
+        let request = self.http.post(&self.url).basic_auth("admin", Some("admin")).form(parameters);
+        request.send().await.ok()?.text().await.ok()
+    }
+
+    /// Jobs and pending changes, as the simulator tells them besides its API.
+    pub(crate) async fn state(&self, sim: &Running) -> Value {
+        let request = self.http.get(format!("http://{}/state", sim.control_addr));
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// What an administrator changed and did not commit.
+    pub(crate) async fn pending(&self, sim: &Running, owner: &str) -> Vec<Value> {
+        let state = self.state(sim).await;
+        let pending = state["pending"].as_array().unwrap().iter();
+        pending.filter(|unit| unit["owner"] == owner).cloned().collect()
     }
 
     pub(crate) async fn config(&self, action: &str, xpath: &str, element: &str) {

@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use panos_sim::{Running, Simulator};
@@ -74,7 +73,13 @@ impl Turns {
 
     /// Holds at the `n`-th place after those that are passed already.
     pub(crate) fn hold_later(&self, n: usize) {
+        self.0.held.send_replace(false);
         *self.0.hold.lock().unwrap() = Hold::Nth(self.passed().len() + n);
+    }
+
+    /// Holds nowhere any more.
+    pub(crate) fn hold_nowhere(&self) {
+        *self.0.hold.lock().unwrap() = Hold::Nowhere;
     }
 
     /// The places that were passed, in order.
@@ -130,7 +135,11 @@ impl Firewall for Stepwise<Panos> {
     }
 
     async fn configuration(&self, view: View) -> Result<Configuration, Fault> {
-        around("configuration", self.0.configuration(view)).await
+        let call = match view {
+            View::Candidate => "candidate",
+            View::Running => "running",
+        };
+        around(call, self.0.configuration(view)).await
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), Fault> {
@@ -139,6 +148,10 @@ impl Firewall for Stepwise<Panos> {
 
     async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {
         around("commit", self.0.commit(description, extent)).await
+    }
+
+    async fn audit_comment(&self, rule: &str, comment: &str) -> Result<(), Fault> {
+        around("audit comment", self.0.audit_comment(rule, comment)).await
     }
 
     async fn jobs(&self, serial: Option<&str>) -> Result<Vec<JobLine>, Fault> {
@@ -238,30 +251,36 @@ pub(crate) struct Replica {
     pub(crate) turns: Turns,
     twin: Twin,
     board: Board,
+    clock: Clock,
     cycle: Cycle<Stepwise<Panos>, Stepwise<Twin>>,
 }
 
 impl Replica {
     pub(crate) fn new(twin: &Twin, turns: Turns) -> Self {
+        Self::by(twin, turns, Clock::system())
+    }
+
+    /// The same by another clock. A manual one is moved to whatever is due next, so that nobody waits.
+    pub(crate) fn by(twin: &Twin, turns: Turns, clock: Clock) -> Self {
         let board = Board::default();
         let ports = Ports {
-            connect: |spec, login| Panos::new(spec, login).map(Stepwise),
+            connect: |access, login, metrics| Panos::new(access, login, metrics).map(Stepwise),
             cluster: Stepwise(twin.clone()),
             board: board.clone(),
-            clock: Clock::system(),
+            clock: clock.clone(),
             draw: || 0.0,
             metrics: Metrics::new(&mut Registry::default()),
             leadership: Leadership::uncontested(),
         };
-        Self { turns, twin: twin.clone(), board, cycle: Cycle::new(super::edge(&twin), ports, SETTINGS) }
+        let cycle = Cycle::new(super::edge(twin), ports, SETTINGS);
+        Self { turns, twin: twin.clone(), board, clock, cycle }
     }
 
     /// One step; waits a moment if nothing is due.
     pub(crate) async fn step(&mut self) {
         let world = self.twin.world();
         let wake = TURNS.scope(self.turns.clone(), self.cycle.step(&world)).await;
-        let wait = Duration::try_from(wake.duration_since(Clock::system().now())).unwrap_or_default();
-        tokio::time::sleep(wait.min(Duration::from_millis(30))).await;
+        super::pass_time(&self.clock, wake).await;
     }
 
     /// Steps until the condition holds.
@@ -275,9 +294,12 @@ impl Replica {
 
     /// Whether this replica says that the name is enforced.
     pub(crate) fn enforces(&self, name: &str) -> bool {
-        let standing = self.board.standing("edge");
-        standing.is_some_and(|standing| {
-            standing.names.get(&dns(name)).is_some_and(|state| state.reason == Reason::Enforced)
-        })
+        self.reason(name).is_some_and(|(reason, _)| reason == Reason::Enforced)
+    }
+
+    /// How this replica says that the name stands.
+    pub(crate) fn reason(&self, name: &str) -> Option<(Reason, String)> {
+        let standing = self.board.standing("edge")?;
+        standing.names.get(&dns(name)).map(|state| (state.reason, state.words.clone()))
     }
 }

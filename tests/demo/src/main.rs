@@ -20,6 +20,9 @@ struct Args {
     /// Leave everything running at the end, to look around.
     #[arg(long, env = "KEEP")]
     keep: Option<String>,
+    /// Only start everything but a firewall, and leave it running: for docs/FIRST-FIREWALL.md.
+    #[arg(long)]
+    ground: bool,
     /// How long the simulated firewall's commits take, in seconds.
     #[arg(long, default_value_t = 4)]
     commit_seconds: u64,
@@ -27,17 +30,38 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let args = Args::parse();
+    if args.ground {
+        return match only_ground().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                story::line(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut story = Story::begin(journey::STEPS);
-    let result = tell(&mut story, &Args::parse()).await;
+    let result = tell(&mut story, &args).await;
     story.end(result)
+}
+
+async fn only_ground() -> anyhow::Result<()> {
+    let ground = start("ground").await?;
+    keep(&ground, None).await?;
+    ground.stop().await
+}
+
+/// Everything but a firewall.
+async fn start(folder: &str) -> anyhow::Result<Ground> {
+    story::line("Starting, on this machine and without root:");
+    let mut options = Options::fresh(folder)?;
+    options.job_poll = Duration::from_millis(500);
+    Ground::start(options, |what| story::line(&format!("  · {what}"))).await
 }
 
 async fn tell(story: &mut Story, args: &Args) -> anyhow::Result<()> {
     story.say("Sallyport: one name, from kubectl apply to the certificate and the firewall rule.\n");
-    story.say("Starting, on this machine and without root:");
-    let mut options = Options::fresh("demo")?;
-    options.job_poll = Duration::from_millis(500);
-    let ground = Ground::start(options, |what| story::line(&format!("  · {what}"))).await?;
+    let ground = start("demo").await?;
     story::line(
         "  · a PAN-OS firewall (simulated), and the objects that the platform and security teams write\n",
     );
@@ -50,21 +74,22 @@ async fn tell(story: &mut Story, args: &Args) -> anyhow::Result<()> {
     let shop = Team::start(&ground, "shop", set_up).await?;
     journey::travel(story, &ground, &shop).await?;
     if args.keep.as_deref().is_some_and(|value| !value.is_empty() && value != "0") {
-        keep(&ground, &shop).await?;
+        keep(&ground, Some(&shop)).await?;
     }
     drop(shop);
     ground.stop().await
 }
 
-async fn keep(ground: &Ground, shop: &Team<'_>) -> anyhow::Result<()> {
+async fn keep(ground: &Ground, shop: Option<&Team<'_>>) -> anyhow::Result<()> {
     let kubectl = &ground.cluster.kubectl;
+    let firewall = shop.map(|shop| format!(" The firewall listens on https://{}.", shop.firewall.api));
     story::line(&format!(
-        "\nEverything is still running. In another terminal:\n\n  export KUBECONFIG={}\n  alias kubectl={}\n  \
-         kubectl get wid,fw,nclaim,nsb -A\n\nLogs are in {}. The firewall listens on https://{}.\nCtrl-C stops it all.",
+        "\nEverything is running. In another terminal:\n\n  export KUBECONFIG={}\n  alias kubectl={}\n  \
+         kubectl get wid,fw,nclaim,nsb -A\n\nLogs are in {}.{}\nCtrl-C stops it all.",
         kubectl.kubeconfig.display(),
         kubectl.program.display(),
         ground.folder.display(),
-        shop.firewall.api,
+        firewall.unwrap_or_default(),
     ));
     tokio::signal::ctrl_c().await?;
     Ok(())

@@ -24,6 +24,14 @@ pub fn install() -> Result<Vec<Value>> {
     folder(&paths::repository().join("manifests/install"))
 }
 
+/// Every object of `manifests/examples`.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn examples() -> Result<Vec<Value>> {
+    folder(&paths::repository().join("manifests/examples"))
+}
+
 /// An example of `manifests/examples` as one object.
 ///
 /// # Errors

@@ -161,6 +161,7 @@ impl<'a> Team<'a> {
         spec["tls"] = json!({"caBundle": ca});
         spec["bounds"]["policies"] = json!([self.name]);
         spec["commit"] = json!({"coalesce": "0s", "longestWait": "0s"});
+        spec["drift"] = json!({"period": "5s"});
         merge(spec, more);
         Ok(object)
     }

@@ -11,6 +11,7 @@ mod certificates;
 mod claims;
 mod crashes;
 mod devices;
+mod examples;
 mod fault_matrix;
 mod faults;
 mod firewall;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         firewall::tests(),
         gates::tests(),
         devices::tests(),
+        examples::tests(),
         switches::tests(),
         faults::tests(),
         rights::tests(),
