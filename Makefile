@@ -2,7 +2,7 @@
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service)
 # make lint   formatting, lints, layout, one TLS stack
-# make bench  measures admission and the journey into target/bench/report.json
+# make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -1,7 +1,8 @@
-//! `make bench`: measures admission and the journey, prints the figures, and writes
+//! `make bench`: measures admission, the journey and thousands of identities, prints the figures, and writes
 //! `target/bench/report.json`. These machines may be shared: compare medians, not single runs.
 
 mod admission;
+mod firewall;
 mod journey;
 mod report;
 
@@ -33,5 +34,7 @@ async fn measure(report: &mut Report) -> Result<()> {
     let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;
     admission::over_https(report, &ground).await?;
     journey::cold_and_warm(report, &ground).await?;
-    ground.stop().await
+    firewall::thousands(report, &ground).await?;
+    ground.stop().await?;
+    firewall::of_the_sdk(report).await
 }

@@ -137,9 +137,22 @@ impl Program {
     /// # Errors
     /// It does not run.
     pub fn rss_mib(&self) -> Result<f64> {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// The most memory in MiB that it ever occupied.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn peak_mib(&self) -> Result<f64> {
+        self.memory_mib("VmHWM:")
+    }
+
+    fn memory_mib(&self, which: &str) -> Result<f64> {
         let id = self.id().with_context(|| format!("{} does not run", self.name))?;
         let text = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = text.lines().find_map(|line| line.strip_prefix(which));
+        let line = line.with_context(|| format!("no {which}"))?;
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
     }

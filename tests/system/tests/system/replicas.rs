@@ -1,15 +1,17 @@
-//! Two replicas, and a leader that is only paused: it hangs in the middle of a call, the other one takes
-//! over, and then the call goes through after all and the first one wakes.
+//! Two replicas. A leader that is only paused: it hangs in the middle of a call, the other one takes over, and then the
+//! call goes through after all and the first one wakes. And one that is killed while its commit runs.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use ground::{
     Ground, Team,
     interposer::rules::{Action, Rule},
     program::Program,
-    team::Authority,
+    team::{Authority, TeamOptions},
+    wait,
 };
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
@@ -20,6 +22,9 @@ use crate::{
 
 /// So long the call hangs: longer than the other one needs to take over.
 const HANGS: Duration = Duration::from_secs(25);
+
+/// So long the commit takes in which the leader is killed.
+const COMMIT: Duration = Duration::from_secs(40);
 
 const POINTS: &[(Side, &str)] = &[
     (Side::Authority, "IssueCertificate"),
@@ -35,7 +40,58 @@ pub(crate) fn tests() -> Vec<Test> {
             Box::pin(async move { paused(g, side, call, &format!("paused-{index}")).await })
         })
     };
-    POINTS.iter().enumerate().map(test).collect()
+    let killed = interposed(
+        "replicas::law_9_the_other_replica_takes_over_the_job_of_a_leader_that_was_killed".to_owned(),
+        |g| Box::pin(killed(g)),
+    );
+    POINTS.iter().enumerate().map(test).chain([killed]).collect()
+}
+
+/// The leader dies while its commit runs, which goes on for longer than the other one needs to take over.
+async fn killed(ground: &Ground) -> Result<()> {
+    let options = TeamOptions { commit_time: COMMIT, ..options(Authority::Aws) };
+    let team = Team::lay(ground, "killed", &options).await?;
+    let foreign = Foreign::of(&team).await?;
+    let turn = PROGRAMS.write().await;
+    let mut first = ground.policy_sync.lock().await;
+    let mut second = ground.another_policy_sync().await?;
+    travel(ground, &team, &options).await?;
+    let job = wait::until("a job in Firewall.status", wait::GENEROUS, || running_job(ground, &team)).await?;
+    first.kill().await?;
+    let asked = jobs_asked(&team, &job).await?;
+    let taken_over = async {
+        wait::until("the other replica to ask about the job", wait::GENEROUS, || async {
+            ensure!(jobs_asked(&team, &job).await? > asked, "it has not");
+            Ok(())
+        })
+        .await?;
+        ensure!(running_job(ground, &team).await? == job, "the job is still the one that was started");
+        team.gate_opens("web").await
+    }
+    .await;
+    second.kill().await?;
+    drop(first);
+    ground.restart_policy_sync().await?;
+    drop(turn);
+    taken_over?;
+    let log = team.firewall.log().await?;
+    let commits: Vec<&Value> = log.iter().filter(|line| line["type"] == "commit").collect();
+    ensure!(commits.len() == 1, "{commits:?}");
+    ensure!(commits.iter().all(|commit| commit["job"].to_string() == job), "{commits:?}, not job {job}");
+    census::exactly_one(ground, &team, Authority::Aws).await?;
+    foreign.untouched(&team).await
+}
+
+/// The job that the team's `Firewall` says runs.
+async fn running_job(ground: &Ground, team: &Team<'_>) -> Result<String> {
+    let object = ground.cluster.kubectl.get(&["fw", &team.name]).await?;
+    Ok(object["status"]["job"]["id"].as_str().context("no job yet")?.to_owned())
+}
+
+/// How often the firewall was asked about a job.
+async fn jobs_asked(team: &Team<'_>, job: &str) -> Result<usize> {
+    let question = format!("<show><jobs><id>{job}</id></jobs></show>");
+    Ok(team.firewall.log().await?.iter().filter(|line| line["cmd"] == question.as_str()).count())
 }
 
 async fn paused(ground: &Ground, side: Side, call: &str, name: &str) -> Result<()> {
