@@ -267,6 +267,7 @@ mod tests {
             user: "sallyport",
             inventory: &inventory,
             members_bind: false,
+            about_to: false,
         };
         let running = configuration(&["deny"]);
         assert_eq!(yields(look, &other("c0"), &running), [rule_name()]);
