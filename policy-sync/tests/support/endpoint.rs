@@ -8,12 +8,14 @@ use std::{
     },
 };
 
+use prometheus_client::registry::Registry;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::PrivateKeyDer;
 use sallyport_contract::object::FirewallTls;
 use sallyport_policy_sync::{
     member::{Access, Site},
+    metrics::Metrics,
     panos::Panos,
     world::Login,
 };
@@ -70,7 +72,7 @@ impl Endpoint {
     pub(crate) fn panos(&self, site: Site, login: Login) -> Panos {
         let tls = FirewallTls { ca_bundle: Some(self.ca_pem.clone()), fingerprint: None };
         let access = Access { hosts: vec![self.address.to_string()], site, tls };
-        Panos::new(&access, Arc::new(login)).unwrap()
+        Panos::new(&access, Arc::new(login), &Metrics::new(&mut Registry::default())).unwrap()
     }
 }
 
