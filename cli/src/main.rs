@@ -1,6 +1,7 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
 mod crds;
+mod firewall;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -23,13 +24,16 @@ enum Command {
     CertAgent(sallyport_cert_agent::args::Args),
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
+    /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
+    #[command(subcommand)]
+    Firewall(firewall::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
 }
 
 fn main() -> ExitCode {
     match run(Sallyport::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Who closed standard error does not want to hear it.
             drop(writeln!(std::io::stderr(), "sallyport: {error}"));
@@ -38,13 +42,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Webhook(args) => program(&args.process.clone(), sallyport_webhook::run(args)),
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
+        Command::Firewall(command) => return Ok(firewall::run(command)),
         Command::Crds(args) => crds::run(&args),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs one of the programs until it ends.

@@ -7,6 +7,9 @@ use jiff::{
 };
 use sallyport_contract::object::{Commit, DayOfWeek, Window as Hours};
 
+/// What is said while `spec.suspend` is set.
+pub const SUSPENDED: &str = "spec.suspend is set: nothing is written until it is not";
+
 /// Whether changes may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Window {

@@ -16,7 +16,7 @@ const RULES: [usize; 4] = [1_500, 10_000, 20_000, 65_000];
 const NEARLY_FULL: usize = 80;
 
 /// How full a device is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
     /// How many names of ours fit beside what others keep there.
     pub names: usize,

@@ -6,7 +6,7 @@
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
 //! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
 //! [`proven`] what is proven of an identity · [`gate`], [`status`] and [`gates`] what pods and identities are told
-//! · [`cluster`] where that is stored.
+//! · [`cluster`] where that is stored · [`preview`] the same for people, with nothing written.
 
 pub mod actual;
 pub mod args;
@@ -37,6 +37,7 @@ pub mod overlap;
 pub mod pace;
 pub mod panos;
 pub mod pending;
+pub mod preview;
 pub mod proven;
 mod releases;
 pub mod rulebase;

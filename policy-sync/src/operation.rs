@@ -71,6 +71,19 @@ pub enum Place {
     After(String),
 }
 
+impl Place {
+    /// The place in the device's words, and the rule that it is relative to.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Top => ("top", None),
+            Self::Bottom => ("bottom", None),
+            Self::Before(sibling) => ("before", Some(sibling)),
+            Self::After(sibling) => ("after", Some(sibling)),
+        }
+    }
+}
+
 impl Node {
     /// The node's full path. Writing to the parent with an `<entry>` inside loses its owner on 11.x, and
     /// partial commits then skip it: <https://github.com/PaloAltoNetworks/pan-os-codegen/issues/119>.
@@ -118,34 +131,57 @@ impl Operation {
         }
     }
 
+    /// The change as a call of its own.
+    ///
+    /// # Errors
+    /// A name cannot stand in a path.
+    pub fn call(&self, site: &Site) -> Result<Call, NotALiteral> {
+        let call = |action, node: &Node, element| {
+            Ok(Call { action, xpath: node.xpath(site)?, element, place: None, sibling: None })
+        };
+        match &self.change {
+            Change::Set(node, element) => call("set", node, Some(element.print_children())),
+            Change::Edit(node, element) => call("edit", node, Some(element.print())),
+            Change::Delete(node) => call("delete", node, None),
+            Change::Move(rule, place) => {
+                let (place, sibling) = place.words();
+                let sibling = sibling.map(ToOwned::to_owned);
+                Ok(Call { place: Some(place), sibling, ..call("move", &Node::Rule(rule.clone()), None)? })
+            }
+        }
+    }
+
     /// The change as one element of a multi-config body:
     /// <https://docs.paloaltonetworks.com/pan-os/11-1/pan-os-panorama-api/pan-os-xml-api-request-types/configuration-api/multi-config-request-api>.
     ///
     /// # Errors
     /// A name cannot stand in a path.
     pub fn print(&self, site: &Site) -> Result<String, NotALiteral> {
-        let open = |verb: &str, node: &Node| -> Result<String, NotALiteral> {
-            Ok(format!("<{verb} xpath=\"{}\"", xml::attribute(&node.xpath(site)?)))
-        };
-        Ok(match &self.change {
-            Change::Set(node, element) => {
-                format!("{}>{}</set>", open("set", node)?, element.print_children())
-            }
-            Change::Edit(node, element) => format!("{}>{}</edit>", open("edit", node)?, element.print()),
-            Change::Delete(node) => format!("{}/>", open("delete", node)?),
-            Change::Move(rule, place) => {
-                let (place, sibling) = match place {
-                    Place::Top => ("top", None),
-                    Place::Bottom => ("bottom", None),
-                    Place::Before(sibling) => ("before", Some(sibling)),
-                    Place::After(sibling) => ("after", Some(sibling)),
-                };
-                let sibling =
-                    sibling.map(|name| format!(" dst=\"{}\"", xml::attribute(name))).unwrap_or_default();
-                format!("{} where=\"{place}\"{sibling}/>", open("move", &Node::Rule(rule.clone()))?)
-            }
+        let Call { action, xpath, element, place, sibling } = self.call(site)?;
+        let place = place.map(|place| format!(" where=\"{place}\"")).unwrap_or_default();
+        let sibling = sibling.map(|name| format!(" dst=\"{}\"", xml::attribute(&name))).unwrap_or_default();
+        let head = format!("{action} xpath=\"{}\"{place}{sibling}", xml::attribute(&xpath));
+        Ok(match element {
+            Some(element) => format!("<{head}>{element}</{action}>"),
+            None => format!("<{head}/>"),
         })
     }
+}
+
+/// One change as the device is asked for it:
+/// <https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/configuration-api>.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// `set`, `edit`, `delete` or `move`.
+    pub action: &'static str,
+    /// The node.
+    pub xpath: String,
+    /// The XML to write.
+    pub element: Option<String>,
+    /// Where a rule goes.
+    pub place: Option<&'static str>,
+    /// The rule that it goes before or after.
+    pub sibling: Option<String>,
 }
 
 /// Most operations of one multi-config request, as the vendor's own Terraform provider sends them:

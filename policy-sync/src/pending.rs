@@ -26,6 +26,8 @@ pub struct Look<'a> {
     pub inventory: &'a Inventory,
     /// Whether the device counts a change of a rule's members as a change of the rule.
     pub members_bind: bool,
+    /// Rules of ours are about to come, go or move, which the candidate does not show yet.
+    pub about_to: bool,
 }
 
 /// Whether we may commit.
@@ -65,7 +67,8 @@ pub fn judge(
         ));
     }
     let foreign = others_rules_pend(look, candidate, running);
-    let ours = structure(candidate, look, true) != structure(running, look, true)
+    let ours = look.about_to
+        || structure(candidate, look, true) != structure(running, look, true)
         || (look.members_bind && members(candidate, look) != members(running, look));
     if !(foreign && ours) {
         return Verdict::Clear;
@@ -207,6 +210,7 @@ mod tests {
             user: "sallyport",
             inventory: &Inventory::of(&ledger),
             members_bind,
+            about_to: false,
         };
         judge(pending, look, &configuration(candidate), &configuration(running))
     }

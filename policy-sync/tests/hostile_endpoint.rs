@@ -76,7 +76,7 @@ async fn ask_everything(panos: &Panos, managed: bool) -> Vec<(&'static str, Resu
         ("facts", panos.facts().await.map(|facts| vec![facts.model, facts.version, facts.serial])),
         ("candidate", panos.configuration(View::Candidate).await.map(|_| Vec::new())),
         ("running", panos.configuration(View::Running).await.map(|_| Vec::new())),
-        ("write", panos.write(&batch).await.map(nothing)),
+        ("write", panos.write(&batch, &|| Ok(())).await.map(nothing)),
         ("commit", panos.commit("sallyport", Extent::Changes).await.map(id)),
         (
             "jobs",

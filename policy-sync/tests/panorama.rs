@@ -4,6 +4,7 @@
 mod support;
 
 use sallyport_contract::Reason;
+use sallyport_policy_sync::preview::lines::as_cli;
 use serde_json::json;
 use support::{Colleague, Ground, counts, fleet::SERIALS, foreign};
 
@@ -26,6 +27,24 @@ async fn law_2_a_name_is_proven_on_every_firewall_of_every_group() {
     assert_eq!(status.devices.len(), 4);
     assert!(status.devices.iter().all(|device| device.counts && device.disconnected_since.is_none()));
     assert_eq!(ground.condition("InSync").1, "all 2 names are enforced on 4 devices");
+}
+
+#[tokio::test]
+async fn law_9_a_preview_counts_commit_and_pushes_and_sends_nothing() {
+    let mut ground = Ground::fleet(|_| ()).await;
+    ground.twin.want("web-1", &[WEB], "Allow");
+    let candidate = ground.sim.panorama.candidate_xml();
+    let before = support::look(&ground).await.unwrap();
+    assert_eq!((ground.sim.panorama.candidate_xml(), sent(&ground)), (candidate, (0, 0)));
+    assert!(
+        before.tally().to_string().ends_with("would be written, one commit, 2 pushes"),
+        "{}",
+        before.tally()
+    );
+    assert!(as_cli(&before).contains("\nmove device-group eks pre-rulebase security rules sp-shop-allow-"));
+    assert_eq!((before.engines.len(), before.rounds.len()), (4, 4), "every firewall was asked");
+    ground.until_enforced(&[WEB]).await;
+    assert!(support::look(&ground).await.unwrap().tally().is_nothing());
 }
 
 #[tokio::test]

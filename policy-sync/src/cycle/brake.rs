@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sallyport_contract::Reason;
+use sallyport_contract::{DnsName, Reason};
 
 use super::{Cycle, Moment};
 use crate::{
@@ -21,8 +21,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let spec = moment.spec();
         self.memory.still = None;
         if spec.suspend {
-            let words = "spec.suspend is set: nothing is written until it is not".to_owned();
-            self.memory.still = Some((Reason::Suspended, words));
+            self.memory.still = Some((Reason::Suspended, brakes::SUSPENDED.to_owned()));
             return true;
         }
         let blocks = self.memory.desired.iter().any(|desired| self.blocks_are_due(desired));
@@ -57,10 +56,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         candidate: &Configuration,
         inventory: &Inventory,
     ) {
-        self.memory.limited = BTreeMap::new();
-        let frozen = self.memory.frozen(moment.now);
-        let mut limited: BTreeMap<_, Held> =
-            limits::held(moment.spec(), wanted, candidate, inventory, &frozen);
+        let mut limited = self.limits(moment, wanted, candidate, inventory);
         if let Window::Closed { words, .. } = brakes::window(&moment.spec().commit, moment.now) {
             // Only what is blocked goes out now.
             let held: Held = (Reason::OutsideWindow, words);
@@ -69,5 +65,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             limited.extend(others.chain(leaving).map(|dns| (dns, held.clone())));
         }
         self.memory.limited = limited;
+    }
+
+    /// What is more than one commit may change.
+    pub(super) fn limits(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        candidate: &Configuration,
+        inventory: &Inventory,
+    ) -> BTreeMap<DnsName, Held> {
+        self.memory.limited = BTreeMap::new();
+        let frozen = self.memory.frozen(moment.now);
+        limits::held(moment.spec(), wanted, candidate, inventory, &frozen)
     }
 }

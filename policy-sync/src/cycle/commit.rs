@@ -10,7 +10,7 @@ use crate::{
     actual::Inventory,
     cluster::Cluster,
     desired::Desired,
-    firewall::{Extent, Fate, Fault, Firewall, JobState},
+    firewall::{Extent, Fate, Fault, Firewall, JobState, Pending},
     operation::{Change, Node, Operation, Subject},
     pace::later,
     pending::{self, Look, Verdict},
@@ -81,7 +81,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let pending = device.pending().await?;
         let user = self.user(moment);
         let inventory = Inventory::of(&self.memory.ledger);
-        let look = self.look(moment, &user, &inventory);
+        let look = self.judged_by(moment, &user, &inventory);
         match pending::judge(&pending, look, &snapshot.candidate, &snapshot.running) {
             Verdict::Clear => Ok(()),
             Verdict::Others(message) => {
@@ -96,14 +96,29 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// What pending changes are judged by.
-    fn look<'a>(&'a self, moment: Moment<'a>, user: &'a str, inventory: &'a Inventory) -> Look<'a> {
+    fn judged_by<'a>(&'a self, moment: Moment<'a>, user: &'a str, inventory: &'a Inventory) -> Look<'a> {
         Look {
             site: &moment.access.site,
             cluster: &moment.firewall.spec.cluster_name,
             user,
             inventory,
             members_bind: self.memory.members_bind,
+            about_to: false,
         }
+    }
+
+    /// What others' uncommitted changes mean for a commit of ours. `about_to`: rules of ours are about to come, go or move.
+    pub(super) fn judge_pending(
+        &self,
+        pending: &[Pending],
+        moment: Moment<'_>,
+        snapshot: &Snapshot,
+        about_to: bool,
+    ) -> Verdict {
+        let user = self.user(moment);
+        let inventory = Inventory::of(&self.memory.ledger);
+        let look = Look { about_to, ..self.judged_by(moment, &user, &inventory) };
+        pending::judge(pending, look, &snapshot.candidate, &snapshot.running)
     }
 
     /// Before rules are added, removed or moved: others' that pend would have to be committed with ours, so ours are not
@@ -117,7 +132,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let user = self.user(moment);
         let inventory = Inventory::of(&self.memory.ledger);
-        let look = self.look(moment, &user, &inventory);
+        let look = self.judged_by(moment, &user, &inventory);
         if !operations.iter().any(Operation::changes_rules)
             || !pending::others_rules_pend(look, &snapshot.candidate, &snapshot.running)
         {

@@ -149,7 +149,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 }
 
 /// What a person found with the device check: whether patterns hold as we rely on, on the release that runs.
-fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, Reason, String) {
+pub(super) fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, Reason, String) {
     let unknown = |words: String| (ConditionStatus::Unknown, Reason::NotShown, words);
     let Some(attested) = &spec.attested else {
         return unknown(

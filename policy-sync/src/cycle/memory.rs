@@ -17,7 +17,7 @@ use crate::{
     desired::Desired,
     devices::Counted,
     diff::{Frozen, Held},
-    firewall::{Facts, Fault},
+    firewall::{Facts, Fault, PatternVerdict},
     ledger::Ledger,
     lending::Loan,
     member::{Access, Member},
@@ -77,6 +77,8 @@ pub(super) struct Memory<F> {
     /// Under which running policy each name was last tested.
     pub(super) tested: BTreeMap<DnsName, u64>,
     pub(super) overlaps: Overlaps,
+    /// What each device's pattern engine said about a pattern of ours.
+    pub(super) engines: BTreeMap<String, PatternVerdict>,
     /// Objects that carry our mark and are none of ours.
     pub(super) copies: Vec<String>,
     /// How often, and when next, signatures that did not compile are compiled anew.
@@ -172,6 +174,7 @@ impl<F> Default for Memory<F> {
             unproven: BTreeMap::new(),
             tested: BTreeMap::new(),
             overlaps: Overlaps::default(),
+            engines: BTreeMap::new(),
             copies: Vec::new(),
             recompile_at: None,
             last_commit: None,
@@ -214,6 +217,7 @@ impl<F> Memory<F> {
         if self.connection.as_ref().is_some_and(|connection| !connection.fits(moment)) {
             self.connection = None;
             self.facts = None;
+            self.engines.clear();
             self.unsettle();
             self.trouble = None;
             self.next_pass = moment.now;

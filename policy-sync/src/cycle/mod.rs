@@ -4,11 +4,14 @@
 //! holds back only its own cycle.
 
 mod brake;
+mod bystander;
 mod commit;
 mod conditions;
+mod engine;
 mod memory;
 mod names;
 mod pass;
+mod preview;
 mod proof;
 mod push;
 mod quarantine;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use memory::{Memory, Trouble};
 use pass::After;
+pub use preview::preview;
 use sallyport_contract::{
     Reason,
     object::{Firewall as FirewallObject, FirewallSpec},
@@ -116,6 +120,24 @@ enum Hitch {
     Cluster(ClusterError),
 }
 
+impl From<Hitch> for Fault {
+    fn from(hitch: Hitch) -> Self {
+        match hitch {
+            Hitch::Firewall(fault) => fault,
+            Hitch::Cluster(error) => {
+                Self { fate: Fate::Retry(Reason::AwaitingFirewall), message: chain(&error) }
+            }
+        }
+    }
+}
+
+/// Whether this replica may write to a device now.
+fn leads(leadership: &Leadership) -> Result<(), Fault> {
+    let deposed =
+        |error: Deposed| Fault { fate: Fate::Retry(Reason::AwaitingFirewall), message: error.to_string() };
+    leadership.check().map_err(deposed)
+}
+
 impl From<Fault> for Hitch {
     fn from(fault: Fault) -> Self {
         Self::Firewall(fault)
@@ -184,28 +206,25 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 
     /// What is wanted now; what changed starts the pace.
     async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
-        let spec = moment.spec();
-        let firewall = self.member.firewall().to_owned();
-        let decide = |memory: &Memory<F>| {
-            let capacity = memory.capacity.as_ref();
-            desired(&firewall, spec, moment.world, &memory.ledger, capacity, moment.now)
-                .with_loans(&memory.loans)
-        };
-        let mut wanted = decide(&self.memory);
-        if self.note_unwanted(spec, &wanted, moment.now).await? {
-            wanted = decide(&self.memory);
+        let mut wanted = self.decide(moment);
+        if self.note_unwanted(moment.spec(), &wanted, moment.now).await? {
+            wanted = self.decide(moment);
         }
         self.memory.want(&wanted, moment.now);
         Ok(wanted)
     }
 
+    /// What is wanted by all that is known now.
+    fn decide(&self, moment: Moment<'_>) -> Desired {
+        let Memory { ledger, capacity, loans, .. } = &self.memory;
+        let firewall = self.member.firewall();
+        desired(firewall, moment.spec(), moment.world, ledger, capacity.as_ref(), moment.now)
+            .with_loans(loans)
+    }
+
     /// The question before anything is written to the device: a replica that slept may lead no more.
     fn leads(&self) -> Result<(), Fault> {
-        let deposed = |error: Deposed| Fault {
-            fate: Fate::Retry(Reason::AwaitingFirewall),
-            message: error.to_string(),
-        };
-        self.ports.leadership.check().map_err(deposed)
+        leads(&self.ports.leadership)
     }
 
     /// Turns the end of a step into what follows from it.
@@ -217,8 +236,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 }
                 return;
             }
-            Err(Hitch::Firewall(fault)) => (fault.fate, fault.message),
-            Err(Hitch::Cluster(error)) => (Fate::Retry(Reason::AwaitingFirewall), chain(&error)),
+            Err(hitch) => {
+                let Fault { fate, message } = hitch.into();
+                (fate, message)
+            }
         };
         self.ports.metrics.fault(fate.reason());
         if matches!(fate.reason(), Reason::CommitFailed | Reason::PartialCommitIneffective) {

@@ -9,6 +9,7 @@ use sallyport_contract::{
 
 use super::{Cycle, memory::Job};
 use crate::{
+    brakes::SUSPENDED,
     cluster::Cluster,
     desired::Name,
     diff::Held,
@@ -114,8 +115,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return (*reason, self.signed(words));
         }
         if spec.suspend {
-            let words = "spec.suspend is set: nothing is written until it is not";
-            return (Reason::Suspended, self.signed(words));
+            return (Reason::Suspended, self.signed(SUSPENDED));
         }
         if let Some(job) = &memory.job {
             return (job.reason(), self.running(job));

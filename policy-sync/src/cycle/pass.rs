@@ -16,7 +16,7 @@ use crate::{
     capacity::Capacity,
     cluster::{Cluster, Loss},
     desired::Desired,
-    diff::obstacles,
+    diff::{Held, obstacles},
     firewall::{Fate, Fault, Firewall, View},
     lending,
     overlap::foreign_signatures,
@@ -47,17 +47,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
         let was_settled = self.memory.settled.take().is_some();
+        self.plan_next_look(moment);
         let (mut snapshot, after) = match self.unfinished(device.as_ref()).await? {
             Some(Unfinished { snapshot, after }) => (snapshot, after),
-            None => (self.read(device.as_ref(), moment).await?, after),
+            None => (self.study(device.as_ref(), moment, wanted).await?, after),
         };
-        self.plan_next_look(moment);
-        self.survey(moment, wanted, &snapshot);
-        if self.borrow(moment, wanted, &snapshot).is_some() {
-            // What is wanted is decided anew, with what is lent.
-            self.memory.next_pass = moment.now;
-            return Ok(());
-        }
+        let wanted = &self.fit(moment, wanted, &snapshot);
         self.announce(moment, wanted, |name| name.lender.is_some()).await?;
         self.look_round(device.as_ref(), moment, wanted, &snapshot).await?;
         let all_tested = self.prove(device.as_ref(), moment, wanted, &snapshot, &after).await?;
@@ -95,6 +90,32 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let Some(unfinished) = self.memory.unfinished.take() else { return Ok(None) };
         let signs = self.signs(device).await?.checksum;
         Ok((signs == unfinished.snapshot.signs).then_some(unfinished))
+    }
+
+    /// Reads the firewall, and asks it about our patterns.
+    pub(super) async fn study(
+        &mut self,
+        device: &F,
+        moment: Moment<'_>,
+        wanted: &Desired,
+    ) -> Result<Snapshot, Hitch> {
+        let snapshot = self.read(device, moment).await?;
+        self.test_patterns(device, wanted, &snapshot).await?;
+        Ok(snapshot)
+    }
+
+    /// Judges what may be written: all that goes before a write, and all that a preview rests on. How much fits and what
+    /// others lend is known only now, so what is wanted is decided once more.
+    pub(super) fn fit(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Desired {
+        self.survey(moment, wanted, snapshot);
+        let refused = self.borrow(moment, wanted, snapshot);
+        let fitting = self.decide(moment);
+        if fitting != *wanted {
+            self.survey(moment, &fitting, snapshot);
+            self.memory.desired = Some(fitting.clone());
+        }
+        self.memory.held.extend(refused);
+        fitting
     }
 
     /// One cheap look: without a new job nothing can have changed since everything was settled. Tells whether that is
@@ -172,8 +193,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(firewall)
     }
 
-    /// Looks which names other clusters serve; tells whether that differs from what was known.
-    fn borrow(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Option<()> {
+    /// Looks which names other clusters serve; tells the names that are refused for it.
+    fn borrow(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> BTreeMap<DnsName, Held> {
         let spec = moment.spec();
         let mut loans = BTreeMap::new();
         let mut refused = BTreeMap::new();
@@ -189,8 +215,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 Err(held) => drop(refused.insert(dns.clone(), held)),
             }
         }
-        self.memory.held.extend(refused);
-        (self.memory.loans != loans).then(|| self.memory.loans = loans)
+        self.memory.loans = loans;
+        refused
     }
 
     /// What holds names back: taken places, missing anchors, foreign signatures.
@@ -217,6 +243,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 }
                 None => (Reason::ForeignSignatureOverlap, words),
             });
+        }
+        for dns in self.untakeable(wanted, candidate) {
+            held.entry(dns).or_insert_with(|| self.engine_refuses());
         }
         self.memory.held = held;
         let capacity = Capacity::of(spec, candidate, &ours);

@@ -1,10 +1,19 @@
 //! When a name was last wanted. Written only when that ends, so that idle means no writes.
 
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::{DnsName, object::FirewallSpec};
+use sallyport_contract::{
+    DnsName,
+    object::{ClaimedFirewall, FirewallSpec},
+};
 
 use super::{Cycle, Hitch};
-use crate::{cluster::Cluster, desired::Desired, firewall::Firewall, ledger::Holding, pace::later};
+use crate::{
+    cluster::Cluster,
+    desired::Desired,
+    firewall::Firewall,
+    ledger::{Holding, proves},
+    pace::later,
+};
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Starts the quarantine of every name that has just become unwanted; tells whether there was any.
@@ -34,39 +43,56 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 }
 
 /// Whether the quarantine begins now. After a restart nobody knows since when a name has been unwanted: a
-/// quarantine that is still running goes on, one that would be over begins again.
+/// quarantine that is still running goes on, one that would be over begins again. Only what is wanted is proven, and what
+/// is to be written is noted before: so a quarantine is running only if the note is newer than the proof.
 fn begins(was_wanted: Option<bool>, holding: &Holding, quarantine: SignedDuration, now: Timestamp) -> bool {
-    match was_wanted {
-        Some(was_wanted) => was_wanted,
-        None => later(holding.entry.last_wanted, quarantine) <= now,
+    let ClaimedFirewall { evidence, rule, action, last_wanted, .. } = &holding.entry;
+    let proof = evidence.as_ref().filter(|evidence| proves(Some(evidence), rule, *action));
+    match (was_wanted, proof) {
+        (Some(was_wanted), _) => was_wanted,
+        (None, Some(proof)) if proof.proven_at < *last_wanted => later(*last_wanted, quarantine) <= now,
+        (None, _) => true,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sallyport_contract::object::{Action, ClaimedFirewall};
+    use sallyport_contract::object::{Action, Evidence};
 
     #[test]
     fn law_10_a_quarantine_begins_when_a_name_is_seen_unwanted() {
         let now = Timestamp::from_second(10_000).unwrap();
         let hour = SignedDuration::from_hours(1);
-        let holding = |second: i64| Holding {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let noted = |second: i64, proven: Option<(i64, Action)>| Holding {
             namespace: "shop".into(),
             entry: ClaimedFirewall {
                 firewall: "edge".into(),
                 app: "a".into(),
                 rule: "r".into(),
                 action: Action::Allow,
-                last_wanted: Timestamp::from_second(second).unwrap(),
-                evidence: None,
+                last_wanted: at(second),
+                evidence: proven.map(|(second, action)| Evidence {
+                    devices: vec!["1".into()],
+                    proven_at: at(second),
+                    action,
+                    rule: "r".into(),
+                    job: None,
+                }),
             },
             stored: true,
         };
+        let holding = |second: i64| noted(second, Some((0, Action::Allow)));
         assert!(begins(Some(true), &holding(9_000), hour, now), "wanted a moment ago");
         assert!(!begins(Some(false), &holding(9_000), hour, now), "already in quarantine");
         assert!(!begins(Some(false), &holding(1), hour, now), "its quarantine is over");
         assert!(!begins(None, &holding(9_000), hour, now), "a restart does not lengthen it");
         assert!(begins(None, &holding(1), hour, now), "a restart does not skip it");
+        let proven = noted(9_000, Some((9_500, Action::Allow)));
+        assert!(begins(None, &proven, hour, now), "it was proven since, so it was wanted");
+        let changed = noted(9_000, Some((8_000, Action::Deny)));
+        assert!(begins(None, &changed, hour, now), "it was to be changed, so it was wanted");
+        assert!(begins(None, &noted(9_000, None), hour, now), "it was written and not proven");
     }
 }

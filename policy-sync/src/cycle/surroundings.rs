@@ -1,7 +1,7 @@
 //! What the rules round ours make of them: judged anew when a job may have changed something, else remembered.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
@@ -12,11 +12,13 @@ use sallyport_contract::{
 
 use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
 use crate::{
+    actual::{Inventory, Owner, owner_of_rule},
     cluster::Cluster,
     desired::Desired,
     diff::placement,
     firewall::{Fate, Fault, Firewall},
     member::Site,
+    preview::Round,
     rulebase::{DefaultDeny, Extent, Findings, Layer, Ours, What, judge},
 };
 
@@ -45,26 +47,51 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if self.memory.surroundings.key == key {
             return Ok(());
         }
+        let rounds = self.rounds(device, moment, wanted, snapshot).await?;
+        let mut found = Surroundings { key, ..Surroundings::default() };
+        for Round { device, findings } in rounds {
+            found.add(findings, &|words| format!("{device}{words}"));
+        }
+        self.memory.surroundings = found;
+        Ok(())
+    }
+
+    /// What the rules of each device make of ours.
+    pub(super) async fn rounds(
+        &self,
+        device: &F,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Round>, Hitch> {
         let layer = match &moment.access.site {
             Site::Vsys(_) => Layer::Local,
             Site::DeviceGroup { rulebase: Which::Pre, .. } => Layer::SharedPre,
             Site::DeviceGroup { rulebase: Which::Post, .. } => Layer::SharedPost,
         };
         let place = placement(&moment.spec().rules);
-        let mut found = Surroundings { key, ..Surroundings::default() };
+        let mut rounds = Vec::new();
         for front in snapshot.fronts.iter().filter(|front| front.state.is_some()) {
             let rulebase = device.rulebase(front.target()).await?;
             let ours = Ours::of(wanted, &moment.spec().bounds, layer.clone(), place.clone());
             // Thousands of rules take a while, in which others are to go on.
             let findings = tokio::task::spawn_blocking(move || judge(&rulebase, &ours)).await;
-            let findings = findings.map_err(|error| Fault {
+            let mut findings = findings.map_err(|error| Fault {
                 fate: Fate::Retry(Reason::AwaitingFirewall),
                 message: format!("the judgement of the rulebase broke off: {error}"),
             })?;
-            found.add(findings, &|words| front.signed(words));
+            // A rule of ours that is about to lose a name, or to go, is no stranger.
+            let inventory = Inventory::of(&self.memory.ledger);
+            let cluster = moment.spec().cluster_name.as_str();
+            let rules = front.state.iter().flat_map(|state| &state.running.rules);
+            let ours: BTreeSet<&str> = rules
+                .filter(|rule| owner_of_rule(rule, cluster, &inventory) == Owner::Ours)
+                .map(|rule| rule.entry_name())
+                .collect();
+            findings.shadows.retain(|shadow| !ours.contains(shadow.rule.as_str()));
+            rounds.push(Round { device: front.signed(String::new()), findings });
         }
-        self.memory.surroundings = found;
-        Ok(())
+        Ok(rounds)
     }
 }
 

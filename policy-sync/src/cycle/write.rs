@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::SignedDuration;
 use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, object::ClaimedFirewall};
 
-use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
+use super::{Cycle, Hitch, Moment, leads, snapshot::Snapshot};
 use crate::{
     actual::Inventory,
     cluster::{Cluster, Loss},
@@ -61,7 +61,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(written)
     }
 
-    fn operations(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Vec<Operation> {
+    /// What differs and may be written now.
+    pub(super) fn operations(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Desired,
+        snapshot: &Snapshot,
+    ) -> Vec<Operation> {
         let inventory = Inventory::of(&self.memory.ledger);
         let sides = snapshot.sides(moment, wanted, &inventory);
         diff(sides, &self.memory.frozen(moment.now))
@@ -135,8 +141,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         };
         let mut written = false;
         for batch in batches(operations, &moment.access.site).map_err(malformed)? {
-            self.leads()?;
-            match device.write(&batch).await {
+            let leadership = &self.ports.leadership;
+            match device.write(&batch, &|| leads(leadership)).await {
                 Ok(()) => {
                     written = true;
                     self.ports.metrics.wrote(batch.operations.len());

@@ -124,7 +124,7 @@ fn leaving(sides: Sides<'_>, frozen: &Frozen, ours: &Ours) -> Leaving {
             None => !kept_by_frozen(rule),
             // Its last member moves elsewhere, and the next one is held back: without members it would mean any.
             Some(_) => {
-                rules::active(sides.desired, rule.entry_name(), frozen).is_empty()
+                rules::gains_nothing(sides, rule, frozen)
                     && rule
                         .members_of("application")
                         .all(|app| rules::stale(sides, rule.entry_name(), app, &apps, ours))
@@ -141,9 +141,7 @@ fn needed_ports(sides: Sides<'_>, frozen: &Frozen, ours: &Ours) -> BTreeSet<u16>
         .desired
         .rules()
         .iter()
-        .filter(|(name, _)| {
-            ours.rules.contains(*name) || !rules::active(sides.desired, name, frozen).is_empty()
-        })
+        .filter(|(name, _)| ours.rules.contains(*name) || !rules::active(sides, name, frozen).is_empty())
         .filter_map(|(_, rule)| rule.terms.as_ref())
         .flat_map(|terms| terms.ports.iter().copied())
         .collect()

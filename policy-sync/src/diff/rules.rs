@@ -3,32 +3,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sallyport_contract::object::{Position, Rules};
+use sallyport_contract::{
+    DnsName,
+    object::{Position, Rules},
+};
 
 use super::{Frozen, Leaving, Ours, Sides};
 use crate::{
     actual::same,
-    desired::{Desired, Terms},
+    desired::{Name, Terms},
     elements,
     operation::{Change, Node, Operation, Place, Subject},
     xml::Element,
 };
 
-/// The App-IDs of a rule that may be written now.
-pub(super) fn active(desired: &Desired, rule: &str, frozen: &Frozen) -> BTreeSet<String> {
-    desired
+/// The App-IDs of a rule that may be written now. One in quarantine that somebody deleted is not: nothing could refer
+/// to it.
+pub(super) fn active(sides: Sides<'_>, rule: &str, frozen: &Frozen) -> BTreeSet<String> {
+    let stands = |name: &Name| {
+        name.quarantined_until.is_none() || sides.candidate.applications.contains_key(&name.app)
+    };
+    sides
+        .desired
         .names()
         .iter()
-        .filter(|(dns, name)| name.rule == rule && !frozen.names.contains(*dns))
+        .filter(|(dns, name)| name.rule == rule && !frozen.names.contains(*dns) && stands(name))
         .map(|(_, name)| name.app.clone())
         .collect()
+}
+
+/// Whether a rule that stands gets no member that it does not have.
+pub(super) fn gains_nothing(sides: Sides<'_>, rule: &Element, frozen: &Frozen) -> bool {
+    arriving(sides, rule, &active(sides, rule.entry_name(), frozen)).next().is_none()
+}
+
+/// The names that a rule is to carry and does not. A quarantined one that somebody took out is not put back.
+fn arriving<'a>(
+    sides: Sides<'a>,
+    rule: &'a Element,
+    active: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (&'a DnsName, &'a Name)> {
+    let present: BTreeSet<&str> = rule.members_of("application").collect();
+    sides.desired.names().iter().filter(move |(_, name)| {
+        name.rule == rule.entry_name()
+            && name.quarantined_until.is_none()
+            && active.contains(&name.app)
+            && !present.contains(name.app.as_str())
+    })
 }
 
 /// New rules, and members and fields of those that stand.
 pub(super) fn write(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: &mut Vec<Operation>) {
     let cluster = &sides.spec.cluster_name;
     for (name, rule) in sides.desired.rules() {
-        let active = active(sides.desired, name, frozen);
+        let active = active(sides, name, frozen);
         match (sides.candidate.rule(name), &rule.terms) {
             (None, Some(terms)) if !active.is_empty() => {
                 let subject = Subject::Rule(name.clone());
@@ -121,18 +149,10 @@ fn add_members(
     active: &BTreeSet<String>,
     operations: &mut Vec<Operation>,
 ) {
-    let present: BTreeSet<&str> = entry.members_of("application").collect();
-    for (dns, wanted) in sides.desired.names() {
-        // A quarantined name that somebody took out is not put back.
-        let missing = wanted.rule == name
-            && wanted.quarantined_until.is_none()
-            && active.contains(&wanted.app)
-            && !present.contains(wanted.app.as_str());
-        if missing {
-            let list = Node::Field(name.to_owned(), "application".to_owned());
-            let change = Change::Set(list, Element::members("application", [wanted.app.as_str()]));
-            operations.push(Operation { subject: Subject::Name(dns.clone()), change });
-        }
+    for (dns, wanted) in arriving(sides, entry, active) {
+        let list = Node::Field(name.to_owned(), "application".to_owned());
+        let change = Change::Set(list, Element::members("application", [wanted.app.as_str()]));
+        operations.push(Operation { subject: Subject::Name(dns.clone()), change });
     }
 }
 

@@ -351,6 +351,32 @@ fn law_10_a_rule_whose_last_member_moves_while_the_next_is_held_back_goes() {
     assert!(text.iter().any(|text| text.contains(&rule(Action::Deny))), "{text:?}");
 }
 
+/// `PAY` is in quarantine, and somebody deleted its App-ID.
+fn deleted_in_quarantine(case: Case) -> Case {
+    let mut case = case.remember(PAY, Action::Allow);
+    case.spec.removal.quarantine = sallyport_contract::duration::Duration::from_secs(200_000);
+    assert!(case.desired().names().contains_key(&PAY.parse::<DnsName>().unwrap()));
+    case
+}
+
+#[test]
+fn law_10_a_rule_whose_last_member_goes_is_not_kept_for_one_that_was_deleted() {
+    let case = deleted_in_quarantine(Case::new().want(WEB, "Allow").written().want(WEB, "Deny"));
+    let text = case.text();
+    let about: Vec<&String> = text.iter().filter(|text| text.contains(&rule(Action::Allow))).collect();
+    assert!(
+        matches!(about[..], [only] if only.starts_with("<delete") && !only.contains("member")),
+        "{about:?}"
+    );
+}
+
+#[test]
+fn a_new_rule_names_no_app_id_that_somebody_deleted() {
+    let text = deleted_in_quarantine(Case::new().want(WEB, "Allow")).text();
+    assert!(text.iter().any(|text| text.contains(&rule(Action::Allow))), "{text:?}");
+    assert!(!text.iter().any(|text| text.contains(&app(PAY))), "{text:?}");
+}
+
 #[test]
 fn a_rule_on_the_wrong_side_of_its_anchor_goes_back_once_that_is_in_force() {
     let right = Case::new().want(WEB, "Allow").written();

@@ -63,6 +63,30 @@ pub struct Pending {
     pub action: String,
 }
 
+/// A lock on the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// What it holds back: `config` or `commit`.
+    pub kind: &'static str,
+    /// The administrator.
+    pub owner: String,
+    /// The virtual system or device group, or `shared`.
+    pub scope: String,
+    /// What the administrator says about it; empty if nothing.
+    pub comment: String,
+}
+
+/// What a pattern engine says about a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternVerdict {
+    /// It takes it.
+    Valid(String),
+    /// It does not.
+    Invalid(String),
+    /// It cannot be asked, or its answer cannot be read.
+    Unknown(String),
+}
+
 /// Who enforces the running configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Enforcers {

@@ -5,7 +5,9 @@ mod fault;
 
 use std::future::Future;
 
-pub use answers::{BadSignatures, Enforcers, Facts, JobLine, JobState, Managed, Pending, Probe};
+pub use answers::{
+    BadSignatures, Enforcers, Facts, JobLine, JobState, Lock, Managed, PatternVerdict, Pending, Probe,
+};
 pub use fault::{Fate, Fault};
 
 use crate::{actual::Configuration, operation::Batch, rulebase::Rulebase};
@@ -16,8 +18,9 @@ pub trait Firewall: Send + Sync {
     fn facts(&self) -> impl Future<Output = Result<Facts, Fault>> + Send;
     /// What one of the device's two configurations holds.
     fn configuration(&self, view: View) -> impl Future<Output = Result<Configuration, Fault>> + Send;
-    /// Writes one batch into the candidate: all of it or nothing.
-    fn write(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Writes one batch into the candidate: all of it or nothing, or where the device takes only single calls, up to
+    /// the one that it refuses. `may`: asked before every call, for a batch of single calls takes a while.
+    fn write(&self, batch: &Batch, may: &MayWrite<'_>) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Says why a rule changes, which some devices demand before its change is taken.
     fn audit_comment(&self, rule: &str, comment: &str) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Commits our administrator's changes. `None`: there was nothing to commit.
@@ -32,6 +35,14 @@ pub trait Firewall: Send + Sync {
     fn job(&self, id: &str) -> impl Future<Output = Result<JobState, Fault>> + Send;
     /// What is written and not committed, by whomever.
     fn pending(&self) -> impl Future<Output = Result<Vec<Pending>, Fault>> + Send;
+    /// The locks on the configuration, by whomever.
+    fn locks(&self) -> impl Future<Output = Result<Vec<Lock>, Fault>> + Send;
+    /// What a device's pattern engine says about a pattern, before it is written.
+    fn test_pattern(
+        &self,
+        serial: Option<&str>,
+        pattern: &str,
+    ) -> impl Future<Output = Result<PatternVerdict, Fault>> + Send;
     /// Who enforces the running configuration: the device itself, or those that Panorama manages.
     fn enforcers(&self) -> impl Future<Output = Result<Enforcers, Fault>> + Send;
     /// Brings Panorama's running configuration to these firewalls of a device group; the push job's id.
@@ -57,6 +68,9 @@ pub trait Firewall: Send + Sync {
         probe: &Probe,
     ) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
 }
+
+/// The question whether this replica may still write.
+pub type MayWrite<'a> = dyn Fn() -> Result<(), Fault> + Sync + 'a;
 
 /// Which configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use kube::Resource;
+pub use objects::login;
 use sallyport_contract::object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity};
 pub use table::{Alike, Change, Replaced, Table};
 use tokio::sync::watch;

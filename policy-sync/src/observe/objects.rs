@@ -35,7 +35,8 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
 }
 
 /// The login that a Secret holds: `user` and `password`, or `user` and `apiKey`; `None` if it holds none.
-pub(super) fn login(secret: Secret) -> Option<Login> {
+#[must_use]
+pub fn login(secret: Secret) -> Option<Login> {
     let version = secret.resource_version().unwrap_or_default();
     let mut data = secret.data.unwrap_or_default();
     let mut text = |key: &str| {

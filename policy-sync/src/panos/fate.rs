@@ -121,10 +121,20 @@ pub fn fate(code: Code, words: &str, entry: Option<usize>) -> Fate {
 #[must_use]
 pub fn fault(reply: &Reply, doing: &str) -> Fault {
     let nested = reply.nested();
-    let (code, words, entry) = match nested.last() {
-        Some((false, code, words)) => (*code, words.as_str(), Some(nested.len() - 1)),
-        Some((true, ..)) | None => (reply.code, reply.words.as_str(), None),
-    };
+    match nested.last() {
+        Some((false, code, words)) => judged(reply, *code, words, Some(nested.len() - 1), doing),
+        Some((true, ..)) | None => judged(reply, reply.code, &reply.words, None, doing),
+    }
+}
+
+/// The fault behind an answer that is not success, to the change at this place of a batch that is written in single
+/// calls.
+#[must_use]
+pub fn fault_at(reply: &Reply, doing: &str, place: usize) -> Fault {
+    judged(reply, reply.code, &reply.words, Some(place), doing)
+}
+
+fn judged(reply: &Reply, code: Option<u16>, words: &str, entry: Option<usize>, doing: &str) -> Fault {
     let fate = match reply.status {
         Status::Unauthorised if Code::from(code) != Code::TimedOut => Fate::Stop(Reason::CredentialsRefused),
         Status::Unauthorised | Status::Error | Status::Success => fate(Code::from(code), words, entry),

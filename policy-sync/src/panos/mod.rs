@@ -2,8 +2,9 @@
 //! <https://docs.paloaltonetworks.com/ngfw/api/getting-started/structure-of-a-pan-os-xml-api-request>.
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
-//! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which of a pair is active ·
-//! `read` the configuration · `group` Panorama's device groups and firewalls · `replies` what single answers say.
+//! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which
+//! of a pair is active · `read` the configuration · `write` a batch · `group` Panorama's device groups and firewalls ·
+//! `replies` what single answers say.
 
 mod echo;
 pub mod envelope;
@@ -14,8 +15,9 @@ mod read;
 mod replies;
 mod session;
 pub mod tls;
+mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use peers::Peers;
 use sallyport_contract::Reason;
@@ -23,8 +25,8 @@ use sallyport_contract::Reason;
 use crate::{
     actual::Configuration,
     firewall::{
-        BadSignatures, Enforcers, Extent, Facts, Fate, Fault, Firewall, JobLine, JobState, Pending, Probe,
-        View,
+        BadSignatures, Enforcers, Extent, Facts, Fate, Fault, Firewall, JobLine, JobState, Lock, MayWrite,
+        PatternVerdict, Pending, Probe, View,
     },
     member::{Access, Site},
     metrics::Metrics,
@@ -39,6 +41,8 @@ pub struct Panos {
     peers: Peers,
     user: String,
     site: Site,
+    /// The device has refused multi-config as such: from then on this login makes single calls.
+    single_calls: AtomicBool,
 }
 
 impl Panos {
@@ -47,8 +51,12 @@ impl Panos {
     /// # Errors
     /// What the `Firewall` object says about TLS cannot be used.
     pub fn new(access: &Access, login: Arc<Login>, metrics: &Metrics) -> Result<Self, Fault> {
-        let peers = Peers::new(&access.hosts, &access.tls, &login, metrics)?;
-        Ok(Self { peers, user: login.user.clone(), site: access.site.clone() })
+        Ok(Self {
+            peers: Peers::new(&access.hosts, &access.tls, &login, metrics)?,
+            user: login.user.clone(),
+            site: access.site.clone(),
+            single_calls: AtomicBool::new(false),
+        })
     }
 
     /// A command of the operational tree; to a managed firewall, if there is a serial number.
@@ -58,6 +66,10 @@ impl Panos {
         serial: Option<&str>,
         command: &str,
     ) -> Result<envelope::Reply, Fault> {
+        self.peers.call(doing, &self.operational(serial, command)).await
+    }
+
+    fn operational<'a>(&'a self, serial: Option<&'a str>, command: &'a str) -> Vec<(&'a str, &'a str)> {
         let mut parameters = vec![("type", "op"), ("cmd", command)];
         match (&self.site, serial) {
             (Site::Vsys(vsys), _) => parameters.push(("vsys", vsys)),
@@ -66,7 +78,7 @@ impl Panos {
                 parameters.extend([("vsys", vsys.as_str()), ("target", serial)]);
             }
         }
-        self.peers.call(doing, &parameters).await
+        parameters
     }
 }
 
@@ -86,10 +98,8 @@ impl Firewall for Panos {
         self.read_site(view).await
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), Fault> {
-        let doing = "writing a batch";
-        let parameters = [("type", "config"), ("action", "multi-config"), ("element", batch.body.as_str())];
-        self.peers.call(doing, &parameters).await.map(|_| ())
+    async fn write(&self, batch: &Batch, may: &MayWrite<'_>) -> Result<(), Fault> {
+        self.write_batch(batch, may).await
     }
 
     async fn audit_comment(&self, rule: &str, comment: &str) -> Result<(), Fault> {
@@ -139,6 +149,26 @@ impl Firewall for Panos {
         let command = "<show><config><list><changes/></list></config></show>";
         let reply = self.operate("asking for uncommitted changes", None, command).await?;
         Ok(replies::pending(&reply))
+    }
+
+    async fn locks(&self) -> Result<Vec<Lock>, Fault> {
+        let mut locks = Vec::new();
+        for kind in ["config", "commit"] {
+            let command = format!("<show><{kind}-locks/></show>");
+            let reply = self.operate("asking for locks", None, &command).await?;
+            locks.extend(replies::locks(&reply, kind));
+        }
+        Ok(locks)
+    }
+
+    async fn test_pattern(&self, serial: Option<&str>, pattern: &str) -> Result<PatternVerdict, Fault> {
+        // https://docs.paloaltonetworks.com/advanced-threat-prevention/custom-signatures/custom-application-and-threat-signatures/testing-pattern-performance-impact
+        let doing = "testing a pattern";
+        let pattern = text(pattern);
+        let command = format!(
+            "<test><custom-signature-type><pattern>{pattern}</pattern></custom-signature-type></test>"
+        );
+        replies::pattern_verdict(&self.peers.ask(doing, &self.operational(serial, &command)).await?, doing)
     }
 
     async fn enforcers(&self) -> Result<Enforcers, Fault> {

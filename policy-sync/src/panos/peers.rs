@@ -9,7 +9,8 @@ use sallyport_contract::{Reason, object::FirewallTls};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    envelope::Reply,
+    envelope::{Reply, Status},
+    fate,
     session::{Parameters, Session},
 };
 use crate::{
@@ -68,8 +69,12 @@ impl Peers {
     /// Makes one call and hands back what came, whether success or not.
     pub(super) async fn ask(&self, doing: &str, parameters: &Parameters<'_>) -> Result<Reply, Fault> {
         let (at, peer) = self.active().await?;
-        let result = peer.session.ask(doing, parameters).await;
-        self.follow(at, result).await
+        let reply = self.follow(at, peer.session.ask(doing, parameters).await).await?;
+        if reply.status != Status::Success {
+            // What is asked for is the answer itself; the fault in it only tells whom to ask next.
+            drop(self.follow(at, Err(fate::fault(&reply, doing))).await);
+        }
+        Ok(reply)
     }
 
     /// Has the next call ask who is active. A peer that has become passive goes on answering reads, so that no fault

@@ -7,7 +7,7 @@ use super::{
     fate::{self, Code},
 };
 use crate::{
-    firewall::{BadSignatures, Facts, Fate, Fault, JobLine, JobState, Pending},
+    firewall::{BadSignatures, Facts, Fate, Fault, JobLine, JobState, Lock, PatternVerdict, Pending},
     xml::{Element, excerpt},
 };
 
@@ -89,6 +89,50 @@ pub(super) fn pending(reply: &Reply) -> Vec<Pending> {
         .collect()
 }
 
+/// The locks of one kind, as <https://github.com/PaloAltoNetworks/pango/blob/main/util/lock.go> reads them.
+pub(super) fn locks(reply: &Reply, kind: &'static str) -> Vec<Lock> {
+    let entries = reply.result().into_iter().flat_map(Element::walk).filter(|e| e.name == "entry");
+    let text = |entry: &Element, name: &str| entry.text_of(name).unwrap_or_default().to_owned();
+    entries
+        .map(|entry| Lock {
+            kind,
+            owner: entry.entry_name().to_owned(),
+            scope: text(entry, "name"),
+            comment: Some(text(entry, "comment")).filter(|words| words != "(null)").unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// What a pattern engine says. The form of its answer is not public, so only plain words count; a device that does not
+/// know the question, or may not be asked it, has said nothing.
+pub(super) fn pattern_verdict(reply: &Reply, doing: &str) -> Result<PatternVerdict, Fault> {
+    let words = || {
+        let told = reply.result().map(lines).filter(|text| !text.is_empty());
+        quoted(&told.unwrap_or_else(|| reply.words.clone()))
+    };
+    match reply.status {
+        Status::Success => {}
+        Status::Error | Status::Unauthorised => {
+            let fault = fate::fault(reply, doing);
+            return match fault.fate {
+                Fate::Stop(Reason::EntryRefused | Reason::CredentialsRefused) => {
+                    Ok(PatternVerdict::Unknown(words()))
+                }
+                Fate::Retry(_) | Fate::Wait(_) | Fate::RefuseEntry(_) | Fate::Stop(_) => Err(fault),
+            };
+        }
+    }
+    let lower = words().to_ascii_lowercase();
+    let says = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
+    Ok(if says(&["invalid", "not valid", "not supported", "unsupported"]) {
+        PatternVerdict::Invalid(words())
+    } else if says(&["valid"]) {
+        PatternVerdict::Valid(words())
+    } else {
+        PatternVerdict::Unknown(words())
+    })
+}
+
 /// How a job stands: `status` ACT, PEND or FIN, `result` OK, PEND or FAIL
 /// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/commit>).
 pub(super) fn job(reply: &Reply, doing: &str) -> Result<JobState, Fault> {
@@ -159,6 +203,35 @@ pub(super) fn deciding_rule(reply: &Reply) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_engine_is_believed_only_in_plain_words() {
+        let verdict = |body: &str| pattern_verdict(&reply(body), "testing").unwrap();
+        let told = |words: &str| format!("<response status='success'><result>{words}</result></response>");
+        for (body, expected) in [
+            (told("pattern is valid, engine: lscan"), "Valid"),
+            (told("<line>pattern is invalid: needs 7 bytes</line>"), "Invalid"),
+            (told("'(?i)' is not supported by this engine"), "Invalid"),
+            (told("score 97"), "Unknown"),
+            ("<response status='error' code='17'><msg><line> test -> x is unexpected</line></msg></response>".to_owned(), "Unknown"),
+        ] {
+            assert!(format!("{:?}", verdict(&body)).starts_with(expected), "{body}");
+        }
+        let busy = reply("<response status='error' code='13'><msg>A commit is in progress.</msg></response>");
+        assert!(pattern_verdict(&busy, "testing").is_err(), "what passes is asked again");
+    }
+
+    #[test]
+    fn locks_are_read_with_owner_and_place() {
+        let body = "<response status='success'><result><commit-locks><entry name='anna'><type>vsys</type><name>vsys1</name><comment>(null)</comment></entry></commit-locks></result></response>";
+        let lock =
+            Lock { kind: "commit", owner: "anna".into(), scope: "vsys1".into(), comment: String::new() };
+        assert_eq!(locks(&reply(body), "commit"), [lock]);
+        assert_eq!(
+            locks(&reply("<response status='success'><result><config-locks/></result></response>"), "config"),
+            []
+        );
+    }
 
     fn reply(body: &str) -> Reply {
         Reply::read(body).unwrap()

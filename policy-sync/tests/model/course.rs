@@ -11,7 +11,7 @@ use super::{
     device::Device,
     dice::Dice,
     events::{Act, Brake, Event, draw},
-    hand::Hand,
+    hand::{Hand, app_path, rule_path},
     laws::{self, Broken, Look, Step},
     party::{Party, Who},
     support::{PASSWORD, USER},
@@ -23,6 +23,8 @@ const MOST_ROUNDS: usize = 400;
 /// Longest time of one step.
 const STEP_DEADLINE: Duration = Duration::from_secs(60);
 const ANCHOR: &str = "deny-east-west";
+/// App-IDs and rules that the device has at first.
+const AT_FIRST: [&str; 3] = ["legacy-corp", "allow-legacy", ANCHOR];
 
 const CLUSTERS: [Who; 2] = [
     Who { cluster: "prod-eu-1", user: USER, password: PASSWORD, domain: "corp.example" },
@@ -74,6 +76,33 @@ impl Scene {
         }
         self.left = self.look();
     }
+
+    /// Whatever could hold us back goes: faults, locks, others' entries, places behind the anchor.
+    async fn tidy_up(&mut self) {
+        self.sim.clear_faults();
+        let Look { candidate, running } = self.look();
+        let foreign = |name: &&String| !self.owned.contains(*name) && !AT_FIRST.contains(&name.as_str());
+        let rules: Vec<&String> = [&candidate, &running]
+            .into_iter()
+            .flat_map(|device| &device.rules)
+            .map(|rule| &rule.name)
+            .collect();
+        let apps = [&candidate, &running].into_iter().flat_map(|device| device.apps.keys());
+        let theirs: Vec<String> = apps
+            .filter(foreign)
+            .map(|name| app_path(name))
+            .chain(rules.iter().copied().filter(foreign).map(|name| rule_path(name)))
+            .collect();
+        let behind: Vec<String> = candidate
+            .rules
+            .iter()
+            .skip_while(|rule| rule.name != ANCHOR)
+            .map(|rule| rule.name.clone())
+            .filter(|name| self.owned.contains(name))
+            .collect();
+        self.hand.tidy_up(&self.sim, &theirs, &behind).await;
+        self.left = self.look();
+    }
 }
 
 /// Both configurations, read anew where they are not as they were.
@@ -105,6 +134,27 @@ impl Course {
         let left = look(&sim, &owned, None);
         let scene = Scene { sim, hand, owned, left };
         Self { scene, parties, dice: Dice::new(seed), position, steps: Vec::new() }
+    }
+
+    /// The last writes and commits, for whoever reads a failure.
+    pub(crate) async fn last_writes(&self) -> String {
+        let state = self.scene.hand.state(&self.scene.sim).await;
+        let lines = self.scene.sim.log_lines();
+        let writes: Vec<_> = lines
+            .iter()
+            .filter(|line| {
+                matches!(line.kind.as_str(), "commit" | "config")
+                    && !matches!(line.action.as_str(), "get" | "show")
+            })
+            .map(|line| {
+                format!(
+                    "{} {} {} {} {} {} {}\n",
+                    line.user, line.kind, line.action, line.xpath, line.element, line.newname, line.status
+                )
+            })
+            .collect();
+        let last: String = writes.iter().skip(writes.len().saturating_sub(8)).cloned().collect();
+        format!("{last}{state}\n")
     }
 
     /// So many events, and then the end.
@@ -203,18 +253,15 @@ impl Course {
 
     /// Nobody disturbs any more: all settles.
     async fn settle(&mut self) -> Broken {
-        self.scene.sim.clear_faults();
-        let rules: BTreeSet<String> = self.parties.iter().flat_map(Party::rules).collect();
-        let candidate = self.scene.look().candidate;
-        let behind = candidate.rules.iter().skip_while(|rule| rule.name != ANCHOR);
-        let behind: Vec<String> =
-            behind.map(|rule| rule.name.clone()).filter(|name| rules.contains(name)).collect();
-        self.scene.hand.tidy_up(&self.scene.sim, &behind).await;
-        self.scene.left = self.scene.look();
+        self.scene.tidy_up().await;
         for party in &mut self.parties {
             party.calm();
         }
-        for _ in 0..MOST_ROUNDS {
+        for round in 1..=MOST_ROUNDS {
+            // What the colleague took back may not fit any more until we have repaired it.
+            if round % 20 == 0 {
+                self.scene.act(&Act::Commit).await;
+            }
             let look = self.scene.look();
             if self.parties.iter().all(|party| self.settled(party, &look).is_ok()) {
                 return Ok(());

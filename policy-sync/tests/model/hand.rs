@@ -58,7 +58,7 @@ impl Hand {
     pub(crate) async fn app(&mut self, pattern: &str) {
         let path = app_path(&self.name("greedy"));
         self.config("set", &path, &SIGNATURE.replace("PATTERN", pattern)).await;
-        self.made.insert(0, path);
+        self.made.push(path);
     }
 
     /// Clones an entry of ours beside it, under a name that looks like it.
@@ -68,10 +68,7 @@ impl Hand {
         let parameters =
             [("type", "config"), ("action", "clone"), ("xpath", list), ("from", path), ("newname", &clone)];
         self.colleague.attempt(&parameters).await;
-        // Rules go before the App-IDs that they name.
-        let path = format!("{list}/entry[@name='{clone}']");
-        let at = if list.ends_with("application") { 0 } else { self.made.len() };
-        self.made.insert(at, path);
+        self.made.push(format!("{list}/entry[@name='{clone}']"));
     }
 
     /// Moves a rule.
@@ -110,6 +107,11 @@ impl Hand {
         self.colleague.attempt(&[("type", "op"), ("cmd", &cmd)]).await;
     }
 
+    /// Jobs and pending changes.
+    pub(crate) async fn state(&self, sim: &Running) -> Value {
+        self.colleague.state(sim).await
+    }
+
     /// A commit of everything, until its job has ended. A job that is planted never to end ends with its fault.
     pub(crate) async fn commit(&self, sim: &Running) {
         self.colleague.attempt(&[("type", "commit"), ("cmd", "<commit/>")]).await;
@@ -127,21 +129,18 @@ impl Hand {
         }
     }
 
-    /// Takes away all that could hold us back, and commits the rest. Rules of ours that stand behind the anchor go
-    /// back before it.
-    pub(crate) async fn tidy_up(&mut self, sim: &Running, ours_behind: &[String]) {
-        sim.clear_faults();
+    /// Takes away all that could hold us back, and commits the rest. `theirs`: App-IDs and rules that were not there at
+    /// first, by their paths; `behind`: rules of ours that stand behind the anchor, which go back before it.
+    pub(crate) async fn tidy_up(&mut self, sim: &Running, theirs: &[String], behind: &[String]) {
         for lock in ["config-lock", "commit-lock"] {
             self.lock(lock, "remove").await;
         }
         self.revert().await;
-        // Twice: what the first round could not delete was still named by something.
-        for _ in 0..2 {
-            for path in self.made.iter().rev() {
-                self.delete(path).await;
-            }
+        // Rules go before the App-IDs that they name.
+        for path in theirs.iter().rev() {
+            self.delete(path).await;
         }
-        for rule in ours_behind {
+        for rule in behind {
             self.place(rule, "top").await;
         }
         self.made.clear();

@@ -39,7 +39,7 @@ async fn sequence(seed: u64) {
     let mut course = Course::new(seed, position(seed)).await;
     if let Err(broken) = course.run(events).await {
         let steps = course.steps.join("\n");
-        panic!("seed {seed}, {:?}\n{steps}\n{broken}", position(seed));
+        panic!("seed {seed}, {:?}\n{steps}\n{}{broken}", position(seed), course.last_writes().await);
     }
 }
 

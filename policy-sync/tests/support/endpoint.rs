@@ -72,7 +72,8 @@ impl Endpoint {
     pub(crate) fn panos(&self, site: Site, login: Login) -> Panos {
         let tls = FirewallTls { ca_bundle: Some(self.ca_pem.clone()), fingerprint: None };
         let access = Access { hosts: vec![self.address.to_string()], site, tls };
-        Panos::new(&access, Arc::new(login), &Metrics::new(&mut Registry::default())).unwrap()
+        let metrics = Metrics::new(&mut Registry::default());
+        Panos::new(&access, Arc::new(login), &metrics).unwrap()
     }
 }
 

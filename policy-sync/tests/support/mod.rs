@@ -18,11 +18,13 @@ use prometheus_client::registry::Registry;
 use sallyport_contract::{DnsName, Reason, firewall_names, object::Firewall};
 use sallyport_policy_sync::{
     board::Board,
-    cycle::{Cycle, Ports, Settings},
+    cycle::{self, Cycle, Ports, Settings},
+    firewall::Fault,
     member::Member,
     metrics::Metrics,
     observe::Change,
     panos::Panos,
+    preview::Preview,
     world::{Login, Proof},
     xml::{Element, parse},
 };
@@ -193,6 +195,11 @@ pub(crate) async fn pass_time(clock: &Clock, wake: Timestamp) {
     clock.advance(wake.duration_since(clock.now()).clamp(moment, hour));
     let wait = Duration::try_from(wake.duration_since(clock.now())).unwrap_or_default();
     tokio::time::sleep(wait.min(Duration::from_millis(30))).await;
+}
+
+/// What a person would be told now, without a word to the cycle.
+pub(crate) async fn look<S>(ground: &Ground<S>) -> Result<Preview, Fault> {
+    cycle::preview(Panos::new, edge(&ground.twin), &ground.twin.world(), Clock::system()).await
 }
 
 /// How many requests of this kind came to a device.

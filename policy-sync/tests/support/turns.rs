@@ -17,7 +17,8 @@ use sallyport_policy_sync::{
     cluster::{Cluster, ClusterError, Note},
     cycle::{Cycle, Ports},
     firewall::{
-        BadSignatures, Enforcers, Extent, Facts, Fault, Firewall, JobLine, JobState, Pending, Probe, View,
+        BadSignatures, Enforcers, Extent, Facts, Fault, Firewall, JobLine, JobState, Lock, MayWrite,
+        PatternVerdict, Pending, Probe, View,
     },
     gate::{Carrier, Gate},
     metrics::Metrics,
@@ -142,8 +143,8 @@ impl Firewall for Stepwise<Panos> {
         around(call, self.0.configuration(view)).await
     }
 
-    async fn write(&self, batch: &Batch) -> Result<(), Fault> {
-        around("write", self.0.write(batch)).await
+    async fn write(&self, batch: &Batch, may: &MayWrite<'_>) -> Result<(), Fault> {
+        around("write", self.0.write(batch, may)).await
     }
 
     async fn commit(&self, description: &str, extent: Extent) -> Result<Option<String>, Fault> {
@@ -164,6 +165,14 @@ impl Firewall for Stepwise<Panos> {
 
     async fn pending(&self) -> Result<Vec<Pending>, Fault> {
         around("pending", self.0.pending()).await
+    }
+
+    async fn locks(&self) -> Result<Vec<Lock>, Fault> {
+        around("locks", self.0.locks()).await
+    }
+
+    async fn test_pattern(&self, serial: Option<&str>, pattern: &str) -> Result<PatternVerdict, Fault> {
+        around("test pattern", self.0.test_pattern(serial, pattern)).await
     }
 
     async fn enforcers(&self) -> Result<Enforcers, Fault> {

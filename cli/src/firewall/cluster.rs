@@ -1,0 +1,181 @@
+//! The cluster as one list of each kind, and the one field that is written from here.
+
+use std::{collections::BTreeMap, fmt::Debug, io::Write as _, sync::Arc};
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+    core::DeserializeGuard,
+};
+use sallyport_contract::{
+    DnsName,
+    identity::claim_of,
+    keys,
+    object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity},
+};
+use sallyport_policy_sync::{
+    observe::login,
+    world::{Key, World},
+};
+use sallyport_process::{
+    kubernetes::{connect, in_time, is_conflict},
+    report::chain,
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{
+    block::{self, Wish},
+    status::View,
+};
+
+/// How often a patch is tried that somebody else's write outran.
+const TRIES: usize = 3;
+
+/// Everything that decides what the firewall called `name` is to hold.
+pub(crate) async fn world(name: &str) -> Result<World, String> {
+    let client = client().await?;
+    let firewall = get_firewall(&client, name).await?;
+    let secret = firewall.spec.credentials.secret_name.clone();
+    let logins = login_of(&client, &secret).await?;
+    let identities = list::<WorkloadIdentity>(&client).await?.into_iter();
+    let claims = list::<NameClaim>(&client).await?.into_iter();
+    let policies = list::<IdentityPolicy>(&client).await?.into_iter();
+    let namespaces = list::<Namespace>(&client).await?.into_iter();
+    let labels = |namespace: Namespace| {
+        (namespace.name_any(), Arc::new(namespace.metadata.labels.unwrap_or_default()))
+    };
+    let key = |identity: &WorkloadIdentity| {
+        Key::new(identity.metadata.namespace.as_deref().unwrap_or_default(), &identity.name_any())
+    };
+    Ok(World {
+        firewalls: Arc::new([(name.to_owned(), Arc::new(firewall))].into()),
+        identities: Arc::new(identities.map(|one| (key(&one), Arc::new(one))).collect()),
+        claims: Arc::new(by_name(claims)),
+        policies: Arc::new(by_name(policies)),
+        namespaces: Arc::new(namespaces.map(labels).collect()),
+        logins: Arc::new(logins),
+    })
+}
+
+/// What the status of one firewall, or of all, is told from.
+pub(crate) async fn view(name: Option<&str>) -> Result<View, String> {
+    let client = client().await?;
+    let firewalls = match name {
+        Some(name) => vec![get_firewall(&client, name).await?],
+        None => list::<Firewall>(&client).await?,
+    };
+    let (identities, claims) = (list(&client).await?, list(&client).await?);
+    Ok(View { firewalls, identities, claims })
+}
+
+/// Adds or takes out one entry of `spec.blocked`, of the version of the object that was read.
+pub(crate) async fn block(firewall: &str, name: &DnsName, wish: Wish) -> Result<String, String> {
+    let client = client().await?;
+    let api: Api<Firewall> = Api::all(client.clone());
+    let claim =
+        timely("read NameClaims", Api::<NameClaim>::all(client.clone()).get_opt(&claim_of(name))).await?;
+    for _ in 0..TRIES {
+        let found = get_firewall(&client, firewall).await?;
+        let Some(list) = block::list(&found.spec.blocked, name, wish) else {
+            return Ok(block::words(&found, name, wish, false, claim.is_some()));
+        };
+        let body =
+            json!({"metadata": {"resourceVersion": found.resource_version()}, "spec": {"blocked": list}});
+        let patch = Patch::Merge(&body);
+        match in_time(api.patch(firewall, &PatchParams::default(), &patch)).await {
+            Ok(Ok(_)) => return Ok(block::words(&found, name, wish, true, claim.is_some())),
+            Ok(Err(error)) if is_conflict(&error) => {}
+            Ok(Err(error)) => return Err(refused(&format!("patch Firewall {firewall}"), &error)),
+            Err(late) => {
+                return Err(format!(
+                    "{late} to the patch of Firewall {firewall}; it may have been taken: look with status"
+                ));
+            }
+        }
+    }
+    Err(format!(
+        "somebody else writes Firewall {firewall} all the time ({TRIES} tries); nothing was changed, try again"
+    ))
+}
+
+async fn client() -> Result<Client, String> {
+    connect().await.map_err(|error| {
+        format!("{}; set KUBECONFIG, or run it in a pod with a service account", chain(&error))
+    })
+}
+
+async fn get_firewall(client: &Client, name: &str) -> Result<Firewall, String> {
+    let api: Api<Firewall> = Api::all(client.clone());
+    match timely(&format!("read Firewall {name}"), api.get_opt(name)).await? {
+        Some(firewall) => Ok(firewall),
+        None => {
+            let there: Vec<String> =
+                list::<Firewall>(client).await?.iter().map(ResourceExt::name_any).collect();
+            let there = if there.is_empty() {
+                "there is none".to_owned()
+            } else {
+                format!("there are: {}", there.join(", "))
+            };
+            Err(format!("there is no Firewall {name}; {there}"))
+        }
+    }
+}
+
+async fn login_of(
+    client: &Client,
+    name: &str,
+) -> Result<BTreeMap<String, Arc<sallyport_policy_sync::world::Login>>, String> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), keys::FIREWALL_NAMESPACE);
+    let what = format!("read Secret {}/{name}", keys::FIREWALL_NAMESPACE);
+    let login = timely(&what, api.get_opt(name)).await?.and_then(login);
+    Ok(login.into_iter().map(|login| (name.to_owned(), Arc::new(login))).collect())
+}
+
+/// One list. An object that cannot be read is told and left out, as policy-sync does.
+async fn list<K>(client: &Client) -> Result<Vec<K>, String>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let kind = K::kind(&());
+    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let found = timely(&format!("list {kind}"), async { api.list(&ListParams::default()).await }).await?;
+    let readable = found.items.into_iter().filter_map(|guard| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let name = invalid.metadata.name.unwrap_or_default();
+            // Who closed standard error does not want to hear it.
+            drop(writeln!(
+                std::io::stderr(),
+                "sallyport: {kind} {name} cannot be read and is left out: {}",
+                invalid.error
+            ));
+            None
+        }
+    });
+    Ok(readable.collect())
+}
+
+fn by_name<K: Resource>(objects: impl Iterator<Item = K>) -> BTreeMap<String, Arc<K>> {
+    objects.map(|object| (object.name_any(), Arc::new(object))).collect()
+}
+
+async fn timely<T>(what: &str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+    match in_time(call).await {
+        Ok(answer) => answer.map_err(|error| refused(what, &error)),
+        Err(late) => {
+            Err(format!("cannot {what}: {late}; is the API server of your KUBECONFIG the right one?"))
+        }
+    }
+}
+
+fn refused(what: &str, error: &kube::Error) -> String {
+    let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
+    let what_to_do = match code {
+        403 => "; ask the platform team for this right, or for somebody who has it",
+        404 => "; is Sallyport installed in this cluster?",
+        _ => "",
+    };
+    format!("cannot {what}: {}{what_to_do}", chain(error))
+}
