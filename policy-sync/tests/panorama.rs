@@ -35,7 +35,7 @@ async fn law_9_a_preview_counts_commit_and_pushes_and_sends_nothing() {
     ground.twin.want("web-1", &[WEB], "Allow");
     let candidate = ground.sim.panorama.candidate_xml();
     let before = support::look(&ground).await.unwrap();
-    assert_eq!((ground.sim.panorama.candidate_xml(), sent(&ground)), (candidate, (0, 0)));
+    assert_eq!((ground.sim.panorama.candidate_xml(), ground.sent()), (candidate, (0, 0)));
     assert!(
         before.tally().to_string().ends_with("would be written, one commit, 2 pushes"),
         "{}",
