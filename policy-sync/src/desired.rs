@@ -10,7 +10,7 @@ use sallyport_contract::{
 
 use crate::{
     capacity::Capacity,
-    ledger::Ledger,
+    ledger::{Holding, Ledger},
     lending::Loan,
     wish::{Refusals, Wish, wishes},
     world::World,
@@ -161,17 +161,7 @@ pub fn desired(
         let own = holding.entry.app == firewall_names::app_id(cluster, dns);
         if until > now && !blocked(dns) && own {
             apps.insert(holding.entry.app.clone(), dns.clone());
-            let name = Name {
-                namespace: holding.namespace.clone(),
-                app: holding.entry.app.clone(),
-                mark: firewall_names::mark(cluster, &holding.namespace, dns),
-                pattern: firewall_names::sni_pattern(dns),
-                rule: holding.entry.rule.clone(),
-                action: holding.entry.action,
-                quarantined_until: Some(until),
-                blocked: false,
-                lender: None,
-            };
+            let name = unwanted(cluster, dns, holding, until);
             result.place(dns.clone(), name, None);
         }
     }
@@ -223,6 +213,21 @@ pub fn desired(
     }
     result.refused = refused;
     result
+}
+
+/// A name that nobody wants any more, as it stands.
+fn unwanted(cluster: &str, dns: &DnsName, holding: &Holding, until: Timestamp) -> Name {
+    Name {
+        namespace: holding.namespace.clone(),
+        app: holding.entry.app.clone(),
+        mark: firewall_names::mark(cluster, &holding.namespace, dns),
+        pattern: firewall_names::sni_pattern(dns),
+        rule: holding.entry.rule.clone(),
+        action: holding.entry.action,
+        quarantined_until: Some(until),
+        blocked: false,
+        lender: None,
+    }
 }
 
 impl Desired {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use panos_sim::{LogLine, Options, Running, RunningPanorama};
 use sallyport_policy_sync::{gate::Carrier, worker};
@@ -22,8 +22,10 @@ use tokio::task::JoinSet;
 const MANY: usize = 1000;
 /// More of them while the first are being committed.
 const MORE: usize = 200;
+/// Reads of a firewall for both of them, whatever the number of names.
+const MOST_READS: usize = 200;
 /// For all of it, in a debug build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 fn roomy(spec: &mut Value) {
     spec["bounds"]["maxNames"] = 2000.into();
@@ -95,8 +97,10 @@ impl Calls {
         for line in log.iter().filter(|line| line.user == support::USER) {
             match (line.kind.as_str(), line.action.as_str()) {
                 ("config", "get" | "show") | ("keygen", _) => calls.reads += 1,
-                ("op", _) if line.cmd.starts_with("<test>") => calls.tests += 1,
-                ("op", _) if line.cmd.starts_with("<show>") => calls.reads += 1,
+                ("op", _) if line.cmd.starts_with("<test><security-policy-match>") => calls.tests += 1,
+                ("op", _) if line.cmd.starts_with("<show>") || line.cmd.starts_with("<test>") => {
+                    calls.reads += 1;
+                }
                 (kind, action) => {
                     calls.writes += 1;
                     calls.commits += usize::from(kind == "commit" && action.is_empty());
@@ -118,21 +122,20 @@ async fn law_9_a_thousand_new_identities_cost_one_commit_and_a_second_burst_one_
     let ground = Ground::with(slow(), roomy).await;
     let sim: &Running = &ground.sim;
     let first = burst(&ground.twin, "web", MANY);
-    let began = Instant::now();
     let program = Program::start(&ground);
-    support::until(&ground.board, "the commit runs", || Calls::of(&sim.log_lines()).commits == 1).await;
+    let committing = || Calls::of(&sim.log_lines()).commits == 1;
+    support::until_within(PATIENCE, &ground.board, "the commit runs", committing).await;
     let at_first = Calls::of(&sim.log_lines());
     assert!(at_first.writes <= 10, "{at_first:?}");
     let second = burst(&ground.twin, "late", MORE);
     all_open(&ground.twin, first).await;
     let calls = Calls::of(&sim.log_lines());
-    println!("{:?} {calls:?}", began.elapsed());
     assert!(calls.commits <= 2 && calls.writes <= 10, "{calls:?}");
     all_open(&ground.twin, second).await;
     let calls = Calls::of(&sim.log_lines());
-    println!("{:?} {calls:?}", began.elapsed());
     assert_eq!(calls.commits, 2, "one commit for what came while the first ran");
-    assert!((MANY + MORE..MANY + MORE + 20).contains(&calls.tests), "each name is tested once: {calls:?}");
+    assert_eq!(calls.tests, MANY + MORE, "each name is tested once");
+    assert!(calls.reads <= MOST_READS, "{calls:?}");
     program.end().await;
 }
 
@@ -140,13 +143,11 @@ async fn law_9_a_thousand_new_identities_cost_one_commit_and_a_second_burst_one_
 async fn law_9_a_thousand_new_identities_on_panorama_cost_one_commit_and_one_push_for_each_group() {
     let ground: Ground<RunningPanorama> = Ground::fleet(roomy).await;
     let identities = burst(&ground.twin, "web", MANY);
-    let began = Instant::now();
     let program = Program::start(&ground);
     all_open(&ground.twin, identities.clone()).await;
     let calls = Calls::of(&ground.sim.panorama.log_lines());
-    println!("{:?} {calls:?}", began.elapsed());
     assert_eq!((calls.commits, calls.pushes), (1, 2), "{calls:?}");
-    assert!(calls.writes <= 10, "{calls:?}");
+    assert!(calls.writes <= 10 && calls.tests == SERIALS.len() * MANY, "{calls:?}");
     for identity in identities {
         let entry = ground.twin.entry(&format!("{identity}.shop.corp.example")).unwrap();
         let mut devices = entry.evidence.unwrap().devices;

@@ -83,12 +83,12 @@ fn without(root: &Element, names: &BTreeSet<String>) -> String {
     root.print()
 }
 
-fn engine(pattern: &String) -> Arc<Engine> {
+fn engine(pattern: &str) -> Arc<Engine> {
     let compile = || {
         let bytes = syntax::Config::new().unicode(false).utf8(false);
         Arc::new(dense::Builder::new().syntax(bytes).build(pattern).unwrap())
     };
-    Arc::clone(ENGINES.lock().unwrap().entry(pattern.clone()).or_insert_with(compile))
+    Arc::clone(ENGINES.lock().unwrap().entry(pattern.to_owned()).or_insert_with(compile))
 }
 
 fn app(entry: &Element) -> App {
@@ -108,7 +108,7 @@ fn rule(entry: &Element) -> Rule {
 impl App {
     /// Which of these names in a ClientHello get this App-ID. Unanchored unless it says otherwise.
     pub(crate) fn matching<'a>(&self, snis: &'a [String]) -> BTreeSet<&'a str> {
-        let engines: Vec<_> = self.patterns.iter().map(engine).collect();
+        let engines: Vec<_> = self.patterns.iter().map(|pattern| engine(pattern)).collect();
         let found =
             |sni: &str| engines.iter().any(|dfa| dfa.try_search_fwd(&Input::new(sni)).unwrap().is_some());
         snis.iter().map(String::as_str).filter(|sni| found(sni)).collect()

@@ -91,9 +91,9 @@ fn proofs_are_true(party: &Party, step: &Step<'_>) -> Broken {
             Action::Allow => text == "allow",
             Action::Deny => matches!(text, "reset-both" | "drop"),
         };
-        let carried = running.carriers(&app).any(|rule| {
-            !rule.disabled && acts(&rule.action) && party.rules().iter().any(|ours| *ours == rule.name)
-        });
+        let carried = running
+            .carriers(&app)
+            .any(|rule| !rule.disabled && acts(&rule.action) && party.rules().contains(&rule.name));
         hold(carried, || {
             let carriers: Vec<_> = running.carriers(&app).collect();
             format!("law 2: {name} is proven to {action:?}, and in force are {carriers:?}")

@@ -37,7 +37,7 @@ pub(crate) fn positions() -> Vec<Position> {
             let other = NUMBERS.iter().find(|(name, _)| *name == switch);
             vec![default.clone(), json!(other.expect("NUMBERS has another value").1)]
         }
-        _ => words(switch),
+        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => words(switch),
     };
     let of = |(switch, default): (&String, &Value)| {
         let position = |value| Position { switch: switch.clone(), value };

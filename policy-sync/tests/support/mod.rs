@@ -209,9 +209,14 @@ pub(crate) fn count(sim: &Running, kind: &str, action: &str) -> usize {
 
 /// Waits until the condition holds, which it may whenever a worker posts.
 pub(crate) async fn until(board: &Board, what: &str, holds: impl Fn() -> bool) {
+    until_within(DEADLINE, board, what, holds).await;
+}
+
+/// The same, with so much patience for the next post.
+pub(crate) async fn until_within(patience: Duration, board: &Board, what: &str, holds: impl Fn() -> bool) {
     let mut posted = board.watch();
     while !holds() {
-        tokio::time::timeout(DEADLINE, posted.changed()).await.expect(what).unwrap();
+        tokio::time::timeout(patience, posted.changed()).await.expect(what).unwrap();
     }
 }
 

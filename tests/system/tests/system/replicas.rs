@@ -77,7 +77,8 @@ async fn killed(ground: &Ground) -> Result<()> {
     let log = team.firewall.log().await?;
     let commits: Vec<&Value> = log.iter().filter(|line| line["type"] == "commit").collect();
     ensure!(commits.len() == 1, "{commits:?}");
-    ensure!(commits.iter().all(|commit| commit["job"].to_string() == job), "{commits:?}, not job {job}");
+    let made = commits.first().and_then(|commit| commit["job"].as_u64());
+    ensure!(made.is_some() && made == job.parse().ok(), "{commits:?}, not job {job}");
     census::exactly_one(ground, &team, Authority::Aws).await?;
     foreign.untouched(&team).await
 }
