@@ -166,7 +166,8 @@ reasons! {
     CommitFailed => NetworkSecurity, [Gate Identity Firewall], "The firewall's commit job failed.",
         "Read the job's own words in the message, and on the firewall `show jobs id N`. Correct what it names: often another \
          administrator's unfinished change, or an object that a policy names and the firewall does not have. It is tried again \
-         within two minutes.";
+         within two minutes. After three failures our new names are taken back out of the candidate configuration, so that \
+         nobody else's commit fails for them; they come again in smaller commits until the one that does not go in is found.";
     PartialCommitIneffective => NetworkSecurity, [Gate Identity Firewall], "The commit job ended well, but the running configuration does not hold our change.",
         "It is tried again by itself. If it stays, the message names the bug that is suspected on this release: commit everything \
          by hand once, after looking at what else is pending, or update PAN-OS.";

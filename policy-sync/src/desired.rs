@@ -177,8 +177,9 @@ pub fn desired(
             refused.add(&wish, Reason::NameRefused, &words);
             continue;
         }
+        let newcomer = ledger.get(&dns).is_none();
         let most = room.map_or(usize::from(spec.bounds.max_names), |room| room.names);
-        if result.names.len() >= most {
+        if newcomer && result.names.len() >= most {
             let counted = room.map(|room| format!(" ({})", room.words)).unwrap_or_default();
             let words = format!(
                 "firewall {firewall} takes {most} names of this cluster and holds as many{counted}; {dns} does not fit"
@@ -186,7 +187,7 @@ pub fn desired(
             refused.add(&wish, Reason::CapacityReached, &words);
             continue;
         }
-        if let Some(other) = result.overlapping(&dns) {
+        if let Some(other) = result.overlapping(&dns, ledger) {
             let words = format!(
                 "{other} stands on the firewall and matches an SNI of {dns}; no SNI may match two App-IDs"
             );
@@ -232,14 +233,18 @@ fn unwanted(cluster: &str, dns: &DnsName, holding: &Holding, until: Timestamp) -
 
 impl Desired {
     /// A name of ours, other than this one, that can match one of its SNIs: the wildcard above it, or a name
-    /// under the wildcard that it is.
-    fn overlapping(&self, dns: &DnsName) -> Option<&DnsName> {
+    /// under the wildcard that it is. What nobody wants any more counts until it is gone from every device: two names that
+    /// overlap are never on the firewall together, and so never both in the ledger.
+    fn overlapping(&self, dns: &DnsName, ledger: &Ledger) -> Option<DnsName> {
+        let newcomer = ledger.get(dns).is_none();
+        let stands =
+            |name: &DnsName| self.names.contains_key(name) || (newcomer && ledger.get(name).is_some());
         let (_, parent) = dns.as_str().split_once('.')?;
         if !dns.is_wildcard() {
-            let wildcard = format!("*.{parent}").parse().ok()?;
-            return self.names.get_key_value(&wildcard).map(|(name, _)| name);
+            return format!("*.{parent}").parse().ok().filter(stands);
         }
-        self.names.keys().find(|name| *name != dns && name.overlaps(dns))
+        let known = ledger.iter().map(|(name, _)| name).filter(|_| newcomer);
+        self.names.keys().chain(known).find(|name| *name != dns && name.overlaps(dns)).cloned()
     }
 
     fn place(&mut self, dns: DnsName, name: Name, terms: Option<Terms>) {

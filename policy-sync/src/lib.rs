@@ -45,6 +45,7 @@ mod run;
 pub mod shipping;
 pub mod standing;
 pub mod status;
+pub mod trial;
 pub mod wish;
 pub mod worker;
 pub mod world;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use panos_sim::{Action, Fault, Options, Quirks, RuleNeeds, TlsOptions, Where};
 use sallyport_contract::Reason;
+use sallyport_process::clock::Clock;
 use support::{Ground, always, once, options};
 
 const WEB: &str = "web.shop.corp.example";
@@ -133,6 +134,33 @@ async fn a_commit_that_fails_is_told_in_the_devices_words_and_tried_again() {
     assert!(words.contains("shared -> zone is broken"), "{words}");
     assert_eq!(ground.firewall().status.as_ref().unwrap().last_commit.as_ref().unwrap().result, "FAIL");
     ground.until_enforced(&[WEB]).await;
+}
+
+#[tokio::test]
+async fn names_that_do_not_commit_are_taken_back_so_that_colleagues_can() {
+    let quirks = Quirks { application_limit: 3, ..Quirks::default() };
+    let clock = Clock::manual(Clock::system().now());
+    let ground = Ground::with(Options { quirks, ..options() }, |_| ()).await;
+    let mut ground = ground.restart_with(clock.clone());
+    let names: Vec<String> = (0..5).map(|n| format!("n{n}.shop.corp.example")).collect();
+    ground.twin.want("all", &names.iter().map(String::as_str).collect::<Vec<_>>(), "Allow");
+    let told = |ground: &Ground| {
+        let states: Vec<_> = names.iter().filter_map(|name| ground.state(&support::dns(name))).collect();
+        let enforced = states.iter().filter(|(reason, _)| *reason == Reason::Enforced).count();
+        let failed = states.iter().filter(|(reason, words)| {
+            *reason == Reason::CommitFailed && words.contains("exceed the capacity of 3")
+        });
+        (enforced, failed.count()) == (2, 3)
+    };
+    let ours = |xml: String| xml.matches("managed: changes here").count();
+    let settled = |ground: &Ground| ours(ground.sim.candidate_xml()) == ours(ground.sim.running_xml());
+    let mut steps = 0;
+    while !(told(&ground) && settled(&ground)) {
+        steps += 1;
+        assert!(steps < 1000, "not told, or left in the candidate; {}", ground.twin.describe());
+        let wake = ground.step().await;
+        support::pass_time(&clock, wake).await;
+    }
 }
 
 #[tokio::test]

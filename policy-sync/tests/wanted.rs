@@ -26,6 +26,17 @@ fn decide(twin: &Twin) -> Desired {
     desired("edge", &world.firewalls["edge"].spec, &world, &Ledger::default(), None, Timestamp::UNIX_EPOCH)
 }
 
+/// A ledger with one name, which has stood since long before.
+fn ledger(name: &str) -> Ledger {
+    let mut ledger = Ledger::default();
+    let app = sallyport_contract::firewall_names::app_id("prod-eu-1", &dns(name));
+    let entry = serde_json::json!({"firewall": "edge", "app": app, "rule": "r", "action": "Allow", "lastWanted": "1970-01-01T00:00:00Z"});
+    let holding =
+        Holding { namespace: "shop".into(), entry: serde_json::from_value(entry).unwrap(), stored: true };
+    ledger.put(dns(name), holding, Version::default());
+    ledger
+}
+
 fn refusal(desired: &Desired, identity: &str) -> Option<(Reason, String)> {
     desired.refused().get(&Key::new("shop", identity)).cloned()
 }
@@ -63,6 +74,38 @@ fn law_6_two_names_of_ours_that_match_one_sni_do_not_both_stand() {
     let told: Vec<_> = ["exact", "wild"].iter().filter_map(|identity| refusal(&desired, identity)).collect();
     assert!(matches!(told.as_slice(), [(Reason::NameHeldElsewhere, _)]), "{told:?}");
     assert_eq!(refusal(&desired, "deep"), None);
+}
+
+#[test]
+fn law_6_what_overlaps_waits_until_what_nobody_wants_is_gone_from_the_firewall() {
+    for (stood, wanted) in [("*.shop.corp.example", WEB), (WEB, "*.shop.corp.example")] {
+        let twin = cluster();
+        twin.want("new", &[wanted], "Allow");
+        let world = twin.world();
+        let spec = &world.firewalls["edge"].spec;
+        let decide = |ledger: &Ledger| {
+            desired("edge", spec, &world, ledger, None, "2026-11-21T09:00:00Z".parse().unwrap())
+        };
+        let before = decide(&ledger(stood));
+        assert_eq!(before.names().len(), 0, "its quarantine is over, and it has not gone");
+        let (reason, words) = refusal(&before, "new").unwrap();
+        assert!(reason == Reason::NameHeldElsewhere && words.starts_with(stood), "{words}");
+        assert!(decide(&Ledger::default()).names().contains_key(&dns(wanted)), "it has gone");
+    }
+}
+
+#[test]
+fn law_10_a_full_firewall_refuses_the_newcomer_and_keeps_what_stands() {
+    let twin = cluster();
+    twin.want("new", &["a.shop.corp.example"], "Allow");
+    twin.want("old", &[WEB], "Allow");
+    let world = twin.world();
+    let mut spec = world.firewalls["edge"].spec.clone();
+    spec.bounds.max_names = 0;
+    let desired = desired("edge", &spec, &world, &ledger(WEB), None, Timestamp::UNIX_EPOCH);
+    assert_eq!(desired.names().keys().map(ToString::to_string).collect::<Vec<_>>(), [WEB]);
+    let (reason, words) = refusal(&desired, "new").unwrap();
+    assert!(reason == Reason::CapacityReached && words.contains("takes 0 names"), "{words}");
 }
 
 #[test]
@@ -150,11 +193,7 @@ fn a_policy_that_audits_lets_what_stands_stand_and_nothing_new() {
     assert_eq!(reason, Reason::NameRefused);
     assert!(words.contains("spec.mode: Audit"), "{words}");
 
-    let mut ledger = Ledger::default();
-    let entry = serde_json::json!({"firewall": "edge", "app": "sp-web", "rule": "r", "action": "Allow", "lastWanted": "2026-11-21T09:00:00Z"});
-    let holding =
-        Holding { namespace: "shop".into(), entry: serde_json::from_value(entry).unwrap(), stored: true };
-    ledger.put(dns(WEB), holding, Version::default());
+    let ledger = ledger(WEB);
     let world = twin.world();
     let desired =
         desired("edge", &world.firewalls["edge"].spec, &world, &ledger, None, Timestamp::UNIX_EPOCH);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sallyport_contract::{DnsName, Reason};
 
-use super::{Cycle, Moment};
+use super::{Cycle, Moment, snapshot::Snapshot};
 use crate::{
     actual::{Configuration, Inventory},
     brakes::{self, Window},
@@ -53,10 +53,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         &mut self,
         moment: Moment<'_>,
         wanted: &Desired,
-        candidate: &Configuration,
+        snapshot: &Snapshot,
         inventory: &Inventory,
     ) {
+        let candidate = &snapshot.candidate;
         let mut limited = self.limits(moment, wanted, candidate, inventory);
+        limited.extend(self.doubted(wanted, &snapshot.running));
         if let Window::Closed { words, .. } = brakes::window(&moment.spec().commit, moment.now) {
             // Only what is blocked goes out now.
             let held: Held = (Reason::OutsideWindow, words);

@@ -214,6 +214,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 // If others changed rules, it may be for them: the next try asks first.
                 self.memory.members_bind = true;
                 let message = format!("commit job {} failed: {words}", job.id);
+                self.memory.trial.failed(&message);
                 Fault { fate: Fate::Retry(Reason::CommitFailed), message }
             }
         }

@@ -24,6 +24,7 @@ use crate::{
     overlap::Overlaps,
     pace::Pace,
     shipping::Shipping,
+    trial::Trial,
     world::{Login, Version},
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Memory<F> {
     pub(super) pace: Pace,
     pub(super) job: Option<Job>,
     pub(super) failed_commits: u32,
+    /// What is known of commits that failed for what they carried.
+    pub(super) trial: Trial,
     /// The device had nothing to commit: what we wrote is said to be in force already.
     pub(super) nothing_to_commit: bool,
     pub(super) trouble: Option<Trouble>,
@@ -152,6 +155,7 @@ impl<F> Default for Memory<F> {
             pace: Pace::default(),
             job: None,
             failed_commits: 0,
+            trial: Trial::default(),
             nothing_to_commit: false,
             trouble: None,
             next_pass: Timestamp::MIN,

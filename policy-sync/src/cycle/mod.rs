@@ -7,6 +7,7 @@ mod brake;
 mod bystander;
 mod commit;
 mod conditions;
+mod doubt;
 mod engine;
 mod memory;
 mod names;

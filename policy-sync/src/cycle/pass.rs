@@ -60,6 +60,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return Ok(());
         }
         self.memory.pace.sent();
+        self.doubt(device.as_ref(), moment, wanted, &mut snapshot).await?;
         let written = self.write_all(device.as_ref(), moment, wanted, &mut snapshot).await?;
         if written && was_settled && after == After::Nothing {
             self.tell_drift(moment, &snapshot).await;
@@ -71,6 +72,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return self.commit(device.as_ref(), moment, &snapshot).await;
         }
         self.memory.failed_commits = 0;
+        if after == After::Commit {
+            self.memory.trial.succeeded();
+        }
         if let Some(group) = self.unpushed(moment, &snapshot) {
             return self.push(device.as_ref(), moment, group).await;
         }
@@ -251,7 +255,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let capacity = Capacity::of(spec, candidate, &ours);
         self.ports.metrics.room(&self.name, capacity.names);
         self.memory.capacity = Some(capacity);
-        self.limit(moment, wanted, candidate, &inventory);
+        self.limit(moment, wanted, snapshot, &inventory);
     }
 
     /// Whether anything of ours is in one configuration and not, or otherwise, in the other.

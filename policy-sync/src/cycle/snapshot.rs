@@ -97,6 +97,11 @@ impl Snapshot {
         foreign.max_by_key(|job| job.number())
     }
 
+    /// The failed commits that were not ours.
+    pub(super) fn failed_foreign_commits(&self, user: &str) -> impl Iterator<Item = &JobLine> {
+        self.jobs.iter().filter(move |job| job.is_commit() && job.ended && !job.ok && job.user != user)
+    }
+
     /// Whether an App-ID stands anywhere.
     pub(super) fn holds(&self, app: &str) -> bool {
         let devices = self.fronts.iter().filter_map(|front| front.state.as_ref());

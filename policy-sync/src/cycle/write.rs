@@ -22,7 +22,7 @@ use crate::{
 /// Most entries that the device may refuse in one pass before we come again later.
 const MOST_REFUSALS: u32 = 20;
 /// How long an entry that the device refused is left alone.
-const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Claims that are stored at once.
 const STORES_AT_ONCE: usize = 8;
 

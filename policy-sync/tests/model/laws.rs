@@ -53,9 +53,12 @@ pub(crate) fn of_a_step(party: &Party, step: &Step<'_>) -> Broken {
         let app = party.app(name);
         step.after.candidate.apps.contains_key(&app) && !step.before.candidate.apps.contains_key(&app)
     };
+    // What was never in force may be taken back: nothing rests on it.
     let gone = |name: &String| {
         let app = party.app(name);
-        step.before.candidate.apps.contains_key(&app) && !step.after.candidate.apps.contains_key(&app)
+        let [was, runs, is] = [&step.before.candidate, &step.before.running, &step.after.candidate]
+            .map(|device| device.apps.contains_key(&app));
+        was && runs && !is
     };
     let new: Vec<String> = party.names().into_iter().filter(new).collect();
     let gone: Vec<String> = party.names().into_iter().filter(gone).collect();

@@ -167,7 +167,7 @@ impl Party {
     /// Its people stop disturbing: no brakes, the wide policy, no wildcard beside names, one action for all.
     pub(crate) fn calm(&mut self) {
         self.brake(|brakes| *brakes = Brakes::default());
-        self.tighten(false);
+        // First the names, so that no wildcard is wanted again for a moment that nobody sees.
         for (identity, names) in self.identities() {
             let names: Vec<String> = names.into_iter().filter(|name| !name.starts_with('*')).collect();
             match names.is_empty() {
@@ -175,6 +175,7 @@ impl Party {
                 false => self.want(&identity, &names, "Allow"),
             }
         }
+        self.tighten(false);
     }
 
     /// Whether some identity gives the name, and the policy lets it.

@@ -72,11 +72,8 @@ impl Position {
     pub(crate) fn end(&self) -> End {
         let text = self.value.to_string();
         match (self.switch.as_str(), text.trim_matches('"')) {
-            // Patterns of ours are not taken, a context is not known, a comment is asked for that no batch can carry,
-            // or batches are not taken at all.
-            ("pattern_engine", "classic")
-            | ("sni_context_known" | "multi_config_enabled", "false")
-            | ("rule_needs", "audit_comment") => {
+            ("pattern_engine", "classic") => End::Named(&[Reason::EngineTooOld]),
+            ("sni_context_known", "false") => {
                 End::Named(&[Reason::EntryRefused, Reason::SignatureNotCompiled])
             }
             ("partial_commit_takes_effect", "false") => End::Named(&[Reason::PartialCommitIneffective]),

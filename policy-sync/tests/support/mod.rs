@@ -170,7 +170,7 @@ impl<S> Ground<S> {
         self.state(name).map(|(reason, _)| reason)
     }
 
-    fn state(&self, name: &DnsName) -> Option<(Reason, String)> {
+    pub(crate) fn state(&self, name: &DnsName) -> Option<(Reason, String)> {
         let standing = self.board.standing("edge")?;
         standing.names.get(name).map(|state| (state.reason, state.words.clone()))
     }

@@ -33,7 +33,8 @@ const fn second(side: Side, call: &'static str) -> Point {
     Point { side, call, nth: 2 }
 }
 
-/// Every call of the journey; of the reads from the API server, which change nothing, one.
+/// Every call of the journey; of the reads from the API server, and of the lists that foreign rules refer to, which
+/// change nothing, one.
 const POINTS: &[Point] = &[
     point(Side::Agent, "get secrets"),
     point(Side::Agent, "create rolebindings"),
@@ -69,6 +70,9 @@ const POINTS: &[Point] = &[
     point(Side::Firewall, "config show rules"),
     point(Side::Firewall, "config show shared application"),
     point(Side::Firewall, "op bad-custom-signature"),
+    point(Side::Firewall, "op custom-signature-type"),
+    point(Side::Firewall, "op config"),
+    point(Side::Firewall, "config show address"),
     point(Side::Firewall, "config multi-config"),
     point(Side::Firewall, "commit"),
     point(Side::Firewall, "op jobs"),
@@ -130,6 +134,22 @@ async fn restart(ground: &Ground, side: Side) -> Result<()> {
     }
 }
 
+/// Lists of the firewall that foreign rules refer to: they are read together, and [`POINTS`] has the first.
+const REFERRED: [&str; 7] = [
+    "address",
+    "address-group",
+    "application-container",
+    "application-filter",
+    "application-group",
+    "service",
+    "service-group",
+];
+
+fn is_referred(call: &str) -> bool {
+    let list = call.strip_prefix("config show ").unwrap_or_default();
+    REFERRED.contains(&list.strip_prefix("shared ").unwrap_or(list))
+}
+
 /// A journey without a crash makes no call that has no kill point, or that is never disturbed.
 async fn complete(ground: &Ground) -> Result<()> {
     let options = options(Authority::Aws);
@@ -149,7 +169,11 @@ async fn complete(ground: &Ground) -> Result<()> {
             // An event that says the same again is a patch of the first: whether it does is chance.
             let quiet = ["get ", "list ", "watch ", "patch events"];
             let reads = quiet.iter().any(|verb| call.name.starts_with(verb));
-            let passed_over = matches!(side, Side::Agent | Side::Syncer) && reads;
+            let passed_over = match side {
+                Side::Agent | Side::Syncer => reads,
+                Side::Firewall => is_referred(&call.name),
+                Side::Authority | Side::Webhook => false,
+            };
             let killed = known.contains(&(side.as_str(), call.name.as_str()));
             // Faults of the webhook itself are admission's: it fails open or closed, and heals nothing.
             let ill = side == Side::Webhook || fault_matrix::has_stage(side, &call.name);
