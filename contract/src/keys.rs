@@ -38,6 +38,9 @@ pub const IDENTITY: &str = "sallyport.dev/identity";
 /// Condition type of the readiness gate.
 pub const GATE: &str = "sallyport.dev/identity-ready";
 
+/// Finalizer of a `Firewall` whose `deletionPolicy` is `Remove`, until nothing of ours stands there any more.
+pub const REMOVE_FROM_FIREWALL: &str = "sallyport.dev/remove-from-firewall";
+
 /// Name of the volume that carries the certificate.
 pub const VOLUME: &str = "sallyport-tls";
 /// Where the volume is mounted.

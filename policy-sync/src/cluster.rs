@@ -30,6 +30,13 @@ pub trait Cluster: Send + Sync {
         base: Version,
         status: &FirewallStatus,
     ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
+    /// Puts our finalizer on a `Firewall` that is still the one with this `uid`, or takes it off.
+    fn hold_firewall(
+        &self,
+        name: &str,
+        uid: &str,
+        hold: bool,
+    ) -> impl Future<Output = Result<Version, ClusterError>> + Send;
     /// Stores our fields of an identity's status.
     fn store_identity(
         &self,

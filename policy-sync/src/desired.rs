@@ -80,6 +80,17 @@ pub struct Terms {
 }
 
 impl Desired {
+    /// Nothing: the object is being deleted, and all that is ours goes with it.
+    #[must_use]
+    pub fn nothing(firewall: &str, world: &World) -> Self {
+        let words = format!(
+            "Firewall {firewall} is being deleted, and spec.deletionPolicy: Remove takes what is ours off it"
+        );
+        let of_it = world.identities.iter().filter(|(_, identity)| identity.spec.firewall == firewall);
+        let refused = of_it.map(|(key, _)| (key.clone(), (Reason::NotFound, words.clone())));
+        Self { refused: refused.collect(), ..Self::default() }
+    }
+
     /// The names in order.
     #[must_use]
     pub const fn names(&self) -> &BTreeMap<DnsName, Name> {

@@ -29,6 +29,8 @@ use crate::{
 
 /// The one who writes our fields.
 const MANAGER: &str = "sallyport-policy-sync";
+/// Another one for the finalizer, so that applying a status never takes it off.
+const FINALIZER_MANAGER: &str = "sallyport-policy-sync-finalizer";
 /// Longest name of a field manager:
 /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
 const MANAGER_LIMIT: usize = 128;
@@ -132,6 +134,21 @@ impl Cluster for Kubernetes {
     ) -> Result<Version, ClusterError> {
         let api: Api<Firewall> = Api::all(self.client.clone());
         self.apply(api, name, base, MANAGER, json!(status)).await
+    }
+
+    async fn hold_firewall(&self, name: &str, uid: &str, hold: bool) -> Result<Version, ClusterError> {
+        let api: Api<Firewall> = Api::all(self.client.clone());
+        let finalizers: &[&str] = if hold { &[keys::REMOVE_FROM_FIREWALL] } else { &[] };
+        let body = json!({
+            "apiVersion": Firewall::api_version(&()),
+            "kind": Firewall::kind(&()),
+            // With the UID an apply makes no new object.
+            "metadata": {"name": name, "uid": uid, "finalizers": finalizers},
+        });
+        let parameters = PatchParams::apply(FINALIZER_MANAGER).force();
+        let patch = Patch::Apply(&body);
+        let write = api.patch(name, &parameters, &patch);
+        stored(format!("finalizer of Firewall {name}"), write).await
     }
 
     async fn store_identity(

@@ -21,6 +21,7 @@ pub mod devices;
 pub mod diff;
 pub mod elements;
 pub mod evidence;
+pub mod farewell;
 pub mod firewall;
 pub mod gate;
 pub mod gates;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::SignedDuration;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -19,6 +20,7 @@ struct Counters {
     operations: Counter,
     batch_operations: Histogram,
     capacity: Family<ByName, Gauge>,
+    queue_seconds: Histogram,
     commits: Family<ByResult, Counter>,
     commit_seconds: Histogram,
     pushes: Family<ByResult, Counter>,
@@ -59,6 +61,9 @@ struct ByFirewall {
 /// Commits take seconds on a virtual firewall and minutes on a small box.
 const COMMIT_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
+/// From the usual wait for more to a commit that ran before, a freeze or a fault.
+const QUEUE_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
+
 /// Up to the most that one request takes.
 const BATCH_OPERATIONS: [f64; 7] = [1.0, 5.0, 20.0, 50.0, 100.0, 250.0, 500.0];
 
@@ -72,6 +77,7 @@ impl Metrics {
             operations: Counter::default(),
             batch_operations: Histogram::new(BATCH_OPERATIONS),
             capacity: Family::default(),
+            queue_seconds: Histogram::new(QUEUE_SECONDS),
             commits: Family::default(),
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             pushes: Family::default(),
@@ -89,6 +95,8 @@ impl Metrics {
         let help = "How many names fit on a firewall, by firewall";
         registry.register("capacity_names", help, counters.capacity.clone());
         registry.register("operations", "Operations written to firewalls", counters.operations.clone());
+        let help = "How long the first change of a batch waited before it went out";
+        registry.register("queue_seconds", help, counters.queue_seconds.clone());
         registry.register("commits", "Commit jobs that ended, by result", counters.commits.clone());
         registry.register("commit_seconds", "How long commit jobs took", counters.commit_seconds.clone());
         registry.register("pushes", "Push jobs that ended, by result", counters.pushes.clone());
@@ -128,6 +136,11 @@ impl Metrics {
     pub fn wrote(&self, operations: usize) {
         self.0.batch_operations.observe(f64::from(u32::try_from(operations).unwrap_or(u32::MAX)));
         self.0.operations.inc_by(u64::try_from(operations).unwrap_or(u64::MAX));
+    }
+
+    /// A batch went out, so long after its first change.
+    pub fn queued(&self, waited: SignedDuration) {
+        self.0.queue_seconds.observe(waited.as_secs_f64().max(0.0));
     }
 
     /// A commit job ended.

@@ -24,9 +24,9 @@ impl Pace {
         Some(quiet.min(later(first, commit.longest_wait.as_signed())))
     }
 
-    /// The batch is going out.
-    pub fn sent(&mut self) {
-        self.waiting = None;
+    /// The batch is going out; tells since when its first change waited.
+    pub fn sent(&mut self) -> Option<Timestamp> {
+        self.waiting.take().map(|(first, _)| first)
     }
 }
 

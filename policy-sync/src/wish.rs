@@ -39,6 +39,12 @@ pub struct Wish<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals(BTreeMap<Key, (Reason, String)>);
 
+impl FromIterator<(Key, (Reason, String))> for Refusals {
+    fn from_iter<T: IntoIterator<Item = (Key, (Reason, String))>>(refusals: T) -> Self {
+        Self(refusals.into_iter().collect())
+    }
+}
+
 impl Refusals {
     /// The refusal of one identity.
     #[must_use]

@@ -12,16 +12,20 @@ use serde_json::Value;
 use support::{
     Ground, SETTINGS, Twin,
     fleet::SERIALS,
-    options,
+    one_in, options,
     pods::{gates, pod},
     ports,
 };
 use tokio::task::JoinSet;
 
 /// New names at once.
-const MANY: usize = 1000;
+fn many() -> usize {
+    1000 / one_in()
+}
 /// More of them while the first are being committed.
-const MORE: usize = 200;
+fn more() -> usize {
+    200 / one_in()
+}
 /// Reads of a firewall for both of them, whatever the number of names.
 const MOST_READS: usize = 200;
 /// For all of it, in a debug build on a busy machine.
@@ -121,20 +125,20 @@ fn slow() -> Options {
 async fn law_9_a_thousand_new_identities_cost_one_commit_and_a_second_burst_one_more() {
     let ground = Ground::with(slow(), roomy).await;
     let sim: &Running = &ground.sim;
-    let first = burst(&ground.twin, "web", MANY);
+    let first = burst(&ground.twin, "web", many());
     let program = Program::start(&ground);
     let committing = || Calls::of(&sim.log_lines()).commits == 1;
     support::until_within(PATIENCE, &ground.board, "the commit runs", committing).await;
     let at_first = Calls::of(&sim.log_lines());
     assert!(at_first.writes <= 10, "{at_first:?}");
-    let second = burst(&ground.twin, "late", MORE);
+    let second = burst(&ground.twin, "late", more());
     all_open(&ground.twin, first).await;
     let calls = Calls::of(&sim.log_lines());
     assert!(calls.commits <= 2 && calls.writes <= 10, "{calls:?}");
     all_open(&ground.twin, second).await;
     let calls = Calls::of(&sim.log_lines());
     assert_eq!(calls.commits, 2, "one commit for what came while the first ran");
-    assert_eq!(calls.tests, MANY + MORE, "each name is tested once");
+    assert_eq!(calls.tests, many() + more(), "each name is tested once");
     assert!(calls.reads <= MOST_READS, "{calls:?}");
     program.end().await;
 }
@@ -142,12 +146,12 @@ async fn law_9_a_thousand_new_identities_cost_one_commit_and_a_second_burst_one_
 #[tokio::test(flavor = "multi_thread")]
 async fn law_9_a_thousand_new_identities_on_panorama_cost_one_commit_and_one_push_for_each_group() {
     let ground: Ground<RunningPanorama> = Ground::fleet(roomy).await;
-    let identities = burst(&ground.twin, "web", MANY);
+    let identities = burst(&ground.twin, "web", many());
     let program = Program::start(&ground);
     all_open(&ground.twin, identities.clone()).await;
     let calls = Calls::of(&ground.sim.panorama.log_lines());
     assert_eq!((calls.commits, calls.pushes), (1, 2), "{calls:?}");
-    assert!(calls.writes <= 10 && calls.tests == SERIALS.len() * MANY, "{calls:?}");
+    assert!(calls.writes <= 10 && calls.tests == SERIALS.len() * many(), "{calls:?}");
     for identity in identities {
         let entry = ground.twin.entry(&format!("{identity}.shop.corp.example")).unwrap();
         let mut devices = entry.evidence.unwrap().devices;

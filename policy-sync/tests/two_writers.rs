@@ -9,7 +9,7 @@ use std::cell::Cell;
 use futures::{StreamExt as _, stream};
 use panos_sim::Running;
 use support::{
-    Twin, foreign,
+    Twin, foreign, one_in,
     turns::{Replica, Turns, ground},
 };
 
@@ -22,7 +22,7 @@ const STEPS: usize = 30;
 
 /// Every other place: after one call is before the next.
 fn places(most: usize) -> impl Iterator<Item = usize> {
-    (0..most).step_by(2)
+    (0..most).step_by(2 * one_in())
 }
 
 /// Lets both go on until both say the same and the device agrees.

@@ -21,9 +21,9 @@ pub use certificate_authority::{
 };
 pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
-    Attested, Bounds, Commit, Count, Credentials, DayOfWeek, DefaultDeny, Devices, Drift, Firewall,
-    FirewallDevice, FirewallJob, FirewallMember, FirewallSpec, FirewallStatus, FirewallTls, Freeze, HaPair,
-    Independent, JobKind, LastCommit, NameCount, Panorama, Position, Push, Removal, Rulebase, Rules,
+    Attested, Bounds, Commit, Count, Credentials, DayOfWeek, DefaultDeny, DeletionPolicy, Devices, Drift,
+    Firewall, FirewallDevice, FirewallJob, FirewallMember, FirewallSpec, FirewallStatus, FirewallTls, Freeze,
+    HaPair, Independent, JobKind, LastCommit, NameCount, Panorama, Position, Push, Removal, Rulebase, Rules,
     Standalone, Style, Target, Window,
 };
 pub use identity_policy::{

@@ -11,6 +11,7 @@ use crate::{
     cluster::Cluster,
     desired::Desired,
     diff::Held,
+    farewell::leaves,
     firewall::Firewall,
     limits,
 };
@@ -78,6 +79,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         inventory: &Inventory,
     ) -> BTreeMap<DnsName, Held> {
         self.memory.limited = BTreeMap::new();
+        if leaves(moment.firewall) {
+            // Whoever deleted the object meant all of it.
+            return BTreeMap::new();
+        }
         let frozen = self.memory.frozen(moment.now);
         limits::held(moment.spec(), wanted, candidate, inventory, &frozen)
     }

@@ -35,6 +35,10 @@ impl Cluster for Bystander {
         refused(format!("status of Firewall {name}"))
     }
 
+    async fn hold_firewall(&self, name: &str, _uid: &str, _hold: bool) -> Result<Version, ClusterError> {
+        refused(format!("finalizer of Firewall {name}"))
+    }
+
     async fn store_identity(
         &self,
         key: &Key,

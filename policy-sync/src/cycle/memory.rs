@@ -87,6 +87,8 @@ pub(super) struct Memory<F> {
     /// How often, and when next, signatures that did not compile are compiled anew.
     pub(super) recompile_at: Option<(u32, Timestamp)>,
     pub(super) last_commit: Option<LastCommit>,
+    /// Nothing of ours stands on the device, as its deletion asks.
+    pub(super) gone: bool,
     /// What was last stored in the object, and the version that it has since.
     pub(super) status: Option<FirewallStatus>,
     pub(super) version: Version,
@@ -182,6 +184,7 @@ impl<F> Default for Memory<F> {
             copies: Vec::new(),
             recompile_at: None,
             last_commit: None,
+            gone: false,
             status: None,
             version: Version::default(),
             generation: None,

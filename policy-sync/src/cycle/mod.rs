@@ -39,8 +39,9 @@ use sallyport_process::{
 
 use crate::{
     board::Board,
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, Loss},
     desired::{Desired, desired},
+    farewell::{Farewell, farewell, leaves},
     firewall::{Fate, Fault, Firewall},
     member::{Access, Member},
     metrics::Metrics,
@@ -180,6 +181,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 
     /// Does what is due; tells whether the device was asked.
     async fn advance(&mut self, moment: Moment<'_>) -> Result<bool, Hitch> {
+        self.see_off(moment).await?;
         let wanted = self.wanted(moment).await?;
         // What is stored counts at once, also while the device is away.
         self.ports.board.post(&self.name, self.standing(moment.spec()));
@@ -205,10 +207,26 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(true)
     }
 
+    /// Keeps the object until nothing of ours stands on the firewall, if its deletion asks for that.
+    async fn see_off(&mut self, moment: Moment<'_>) -> Result<(), Hitch> {
+        let hold = match farewell(self.member.firewall(), moment.firewall, moment.world, self.memory.gone) {
+            Farewell::None | Farewell::Leave => return Ok(()),
+            Farewell::Hold => true,
+            Farewell::Release => false,
+        };
+        let uid = moment.firewall.metadata.uid.as_deref().unwrap_or_default();
+        match self.ports.cluster.hold_firewall(self.member.firewall(), uid, hold).await {
+            Ok(version) => self.memory.version = version,
+            Err(error) if error.loss == Loss::Gone => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     /// What is wanted now; what changed starts the pace.
     async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
         let mut wanted = self.decide(moment);
-        if self.note_unwanted(moment.spec(), &wanted, moment.now).await? {
+        if !leaves(moment.firewall) && self.note_unwanted(moment.spec(), &wanted, moment.now).await? {
             wanted = self.decide(moment);
         }
         self.memory.want(&wanted, moment.now);
@@ -219,6 +237,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     fn decide(&self, moment: Moment<'_>) -> Desired {
         let Memory { ledger, capacity, loans, .. } = &self.memory;
         let firewall = self.member.firewall();
+        if leaves(moment.firewall) {
+            return Desired::nothing(firewall, moment.world);
+        }
         desired(firewall, moment.spec(), moment.world, ledger, capacity.as_ref(), moment.now)
             .with_loans(loans)
     }

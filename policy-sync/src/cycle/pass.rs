@@ -17,6 +17,7 @@ use crate::{
     cluster::{Cluster, Loss},
     desired::Desired,
     diff::{Held, obstacles},
+    farewell::leaves,
     firewall::{Fate, Fault, Firewall, View},
     lending,
     overlap::foreign_signatures,
@@ -59,7 +60,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if self.holds_still(moment) {
             return Ok(());
         }
-        self.memory.pace.sent();
+        if let Some(first) = self.memory.pace.sent() {
+            self.ports.metrics.queued(moment.now.duration_since(first));
+        }
         self.doubt(device.as_ref(), moment, wanted, &mut snapshot).await?;
         let written = self.write_all(device.as_ref(), moment, wanted, &mut snapshot).await?;
         if written && was_settled && after == After::Nothing {
@@ -82,6 +85,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return self.recompile(device.as_ref(), moment).await;
         }
         self.retire(moment, wanted, &snapshot).await?;
+        self.memory.gone = leaves(moment.firewall) && self.memory.ledger.iter().next().is_none();
         self.settle(moment, &snapshot);
         if !all_tested {
             self.memory.unfinished = Some(Unfinished { snapshot, after });

@@ -202,6 +202,11 @@ pub(crate) async fn look<S>(ground: &Ground<S>) -> Result<Preview, Fault> {
     cycle::preview(Panos::new, edge(&ground.twin), &ground.twin.world(), Clock::system()).await
 }
 
+/// A fast run sweeps only one in so many: `tests/run.sh` says how many.
+pub(crate) fn one_in() -> usize {
+    std::env::var("SALLYPORT_ONE_IN").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
 /// How many requests of this kind came to a device.
 pub(crate) fn count(sim: &Running, kind: &str, action: &str) -> usize {
     sim.log_lines().iter().filter(|line| line.kind == kind && line.action == action).count()

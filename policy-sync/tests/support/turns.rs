@@ -225,6 +225,10 @@ impl Cluster for Stepwise<Twin> {
         around("store firewall", self.0.store_firewall(name, base, status)).await
     }
 
+    async fn hold_firewall(&self, name: &str, uid: &str, hold: bool) -> Result<Version, ClusterError> {
+        around("hold firewall", self.0.hold_firewall(name, uid, hold)).await
+    }
+
     async fn store_identity(
         &self,
         key: &Key,

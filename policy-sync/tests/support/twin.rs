@@ -5,9 +5,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sallyport_contract::{
     DnsName,
     identity::claim_of,
+    keys,
     object::{
         ClaimedFirewall, Firewall, FirewallStatus, IdentityPolicy, NameClaim, WorkloadIdentity,
         WorkloadIdentityStatus,
@@ -86,8 +88,27 @@ impl Twin {
         let mut value = object("Firewall", None, name, spec, self.next());
         let before = self.seen.world().and_then(|world| world.firewalls.get(name).cloned());
         value["status"] =
-            before.and_then(|before| serde_json::to_value(&before.status).ok()).unwrap_or_default();
-        let firewall: Firewall = serde_json::from_value(value).unwrap();
+            before.as_ref().and_then(|before| serde_json::to_value(&before.status).ok()).unwrap_or_default();
+        let mut firewall: Firewall = serde_json::from_value(value).unwrap();
+        if let Some(before) = before {
+            firewall.metadata.finalizers.clone_from(&before.metadata.finalizers);
+            firewall.metadata.deletion_timestamp.clone_from(&before.metadata.deletion_timestamp);
+        }
+        self.seen.update(|tables| {
+            tables.firewalls.apply(applied(name.to_owned(), firewall));
+            all()
+        });
+    }
+
+    /// The same as an API server deletes it: what has a finalizer stays for now.
+    pub(crate) fn delete_firewall(&self, name: &str) {
+        let mut firewall = (*self.world().firewalls[name]).clone();
+        if firewall.metadata.finalizers.as_ref().is_none_or(Vec::is_empty) {
+            return self.remove_firewall(name);
+        }
+        let version = self.next().to_string();
+        firewall.metadata.resource_version = Some(version);
+        firewall.metadata.deletion_timestamp = Some(Time("2026-11-21T09:00:00Z".parse().unwrap()));
         self.seen.update(|tables| {
             tables.firewalls.apply(applied(name.to_owned(), firewall));
             all()
@@ -316,6 +337,28 @@ impl Cluster for Twin {
         self.seen.update(|tables| {
             tables.firewalls.apply(applied(name.to_owned(), object));
             Concerns::default()
+        });
+        Ok(version)
+    }
+
+    async fn hold_firewall(&self, name: &str, uid: &str, hold: bool) -> Result<Version, ClusterError> {
+        let what = format!("finalizer of {name} {hold}");
+        let seen = self.world().firewalls.get(name).cloned();
+        let seen = seen.filter(|object| object.metadata.uid.as_deref().unwrap_or_default() == uid);
+        let finalizer = keys::REMOVE_FROM_FIREWALL.to_owned();
+        let (object, version) = self.store(what, Version::default(), seen, |object| {
+            let finalizers = object.metadata.finalizers.get_or_insert_default();
+            finalizers.retain(|one| *one != finalizer);
+            finalizers.extend(hold.then_some(finalizer));
+        })?;
+        let gone = object.metadata.deletion_timestamp.is_some()
+            && object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
+        self.seen.update(|tables| {
+            tables.firewalls.apply(match gone {
+                true => Change::Gone(name.to_owned()),
+                false => applied(name.to_owned(), object),
+            });
+            all()
         });
         Ok(version)
     }

@@ -83,6 +83,9 @@ pub struct FirewallSpec {
     /// How we notice what others changed.
     #[serde(default)]
     pub drift: Drift,
+    /// What stands on the firewall once this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
     /// DNS names that are denied now, whatever the workloads say: their App-IDs stand in a deny rule, also
     /// outside the change windows. Their pods' gates stay shut.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -197,6 +200,17 @@ pub enum DefaultDeny {
     Warn,
     /// Gates wait until it is shown to deny.
     Require,
+}
+
+/// What happens to our App-IDs and rules when the `Firewall` object is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They stay as they are.
+    #[default]
+    Retain,
+    /// They are removed first, in one batch and one commit, whatever workloads still want; until then a finalizer keeps
+    /// the object. `suspend` and the change windows still hold.
+    Remove,
 }
 
 /// What a person found with the device check, and on which release.

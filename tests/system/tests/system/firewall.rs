@@ -12,6 +12,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("firewall::law_10_what_nobody_wants_goes_after_the_quarantine", |g| Box::pin(removal(g))),
         test("firewall::law_6_a_foreign_app_id_for_the_same_name_is_refused", |g| Box::pin(overlap(g))),
+        test("firewall::a_deleted_object_takes_with_it_what_its_policy_says", |g| Box::pin(farewell(g))),
         test("firewall::a_missing_anchor_stops_us", |g| Box::pin(anchor(g))),
         test("firewall::what_is_outside_the_bounds_is_refused", |g| Box::pin(bounds(g))),
         test("firewall::suspend_writes_nothing", |g| Box::pin(suspend(g))),
@@ -60,6 +61,37 @@ async fn removal(ground: &Ground) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+async fn farewell(ground: &Ground) -> Result<()> {
+    let spec = json!({"deletionPolicy": "Remove"});
+    let team = Team::start(ground, "farewell", TeamOptions { firewall_spec: spec, ..TeamOptions::default() })
+        .await?;
+    let kubectl = &ground.cluster.kubectl;
+    let before = team.firewall.running().await?;
+    kubectl.apply(&team.deployment("web", 1, &json!({})).to_string()).await?;
+    team.ready("web", 1).await?;
+    // Whoever steals policy-sync's token can make it no wider bounds.
+    let us = "--as=system:serviceaccount:sallyport-system:sallyport-policy-sync";
+    for (what, patch) in [
+        ("spec", json!({"spec": {"bounds": {"maxNames": 6000}}})),
+        ("labels", json!({"metadata": {"labels": {"a": "b"}}})),
+        ("others' finalizers", json!({"metadata": {"finalizers": ["example.org/mine"]}})),
+    ] {
+        let patch = patch.to_string();
+        let said = kubectl.attempt(&["patch", "fw/farewell", "--type=merge", "-p", &patch, us], None).await?;
+        ensure!(said.stderr.contains("change nothing else of it"), "{what}: {} {}", said.stdout, said.stderr);
+    }
+    kubectl.run(&["delete", "fw/farewell", "--wait=false"]).await?;
+    wait::until("the object to be gone", wait::GENEROUS, || async {
+        let left = kubectl.run(&["get", "fw", "farewell", "--ignore-not-found", "-o", "name"]).await?;
+        ensure!(left.trim().is_empty(), "still there");
+        Ok(())
+    })
+    .await?;
+    ensure!(team.firewall.running().await? == before, "something of ours is left, or something else is gone");
+    team.ready("web", 1).await?;
+    Ok(())
 }
 
 async fn overlap(ground: &Ground) -> Result<()> {
