@@ -1,4 +1,5 @@
 //! What a firewall is to hold, decided from objects alone.
+#![cfg(test)]
 
 mod support;
 

@@ -7,6 +7,7 @@ pub(crate) mod endpoint;
 pub(crate) mod fleet;
 pub(crate) mod objects;
 pub(crate) mod pods;
+mod store;
 pub(crate) mod turns;
 pub(crate) mod twin;
 
