@@ -113,6 +113,31 @@ async fn everything_is_proven_anew_now_and_then() {
 }
 
 #[tokio::test]
+async fn who_turns_a_name_to_deny_hears_what_becomes_of_old_sessions() {
+    for (set, told) in
+        [(None, "may live on"), (Some("no"), "live on, for Rematch Sessions is off"), (Some("yes"), "is on")]
+    {
+        let mut ground = Ground::new().await;
+        if let Some(set) = set {
+            let colleague = Colleague::new(&ground.sim).await;
+            let xpath = "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/setting";
+            colleague.config("set", xpath, &format!("<config><rematch>{set}</rematch></config>")).await;
+            colleague.commit().await;
+        }
+        ground.twin.want("web-1", &[WEB], "Allow");
+        ground.until_enforced(&[WEB]).await;
+        ground.twin.want("web-1", &[WEB], "Deny");
+        ground.step().await;
+        ground.until_enforced(&[WEB]).await;
+        let app = ground.twin.entry(WEB).unwrap().app;
+        let notes = ground.twin.notes.lock().unwrap();
+        let words: Vec<&str> = notes.iter().map(|note| note.words.as_str()).collect();
+        let command = format!("clear session all filter application {app}");
+        assert!(words.iter().any(|words| words.contains(told) && words.ends_with(&command)), "{words:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_action_that_changes_moves_the_name_in_one_batch() {
     let mut ground = Ground::new().await;
     ground.twin.want("web-1", &[WEB], "Allow");

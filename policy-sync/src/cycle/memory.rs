@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason,
-    object::{FirewallJob, FirewallStatus, JobKind, LastCommit},
+    object::{Action, FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
 use super::{Moment, pass::After, snapshot::Snapshot, surroundings::Surroundings};
@@ -77,6 +77,8 @@ pub(super) struct Memory<F> {
     pub(super) members_bind: bool,
     /// Written names that are not proven, and why.
     pub(super) unproven: BTreeMap<DnsName, Held>,
+    /// Names that were proven to be allowed and are to be denied.
+    pub(super) turning: BTreeSet<DnsName>,
     /// Under which running policy each name was last tested.
     pub(super) tested: BTreeMap<DnsName, u64>,
     pub(super) overlaps: Overlaps,
@@ -178,6 +180,7 @@ impl<F> Default for Memory<F> {
             look_again: None,
             members_bind: false,
             unproven: BTreeMap::new(),
+            turning: BTreeSet::new(),
             tested: BTreeMap::new(),
             overlaps: Overlaps::default(),
             engines: BTreeMap::new(),
@@ -286,6 +289,7 @@ impl<F> Memory<F> {
             table.retain(|name, _| wanted.names().contains_key(name));
         }
         self.tested.retain(|name, _| wanted.names().contains_key(name));
+        self.turning.retain(|name| wanted.names().get(name).is_some_and(|name| name.action == Action::Deny));
         self.desired = Some(wanted.clone());
     }
 

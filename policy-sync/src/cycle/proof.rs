@@ -93,7 +93,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             verdicts.insert(dns, verdict.map(Some));
         }
-        self.keep(moment, wanted, verdicts, snapshot, after).await?;
+        self.keep(device, moment, wanted, verdicts, snapshot, after).await?;
         Ok(all)
     }
 
@@ -105,6 +105,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// only when it grows old.
     async fn keep(
         &mut self,
+        device: &F,
         moment: Moment<'_>,
         wanted: &Desired,
         verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>>,
@@ -122,6 +123,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 continue;
             };
             let before = holding.entry.evidence.as_ref();
+            let allowed = before.is_some_and(|before| before.action == Action::Allow);
+            if name.action == Action::Deny && allowed {
+                self.memory.turning.insert(dns.clone());
+            }
             let before = before.filter(|before| proves(Some(before), &name.rule, name.action));
             let stands =
                 before.is_some_and(|before| !grows_old(before, spec, now) && covers(before, snapshot));
@@ -142,7 +147,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     None
                 }
             };
-            if evidence.as_ref().is_some_and(|after| turned_to_deny(holding, after)) {
+            let denied = evidence.as_ref().is_some_and(|after| after.action == Action::Deny);
+            if denied && self.memory.turning.remove(&dns) {
                 turned.push(name.app.clone());
             }
             let mut holding: Holding = holding.clone();
@@ -151,14 +157,33 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         self.store(changed).await?;
         if let Some(first) = turned.first() {
+            let fate = self.fate_of_sessions(device, snapshot).await;
             let words = format!(
-                "{} App-IDs are denied that were allowed, the first: {first}; sessions that began before may live on unless \
-                 the device rematches sessions (Device > Setup > Session): clear session all filter application {first}",
+                "{} App-IDs are denied that were allowed, the first: {first}; {fate}: clear session all filter application {first}",
                 turned.len()
             );
             self.tell_people(moment, Reason::Enforced, words, false).await;
         }
         Ok(())
+    }
+
+    /// What becomes of sessions that began before, in words. Where a device cannot be asked, they may live on.
+    async fn fate_of_sessions(&self, device: &F, snapshot: &Snapshot) -> &'static str {
+        let mut all = true;
+        for front in &snapshot.fronts {
+            match device.rematches(front.target()).await {
+                Ok(Some(false)) => {
+                    return "sessions that began before live on, for Rematch Sessions is off (Device > Setup > Session)";
+                }
+                Ok(Some(true)) => {}
+                Ok(None) | Err(_) => all = false,
+            }
+        }
+        if all {
+            "the device looks sessions up again that began before (Rematch Sessions is on); to be sure"
+        } else {
+            "sessions that began before may live on unless the device rematches sessions (Device > Setup > Session)"
+        }
     }
 
     /// Whether it is time to have signatures compiled anew that did not compile: a commit does that only
@@ -176,12 +201,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.next_pass = self.memory.next_pass.min(at);
         due
     }
-}
-
-/// Whether what was proven to be allowed is now proven to be denied.
-fn turned_to_deny(before: &Holding, after: &Evidence) -> bool {
-    let before = before.entry.evidence.as_ref();
-    after.action == Action::Deny && before.is_some_and(|before| before.action == Action::Allow)
 }
 
 /// After how long a proof is repeated and stored again: early enough that one try may fail.

@@ -61,6 +61,8 @@ pub trait Firewall: Send + Sync {
         &self,
         serial: Option<&str>,
     ) -> impl Future<Output = Result<BadSignatures, Fault>> + Send;
+    /// Whether a device looks sessions up again that began under a former policy; `None` if its configuration does not say.
+    fn rematches(&self, serial: Option<&str>) -> impl Future<Output = Result<Option<bool>, Fault>> + Send;
     /// Which rule of a device's running policy decides; `None` if none of the listed ones does.
     fn policy_test(
         &self,

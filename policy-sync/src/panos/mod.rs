@@ -171,6 +171,10 @@ impl Firewall for Panos {
         replies::pattern_verdict(&self.peers.ask(doing, &self.operational(serial, &command)).await?, doing)
     }
 
+    async fn rematches(&self, serial: Option<&str>) -> Result<Option<bool>, Fault> {
+        self.read_rematch(serial).await
+    }
+
     async fn enforcers(&self) -> Result<Enforcers, Fault> {
         match &self.site {
             Site::Vsys(_) => Ok(Enforcers::Itself),

@@ -40,6 +40,16 @@ impl Panos {
         reads.buffered(READS_AT_ONCE).try_collect().await
     }
 
+    /// "Rematch Sessions" of a device
+    /// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/device/device-setup-session/session-settings>); the path as in
+    /// the vendor's public templates (`PaloAltoNetworks/iron-skillet`).
+    pub(super) async fn read_rematch(&self, serial: Option<&str>) -> Result<Option<bool>, Fault> {
+        let xpath =
+            "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/setting/config/rematch";
+        let setting = self.list(View::Running, serial, xpath).await?;
+        Ok((!setting.name.is_empty()).then(|| setting.text.trim() == "yes"))
+    }
+
     /// What the place where we write holds, and what of its surroundings concerns us.
     pub(super) async fn read_site(&self, view: View) -> Result<Configuration, Fault> {
         let base = self.site.base().map_err(malformed)?;

@@ -135,6 +135,10 @@ impl Firewall for Stepwise<Panos> {
         around("facts", self.0.facts()).await
     }
 
+    async fn rematches(&self, serial: Option<&str>) -> Result<Option<bool>, Fault> {
+        around("rematches", self.0.rematches(serial)).await
+    }
+
     async fn configuration(&self, view: View) -> Result<Configuration, Fault> {
         let call = match view {
             View::Candidate => "candidate",

@@ -74,6 +74,8 @@ pub(crate) struct Enforced {
     pub(crate) apps: AppIds,
     pub(crate) bad: Vec<BadSignature>,
     key_lifetime: Option<Duration>,
+    /// Whether live sessions are looked up again.
+    pub(crate) rematch: bool,
 }
 
 impl Enforced {
@@ -85,7 +87,8 @@ impl Enforced {
     ) -> Self {
         let (apps, bad) = compile_apps(running, vsys, quirks, refuse);
         let key_lifetime = configured_key_lifetime(running);
-        Self { policy: Policy::new(running, vsys, quirks), apps, bad, key_lifetime }
+        let rematch = configured_rematch(running).unwrap_or(quirks.rematch_sessions);
+        Self { policy: Policy::new(running, vsys, quirks), apps, bad, key_lifetime, rematch }
     }
 
     /// Lets what else lives on the device take part: keys with their lifetime, what is registered.
@@ -103,6 +106,13 @@ fn configured_key_lifetime(running: &Element) -> Option<Duration> {
     let lifetime = device.descend(&["deviceconfig", "setting", "management", "api", "key", "lifetime"])?;
     let minutes: u64 = lifetime.text.parse().ok()?;
     (minutes > 0).then(|| Duration::from_secs(minutes * 60))
+}
+
+/// `deviceconfig/setting/config/rematch`, where it is set (`PaloAltoNetworks/iron-skillet:templates/panos/full/iron_skillet_panos_full.xml`).
+fn configured_rematch(running: &Element) -> Option<bool> {
+    let device = running.child("devices")?.entries().next().map(|(_, device)| device)?;
+    let rematch = device.descend(&["deviceconfig", "setting", "config", "rematch"])?;
+    Some(rematch.text.trim() == "yes")
 }
 
 /// What a device is made of.

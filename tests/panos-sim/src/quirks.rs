@@ -101,7 +101,7 @@ pub struct Quirks {
     /// How `test security-policy-match` writes the rule's lists: `<from>any</from>` as recorded on 9.x
     /// (public Go client example `TestSecurityPolicyMatch`), or `<from><member>any</member></from>` as newer ones show.
     pub policy_match_lists: PolicyMatchLists,
-    /// Are live sessions looked up again after a commit? "Rematch Sessions" is on by default
+    /// Are live sessions looked up again after a commit, where the configuration does not say? "Rematch Sessions" is on by default
     /// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/device/device-setup-session/session-settings>).
     pub rematch_sessions: bool,
 }

@@ -149,7 +149,7 @@ async fn carry(
                     }
                     let policy = Arc::clone(&enforced.borrow_and_update());
                     let verdict = judge_identified(&policy.policy, endpoints, app);
-                    if device.quirks.rematch_sessions && verdict.action != Action::Allow {
+                    if policy.rematch && verdict.action != Action::Allow {
                         break Err(verdict);
                     }
                 }

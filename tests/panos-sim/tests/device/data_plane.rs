@@ -117,17 +117,22 @@ async fn a_signature_that_did_not_compile_does_not_let_anything_through() {
 
 #[tokio::test]
 async fn a_live_session_keeps_its_app_and_loses_its_rule_unless_sessions_are_not_matched_again() {
-    for rematch in [true, false] {
-        live_session(rematch).await;
+    for (default, set) in [(true, None), (false, None), (true, Some("no")), (false, Some("yes"))] {
+        live_session(default, set).await;
     }
 }
 
-async fn live_session(rematch_sessions: bool) {
+async fn live_session(default: bool, set: Option<&str>) {
+    let rematch_sessions = set.map_or(default, |set| set == "yes");
     let mut tasks = JoinSet::new();
     let upstream = echo(&mut tasks).await;
-    let quirks = Quirks { rematch_sessions, ..Quirks::default() };
+    let quirks = Quirks { rematch_sessions: default, ..Quirks::default() };
     let (running, us) = start_with(Options { quirks, ..options() }).await;
     let through = flow(&running, upstream, "").await;
+    if let Some(set) = set {
+        let xpath = "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/setting";
+        us.at("set", xpath, &format!("<config><rematch>{set}</rematch></config>")).await;
+    }
     us.multi(&batch("sp-pay", PAY, "allow")).await;
     us.commit_of(&["sallyport"]).await;
     let mut stream = TcpStream::connect(through).await.unwrap();
