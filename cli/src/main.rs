@@ -1,5 +1,6 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
+mod check;
 mod crds;
 mod firewall;
 
@@ -24,6 +25,7 @@ enum Command {
     CertAgent(sallyport_cert_agent::args::Args),
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
+    Check(check::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -47,6 +49,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Webhook(args) => program(&args.process.clone(), sallyport_webhook::run(args)),
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
+        Command::Check(args) => return check::run(&args),
         Command::Firewall(command) => return Ok(firewall::run(command)),
         Command::Crds(args) => crds::run(&args),
     }

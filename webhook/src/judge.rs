@@ -147,6 +147,21 @@ fn granted(object: &Value, case: &Case, grant: Grant) -> Result<Gift, Obstacle> 
     }
 }
 
+/// What becomes of the pods of a granted object, before there are any: its template is injected as they will be, and
+/// thrown away. Hands back what their owner should know.
+///
+/// # Errors
+/// Something in the template stands where ours has to go, or it has not the shape of a pod's.
+pub fn pods_of(object: &Value, case: &Case, grant: &Grant) -> Result<Vec<String>, Refusal> {
+    let obstacle = |obstacle| match obstacle {
+        Obstacle::Taken(refusal) => refusal,
+        Obstacle::Misshapen(error) => misshapen(case, &error),
+    };
+    let template = case.kind.template().value(object).map_err(|error| obstacle(error.into()))?;
+    let pod = template.cloned().unwrap_or_default();
+    injection::inject(&pod, case, grant).map(|injection| injection.warnings).map_err(obstacle)
+}
+
 fn left_out(object: &Value, case: &Case) -> Result<Gift, Obstacle> {
     let changes = match case.kind {
         Kind::Pod => injection::clean(object, case)?,

@@ -25,6 +25,8 @@ use sallyport_process::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::check::Known;
+
 use super::{
     block::{self, Wish},
     status::View,
@@ -56,6 +58,21 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
         policies: Arc::new(by_name(policies)),
         namespaces: Arc::new(namespaces.map(labels).collect()),
         logins: Arc::new(logins),
+    })
+}
+
+/// Everything of the cluster that manifests are judged by.
+pub(crate) async fn known() -> Result<Known, String> {
+    let client = client().await?;
+    let namespaces = list::<Namespace>(&client).await?.into_iter();
+    let labels = |namespace: Namespace| {
+        (namespace.name_any(), Arc::new(namespace.metadata.labels.unwrap_or_default()))
+    };
+    Ok(Known {
+        policies: list(&client).await?,
+        firewalls: list(&client).await?,
+        claims: list(&client).await?,
+        namespaces: namespaces.map(labels).collect(),
     })
 }
 

@@ -1,0 +1,174 @@
+//! What only all workloads together show: a name for two namespaces, two actions for one name, names that one firewall
+//! cannot hold. The last is decided by the policy syncer's own code.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use sallyport_contract::{
+    DnsName, Reason, Refusal,
+    identity::{Identity, claim_of},
+    object::{Action, NameClaim, NameClaimSpec, WorkloadIdentity, WorkloadIdentitySpec},
+};
+use sallyport_policy_sync::{
+    desired::desired,
+    ledger::Ledger,
+    world::{Key, World},
+};
+
+use super::{Finding, bundle::Complete};
+
+/// A name that was given, and where.
+struct Holder<'a> {
+    namespace: &'a str,
+    action: Action,
+    firewall: &'a str,
+    place: String,
+}
+
+/// The findings that do not go with others, and why. `granted`: identities with the places of their findings.
+pub(super) fn conflicts(
+    granted: &[(usize, Identity)],
+    findings: &[Finding],
+    bundle: &Complete,
+) -> Vec<(usize, Refusal)> {
+    let mut held: BTreeMap<DnsName, Holder<'_>> = bundle.claims.iter().filter_map(of_cluster).collect();
+    let (mut refused, mut stands) = (Vec::new(), Vec::new());
+    for (at, identity) in granted {
+        let Some(finding) = findings.get(*at) else { continue };
+        match conflict(identity, finding, &held) {
+            Some(refusal) => refused.push((*at, refusal)),
+            None => {
+                stands.push((*at, identity));
+                let place = format!("{} ({}:{})", finding.object, finding.file, finding.line);
+                for name in identity.dns_names.iter() {
+                    let (namespace, firewall) = (identity.namespace.as_str(), identity.firewall.as_str());
+                    held.entry(name.clone()).or_insert(Holder {
+                        namespace,
+                        action: identity.action,
+                        firewall,
+                        place: place.clone(),
+                    });
+                }
+            }
+        }
+    }
+    refused.extend(on_firewalls(&stands, findings, bundle));
+    refused
+}
+
+fn of_cluster(claim: &NameClaim) -> Option<(DnsName, Holder<'_>)> {
+    let name = claim.spec.dns_name.parse().ok()?;
+    let namespace = claim.spec.namespace.as_str();
+    let place = format!("namespace {namespace} of the cluster");
+    // What it does there and where, the cluster decides; here only whose it is counts.
+    Some((name, Holder { namespace, action: Action::Allow, firewall: "", place }))
+}
+
+fn conflict(identity: &Identity, finding: &Finding, held: &BTreeMap<DnsName, Holder<'_>>) -> Option<Refusal> {
+    identity.dns_names.iter().find_map(|name| {
+        if let Some(holder) = held.get(name) {
+            if holder.namespace != identity.namespace {
+                return Some(refusal(
+                    finding,
+                    Reason::NameHeldElsewhere,
+                    name,
+                    &holder.place,
+                    "a name belongs to one namespace",
+                ));
+            }
+            if !holder.firewall.is_empty() && holder.action != identity.action {
+                return Some(refusal(
+                    finding,
+                    Reason::ActionConflict,
+                    name,
+                    &holder.place,
+                    "a name has one action; the older workload's counts",
+                ));
+            }
+            return None;
+        }
+        let meets = |(other, holder): &(&DnsName, &Holder<'_>)| {
+            *other != name && holder.firewall == identity.firewall && other.overlaps(name)
+        };
+        held.iter().find(meets).map(|(other, holder)| {
+            refusal(
+                finding,
+                Reason::NameHeldElsewhere,
+                name,
+                &format!("{} as {other}", holder.place),
+                "no SNI may match two App-IDs",
+            )
+        })
+    })
+}
+
+fn refusal(finding: &Finding, reason: Reason, name: &DnsName, holder: &str, rule: &str) -> Refusal {
+    Refusal {
+        reason,
+        what: format!("name {:?} is wanted by {holder} too", name.as_str()),
+        place: finding.object.clone(),
+        rule: format!("{rule}; in the cluster the first one to come has it"),
+        remedy: "take another name for one of them".to_owned(),
+    }
+}
+
+/// What the firewalls that were given would refuse.
+fn on_firewalls(
+    granted: &[(usize, &Identity)],
+    findings: &[Finding],
+    bundle: &Complete,
+) -> Vec<(usize, Refusal)> {
+    let (mut identities, mut claims, mut places) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for (at, identity) in granted {
+        let key = Key::new(&identity.namespace, identity.name.as_str());
+        places.entry(key.clone()).or_insert(*at);
+        identities.insert(key, Arc::new(object_of(identity)));
+        for name in identity.dns_names.iter() {
+            let spec = NameClaimSpec { dns_name: name.to_string(), namespace: identity.namespace.clone() };
+            let claim = claim_of(name);
+            claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec)));
+        }
+    }
+    let world = World {
+        identities: Arc::new(identities),
+        claims: Arc::new(claims),
+        policies: Arc::new(bundle.policies.clone()),
+        namespaces: Arc::new(
+            bundle.facts.namespaces.iter().map(|(name, labels)| (name.clone(), labels.clone())).collect(),
+        ),
+        ..World::default()
+    };
+    let judged = bundle.firewalls.iter().flat_map(|firewall| {
+        let name = firewall.metadata.name.clone().unwrap_or_default();
+        let desired = desired(&name, &firewall.spec, &world, &Ledger::default(), None, Timestamp::UNIX_EPOCH);
+        desired
+            .refused()
+            .iter()
+            .map(|(key, held)| (key.clone(), name.clone(), held.clone()))
+            .collect::<Vec<_>>()
+    });
+    judged
+        .filter_map(|(key, firewall, (reason, words))| {
+            let at = *places.get(&key)?;
+            let place = findings.get(at)?.object.clone();
+            let rule = format!("Firewall {firewall}, which the network security team writes");
+            let remedy = "ask for what it allows, or have the network security team allow this".to_owned();
+            Some((at, Refusal { reason, what: words, place, rule, remedy }))
+        })
+        .collect()
+}
+
+/// The identity as cert-agent would make it.
+fn object_of(identity: &Identity) -> WorkloadIdentity {
+    let spec = WorkloadIdentitySpec {
+        dns_names: identity.dns_names.to_strings(),
+        delivery: identity.delivery,
+        action: identity.action,
+        policy: identity.policy.clone(),
+        certificate: identity.certificate.clone(),
+        firewall: identity.firewall.clone(),
+    };
+    let mut object = WorkloadIdentity::new(identity.name.as_str(), spec);
+    object.metadata.namespace = Some(identity.namespace.clone());
+    object
+}

@@ -1,0 +1,88 @@
+//! One workload by itself: what the webhook would answer.
+
+use sallyport_contract::{
+    derive::{Grant, Verdict, enabled},
+    identity::Identity,
+    keys,
+};
+use sallyport_webhook::{
+    decide::Case,
+    judge::pods_of,
+    review::{Entry, ObjectKind, Operation, Review},
+};
+use serde_json::Value;
+
+use super::{
+    Finding, Outcome,
+    bundle::{Candidate, Complete},
+};
+
+/// The verdict, and the identities that it gives.
+pub(super) fn of(candidate: &Candidate, bundle: &Complete) -> (Finding, Vec<Identity>) {
+    let Candidate { file, namespace, document } = candidate;
+    let review = review(candidate);
+    let object = format!("{} {namespace}/{}", review.kind.kind, review.name);
+    let entry = if review.kind.kind == "Pod" { Entry::Pods } else { Entry::Workloads };
+    let (outcome, warnings, identities) = match Case::of(entry, &review) {
+        Err(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
+        Ok(None) => (Outcome::LeftOut, Vec::new(), Vec::new()),
+        Ok(Some(case)) => judged(&case, &review.object, namespace, bundle),
+    };
+    let place = match &outcome {
+        Outcome::Refused(refusal) => refusal.place.as_str(),
+        _ => "",
+    };
+    let line = document.line_of(place);
+    (Finding { file: file.clone(), line, object, outcome, warnings }, identities)
+}
+
+fn review(candidate: &Candidate) -> Review {
+    let document = &candidate.document;
+    let version = document.text_at(&["apiVersion"]);
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let kind = document.text_at(&["kind"]).to_owned();
+    Review {
+        uid: "check".to_owned(),
+        kind: ObjectKind { group: group.to_owned(), version: version.to_owned(), kind },
+        sub_resource: String::new(),
+        namespace: candidate.namespace.clone(),
+        name: document.text_at(&["metadata", "name"]).to_owned(),
+        operation: Operation::Create,
+        object: document.object.clone(),
+        old_object: Value::Null,
+    }
+}
+
+type Judged = (Outcome, Vec<String>, Vec<Identity>);
+
+fn judged(case: &Case, object: &Value, namespace: &str, bundle: &Complete) -> Judged {
+    let known = bundle.facts.of(namespace);
+    let Some(labels) = &known.labels else {
+        let words = format!(
+            "namespace {namespace} is not among the manifests; give its manifest, or --enabled {namespace} if it carries the label \
+             {}, or --from-cluster",
+            keys::INJECT
+        );
+        return (Outcome::Unjudged(words), Vec::new(), Vec::new());
+    };
+    if !enabled(labels) {
+        return (Outcome::NotEnabled, Vec::new(), Vec::new());
+    }
+    match case.decide(labels, &known) {
+        Verdict::Refused(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
+        Verdict::LeftOut => (Outcome::LeftOut, Vec::new(), Vec::new()),
+        Verdict::Audited(audit) => (Outcome::Audited(audit.would_be_refused()), Vec::new(), Vec::new()),
+        Verdict::Granted(grant) => granted(case, object, grant),
+    }
+}
+
+fn granted(case: &Case, object: &Value, grant: Grant) -> Judged {
+    match pods_of(object, case, &grant) {
+        Err(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
+        Ok(more) => {
+            let identities: Vec<Identity> = grant.identities().cloned().collect();
+            let names = identities.iter().flat_map(|identity| identity.dns_names.to_strings()).collect();
+            (Outcome::Granted(names), [grant.warnings, more].concat(), identities)
+        }
+    }
+}
