@@ -24,5 +24,5 @@ pub mod wait;
 
 pub use ground::{Ground, Options, stored};
 pub use interposers::Interposers;
-pub use paths::{repository, target};
+pub use paths::{built, repository, target};
 pub use team::Team;

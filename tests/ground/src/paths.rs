@@ -29,7 +29,7 @@ fn profile() -> Result<PathBuf> {
 }
 
 /// A program of this workspace, built beside the running one.
-pub(crate) fn built(name: &str) -> Result<PathBuf> {
+pub fn built(name: &str) -> Result<PathBuf> {
     let path = profile()?.join(name);
     ensure!(path.exists(), "{} is not built: run `make build` first", path.display());
     Ok(path)

@@ -26,6 +26,7 @@ mod rollouts;
 mod run;
 mod switches;
 mod tokens;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         gates::tests(),
         devices::tests(),
         examples::tests(),
+        verdict::tests(),
         switches::tests(),
         faults::tests(),
         rights::tests(),
