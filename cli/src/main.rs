@@ -1,8 +1,11 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
 mod check;
+mod cluster;
 mod crds;
+mod explain;
 mod firewall;
+mod terminal;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -26,6 +29,7 @@ enum Command {
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
     Check(check::Args),
+    Explain(explain::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -50,6 +54,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
         Command::Check(args) => return check::run(&args),
+        Command::Explain(args) => return explain::run(&args),
         Command::Firewall(command) => return Ok(firewall::run(command)),
         Command::Crds(args) => crds::run(&args),
     }

@@ -27,5 +27,5 @@ pub mod workload;
 
 pub use dns_name::{DnsName, DnsNames};
 pub use identity::{Identity, IdentityName};
-pub use reason::Reason;
+pub use reason::{Reason, Turn};
 pub use refusal::Refusal;

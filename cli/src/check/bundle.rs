@@ -32,11 +32,11 @@ const JUDGED: [(&str, &str); 6] = [
 
 /// What is known beside the manifests: of a cluster, or nothing.
 #[derive(Default)]
-pub(crate) struct Known {
-    pub(crate) policies: Vec<IdentityPolicy>,
-    pub(crate) firewalls: Vec<Firewall>,
-    pub(crate) claims: Vec<NameClaim>,
-    pub(crate) namespaces: HashMap<String, Arc<Labels>>,
+pub(super) struct Known {
+    pub(super) policies: Vec<IdentityPolicy>,
+    pub(super) firewalls: Vec<Firewall>,
+    pub(super) claims: Vec<NameClaim>,
+    pub(super) namespaces: HashMap<String, Arc<Labels>>,
 }
 
 /// One workload to judge.

@@ -71,7 +71,9 @@ fn read(line: usize, text: &str) -> Vec<Result<Document, Broken>> {
             _ => Vec::new(),
         },
         Value::Object(_) => vec![of(object)],
-        _ => vec![Err((line, "it is not a Kubernetes object: the document is no mapping".to_owned()))],
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            vec![Err((line, "it is not a Kubernetes object: the document is no mapping".to_owned()))]
+        }
     }
 }
 

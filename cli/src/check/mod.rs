@@ -5,6 +5,7 @@
 //! show · [`output`] for people and for pipelines.
 
 mod bundle;
+mod cluster;
 mod document;
 mod gather;
 mod output;
@@ -17,8 +18,7 @@ use std::{
     process::ExitCode,
 };
 
-use bundle::Bundle;
-pub(crate) use bundle::Known;
+use bundle::{Bundle, Known};
 use output::Format;
 
 /// Something was refused.
@@ -114,7 +114,7 @@ impl Report {
 /// # Errors
 /// The cluster could not be asked, or nobody reads what is told.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
-    let known = if args.from_cluster { cluster()? } else { Known::default() };
+    let known = if args.from_cluster { of_cluster()? } else { Known::default() };
     let report = judge(args, known);
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = output::print(&report, args.output, colour);
@@ -122,9 +122,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     Ok(ExitCode::from(report.code()))
 }
 
-fn cluster() -> Result<Known, String> {
+fn of_cluster() -> Result<Known, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(crate::firewall::known())
+    runtime.map_err(|error| error.to_string())?.block_on(cluster::known())
 }
 
 /// The whole judgement of what was given, in memory.

@@ -28,10 +28,7 @@ pub(super) fn of(candidate: &Candidate, bundle: &Complete) -> (Finding, Vec<Iden
         Ok(None) => (Outcome::LeftOut, Vec::new(), Vec::new()),
         Ok(Some(case)) => judged(&case, &review.object, namespace, bundle),
     };
-    let place = match &outcome {
-        Outcome::Refused(refusal) => refusal.place.as_str(),
-        _ => "",
-    };
+    let place = if let Outcome::Refused(refusal) = &outcome { refusal.place.as_str() } else { "" };
     let line = document.line_of(place);
     (Finding { file: file.clone(), line, object, outcome, warnings }, identities)
 }

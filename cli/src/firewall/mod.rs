@@ -9,7 +9,6 @@ mod table;
 
 use std::{io::Write as _, process::ExitCode};
 
-pub(crate) use cluster::known;
 use sallyport_contract::DnsName;
 use sallyport_policy_sync::{
     cycle,

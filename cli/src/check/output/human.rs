@@ -1,5 +1,7 @@
 //! For people: one line for each finding.
 
+use crate::terminal::printable;
+
 use super::{Finding, Outcome, Report, summary, word, words};
 
 pub(super) fn print(report: &Report, colour: bool) -> String {
@@ -10,9 +12,12 @@ pub(super) fn print(report: &Report, colour: bool) -> String {
         let word = painted(&finding.outcome, colour);
         let object = if finding.object.is_empty() { "" } else { "  " };
         let object = format!("{}{object}", finding.object);
-        text.push_str(&format!("{place:width$}  {word}  {object}{}\n", indented(&words(&finding.outcome))));
+        text.push_str(&format!(
+            "{place:width$}  {word}  {object}{}\n",
+            indented(&printable(&words(&finding.outcome)))
+        ));
         for warning in &finding.warnings {
-            text.push_str(&format!("{:width$}  {:10}  {}\n", "", "warning", indented(warning)));
+            text.push_str(&format!("{:width$}  {:10}  {}\n", "", "warning", indented(&printable(warning))));
         }
     }
     text.push_str(&summary(report));

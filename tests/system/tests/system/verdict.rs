@@ -1,4 +1,5 @@
-//! One verdict: `sallyport check` says before a merge, word for word, what the API server says of the same manifest.
+//! What people are told: `sallyport check` says before a merge, word for word, what the API server says of the same
+//! manifest, and `sallyport explain` why a pod waits.
 
 use std::process::Stdio;
 
@@ -10,7 +11,56 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 use crate::run::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test("verdict::the_check_says_what_the_api_server_says", |g| Box::pin(same_words(g)))]
+    vec![
+        test("verdict::the_check_says_what_the_api_server_says", |g| Box::pin(same_words(g))),
+        test("verdict::explain_tells_why_a_pod_waits", |g| Box::pin(explained(g))),
+    ]
+}
+
+async fn explained(ground: &Ground) -> Result<()> {
+    let spec = json!({"suspend": true});
+    let options = TeamOptions { firewall_spec: spec, ..TeamOptions::default() };
+    let team = Team::start(ground, "explained", options).await?;
+    ground.cluster.kubectl.apply(&team.deployment("web", 1, &json!({})).to_string()).await?;
+    team.gate_waits("web", "Suspended", "suspend").await?;
+    let pods = team.pods("web").await?;
+    let name = pods.first().and_then(|pod| pod["metadata"]["name"].as_str()).context("no pod")?;
+    let pod = format!("pod/{name}");
+    let explain = ["explain", pod.as_str(), "-n", "explained"];
+    let (code, text) = sallyport(ground, &explain, "").await?;
+    for told in [
+        "waits for the network security team",
+        "✓ admitted    policy explained: allow web.explained.corp.example",
+        "✓ certificate explained, serial ",
+        "✗ firewall    Suspended",
+        "whose turn: the network security team. ",
+        "not proven: PathProven",
+    ] {
+        ensure!(code == Some(1) && text.contains(told), "no {told:?} in {code:?} {text}");
+    }
+    team.patch("fw", &json!({"suspend": false})).await?;
+    team.ready("web", 1).await?;
+    let (code, text) = sallyport(ground, &explain, "").await?;
+    ensure!(code == Some(0) && text.contains("is let in by Sallyport\n"), "{code:?} {text}");
+    Ok(())
+}
+
+/// The command, its exit code and what it prints.
+async fn sallyport(ground: &Ground, args: &[&str], input: &str) -> Result<(Option<i32>, String)> {
+    let mut child = Command::new(ground::built("sallyport")?)
+        .args(args)
+        .env("KUBECONFIG", &ground.cluster.kubectl.kubeconfig)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut pipe = child.stdin.take().context("no pipe")?;
+    pipe.write_all(input.as_bytes()).await?;
+    drop(pipe);
+    let done = child.wait_with_output().await?;
+    let told = [done.stdout, done.stderr].concat();
+    Ok((done.status.code(), String::from_utf8_lossy(&told).into_owned()))
 }
 
 async fn same_words(ground: &Ground) -> Result<()> {
@@ -48,22 +98,11 @@ async fn same_words(ground: &Ground) -> Result<()> {
 
 /// One finding of `sallyport check`, with the cluster's own policies.
 async fn checked(ground: &Ground, manifest: &Value) -> Result<Value> {
-    let mut child = Command::new(ground::built("sallyport")?)
-        .args(["check", "--from-cluster", "--output", "json", "-"])
-        .env("KUBECONFIG", &ground.cluster.kubectl.kubeconfig)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut pipe = child.stdin.take().context("no pipe")?;
-    pipe.write_all(manifest.to_string().as_bytes()).await?;
-    drop(pipe);
-    let done = child.wait_with_output().await?;
-    let report: Value = serde_json::from_slice(&done.stdout)
-        .with_context(|| String::from_utf8_lossy(&done.stderr).into_owned())?;
+    let check = ["check", "--from-cluster", "--output", "json", "-"];
+    let (code, text) = sallyport(ground, &check, &manifest.to_string()).await?;
+    let report: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
     let refused = report["refused"].as_u64().unwrap_or_default();
-    ensure!(done.status.code() == Some(i32::from(refused > 0)), "{:?}: {report}", done.status);
+    ensure!(code == Some(i32::from(refused > 0)), "{code:?}: {report}");
     Ok(report["findings"][0].clone())
 }
 

@@ -1,0 +1,262 @@
+//! A pod's story: admitted, certificate, firewall, gate.
+
+use jiff::{SignedDuration, Timestamp};
+use sallyport_contract::{
+    Reason, Turn, keys,
+    object::{Condition, ConditionStatus, Mode, WorkloadIdentity},
+};
+
+use super::scene::Scene;
+use crate::terminal::printable;
+
+/// What is told.
+pub(super) struct Story {
+    /// For people.
+    pub(super) text: String,
+    /// Whether the pod waits for Sallyport.
+    pub(super) waits: bool,
+}
+
+/// How far a stage is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Done,
+    Under,
+    Ahead,
+    Wrong,
+}
+
+impl Mark {
+    const fn sign(self) -> char {
+        match self {
+            Self::Done => '✓',
+            Self::Under => '…',
+            Self::Ahead => '·',
+            Self::Wrong => '✗',
+        }
+    }
+}
+
+/// One line: mark, stage, what is said of it, and when it came to be.
+struct Stage {
+    mark: Mark,
+    name: &'static str,
+    words: String,
+    at: Option<Timestamp>,
+}
+
+/// Tells the story of one pod.
+pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
+    let metadata = &scene.pod.metadata;
+    let pod = format!(
+        "pod {}/{}",
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default()
+    );
+    let label = metadata.labels.as_ref().and_then(|labels| labels.get(keys::IDENTITY));
+    let Some(label) = label else { return outside(scene, &pod) };
+    let Some(identity) = &scene.identity else {
+        let words = format!(
+            "{pod} waits for its identity\n  the pod names WorkloadIdentity {label}, and there is none: cert-agent makes it within seconds. If it \
+             stays so, look at the pod's events and at cert-agent's log\n"
+        );
+        return Story { text: words, waits: true };
+    };
+    let (gate, reason) = gate(scene);
+    let open = gate.mark == Mark::Done;
+    let head = match reason {
+        _ if open => "is let in by Sallyport".to_owned(),
+        Some(reason) => format!("waits for {}", reason.turn().as_str()),
+        None => "waits for Sallyport's first word".to_owned(),
+    };
+    let mut text = format!("{pod} {head}\n");
+    for stage in [admitted(scene), certificate(identity, now), firewall(scene, identity), gate] {
+        line(&mut text, &stage, now);
+    }
+    if let Some(reason) = reason.filter(|_| !open) {
+        text.push_str(&format!(
+            "whose turn: {}. {}{}\n",
+            reason.turn().as_str(),
+            reason.action(),
+            pace(scene)
+        ));
+    }
+    text.push_str(&unproven(scene));
+    Story { text: printable(&text), waits: !open }
+}
+
+/// A pod without an identity: left out, or missed.
+fn outside(scene: &Scene, pod: &str) -> Story {
+    let told = |text: String, waits| Story { text: format!("{pod} {text}\n"), waits };
+    if !scene.enabled {
+        let label = format!("{}: {}", keys::INJECT, keys::INJECT_ENABLED);
+        return told(format!("is not Sallyport's: its namespace does not carry the label {label}"), false);
+    }
+    let labels = scene.pod.metadata.labels.as_ref();
+    if labels.and_then(|labels| labels.get(keys::INJECT)).is_some_and(|value| value == keys::INJECT_DISABLED)
+    {
+        return told("asked to be left out, and is".to_owned(), false);
+    }
+    let mode = scene.binding.as_ref().map(|binding| binding.spec.mode);
+    if mode == Some(Mode::Audit) {
+        return told("has no identity: the policy of its namespace only audits".to_owned(), false);
+    }
+    told(
+        "has no identity, and its namespace is enabled: it is older than the label or the policy, or came in while the webhook was away\n  \
+         do: have its workload make it anew, for example `kubectl rollout restart`"
+            .to_owned(),
+        false,
+    )
+}
+
+fn admitted(scene: &Scene) -> Stage {
+    let annotation = |key: &str| {
+        let annotations = scene.pod.metadata.annotations.as_ref();
+        annotations.and_then(|annotations| annotations.get(key)).cloned().unwrap_or_default()
+    };
+    let words = format!(
+        "policy {}: {} {}",
+        annotation(keys::RESOLVED_POLICY),
+        annotation(keys::RESOLVED_ACTION),
+        annotation(keys::RESOLVED_DNS_NAMES)
+    );
+    let at = scene.pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    Stage { mark: Mark::Done, name: "admitted", words, at }
+}
+
+fn condition<'a>(identity: &'a WorkloadIdentity, kind: &str) -> Option<&'a Condition> {
+    identity.status.as_ref()?.conditions.iter().find(|condition| condition.kind == kind)
+}
+
+/// A stage that a condition of the identity tells: `done` says it where it holds.
+fn told(name: &'static str, condition: Option<&Condition>, done: impl FnOnce(&Condition) -> String) -> Stage {
+    match condition {
+        None => Stage { mark: Mark::Ahead, name, words: "nothing is known yet".to_owned(), at: None },
+        Some(condition) if condition.status == ConditionStatus::True => {
+            Stage { mark: Mark::Done, name, words: done(condition), at: Some(condition.last_transition_time) }
+        }
+        Some(condition) => Stage {
+            mark: mark_of(&condition.reason),
+            name,
+            words: format!("{}: {}", condition.reason, condition.message),
+            at: Some(condition.last_transition_time),
+        },
+    }
+}
+
+/// What passes by itself is under way; what takes a person is wrong.
+fn mark_of(reason: &str) -> Mark {
+    match Reason::from_code(reason).map(Reason::turn) {
+        Some(Turn::NetworkSecurity | Turn::Platform | Turn::Application) | None => Mark::Wrong,
+        Some(Turn::Nobody | Turn::Sallyport | Turn::CertificateAuthority | Turn::Firewall) => Mark::Under,
+    }
+}
+
+fn certificate(identity: &WorkloadIdentity, now: Timestamp) -> Stage {
+    let authority = &identity.spec.certificate.authority;
+    told("certificate", condition(identity, "CertificateIssued"), |_| {
+        let issued = identity.status.as_ref().and_then(|status| status.certificate.as_ref());
+        issued.map_or_else(
+            || format!("{authority}: issued"),
+            |issued| {
+                let left = rounded(issued.not_after.duration_since(now));
+                format!("{authority}, serial {}, ends in {left}", issued.serial)
+            },
+        )
+    })
+}
+
+fn firewall(scene: &Scene, identity: &WorkloadIdentity) -> Stage {
+    let name = &identity.spec.firewall;
+    let mut stage =
+        told("firewall", condition(identity, "FirewallEnforced"), |condition| condition.message.clone());
+    let enforced = identity.status.as_ref().and_then(|status| status.firewall.as_ref());
+    for app in enforced.iter().flat_map(|enforced| &enforced.apps) {
+        stage.words.push_str(&format!("\n{:16}{}: App-ID {}, rule {}", "", app.dns_name, app.app, app.rule));
+    }
+    let job = scene.firewall.as_ref().and_then(|firewall| firewall.status.as_ref()?.job.as_ref());
+    if let (Some(job), true) = (job, stage.mark != Mark::Done) {
+        stage.words.push_str(&format!(
+            "\n{:16}{name} runs job {} of ours since {}",
+            "",
+            job.id,
+            clock(job.started)
+        ));
+    }
+    stage
+}
+
+/// The gate, and its reason.
+fn gate(scene: &Scene) -> (Stage, Option<Reason>) {
+    let status = scene.pod.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let found = conditions.into_iter().flatten().find(|condition| condition.type_ == keys::GATE);
+    let Some(found) = found else {
+        let words = "nobody has said anything about it yet".to_owned();
+        return (Stage { mark: Mark::Ahead, name: "gate", words, at: None }, None);
+    };
+    let code = found.reason.clone().unwrap_or_default();
+    let mark = if found.status == "True" { Mark::Done } else { mark_of(&code) };
+    let words = format!("{code}: {}", found.message.clone().unwrap_or_default());
+    let at = found.last_transition_time.as_ref().map(|time| time.0);
+    (Stage { mark, name: "gate", words, at }, Reason::from_code(&code))
+}
+
+/// How long a commit usually takes there, for who waits for one.
+fn pace(scene: &Scene) -> String {
+    let last = scene.firewall.as_ref().and_then(|firewall| firewall.status.as_ref()?.last_commit.as_ref());
+    last.map_or_else(String::new, |last| {
+        format!("\n  the last commit there took {}", rounded(SignedDuration::from_secs(last.took_seconds)))
+    })
+}
+
+/// What nobody has shown, although the gate may be open.
+fn unproven(scene: &Scene) -> String {
+    let conditions = scene.firewall.iter().filter_map(|firewall| firewall.status.as_ref());
+    let open = conditions
+        .flat_map(|status| &status.conditions)
+        .filter(|condition| {
+            ["PathProven", "DefaultDeny", "PatternsProven"].contains(&condition.kind.as_str())
+        })
+        .filter(|condition| condition.status != ConditionStatus::True);
+    open.map(|condition| format!("not proven: {}: {}\n", condition.kind, condition.message)).collect()
+}
+
+fn line(text: &mut String, stage: &Stage, now: Timestamp) {
+    let since = stage.at.map(|at| {
+        let ago = rounded(now.duration_since(at));
+        format!("  ({}, {ago} ago)", clock(at))
+    });
+    let mut lines = stage.words.lines();
+    let first = lines.next().unwrap_or_default();
+    text.push_str(&format!(
+        "  {} {:12}{first}{}\n",
+        stage.mark.sign(),
+        stage.name,
+        since.unwrap_or_default()
+    ));
+    for more in lines {
+        text.push_str(&format!("{more}\n"));
+    }
+}
+
+fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S").to_string()
+}
+
+/// A length in its two largest units: `6d 3h`, `41s`.
+fn rounded(length: SignedDuration) -> String {
+    let seconds = length.as_secs().max(0);
+    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let (mut left, mut parts) = (seconds, Vec::new());
+    for (size, unit) in units {
+        if left >= size && parts.len() < 2 {
+            parts.push(format!("{}{unit}", left / size));
+            left %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests;
