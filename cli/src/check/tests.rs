@@ -194,3 +194,25 @@ fn pipelines_read_the_same_findings() {
         "{command}"
     );
 }
+
+#[test]
+fn law_13_half_a_bundle_or_a_spoiled_one_is_survived() {
+    let bundle = format!("{POLICY}---\n{NAMESPACE}---\n{}", deployment("web", &san("web.shop.corp.example")));
+    let judged = |text: String| {
+        let mut bundle = Bundle::new(Known::default(), "shop", &[]);
+        bundle.add(gather::Source { file: "x".to_owned(), text: Ok(text) }, true);
+        let bundle = bundle.complete();
+        bundle.candidates.iter().map(|candidate| verdict::of(candidate, &bundle).0).count()
+            + bundle.findings.len()
+    };
+    assert_eq!(judged(bundle.clone()), 1);
+    let mut most = 0;
+    for at in (0..bundle.len()).step_by(7) {
+        most = most.max(judged(bundle[..at].to_owned()));
+        for odd in ["\0", "{", "]", "- ", "&a *a", "!!binary ", "---\n", "\t", "é"] {
+            let spoiled = format!("{}{odd}{}", &bundle[..at], &bundle[at + 1..]);
+            most = most.max(judged(spoiled));
+        }
+    }
+    assert!((2..=4).contains(&most), "{most} findings of one bundle");
+}
