@@ -4,7 +4,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
     DnsName, DnsNames, Reason, firewall_names,
-    object::{ClaimedFirewall, ConditionStatus, FirewallSpec, WorkloadIdentity},
+    object::{ClaimedFirewall, ConditionStatus, Delivery, FirewallSpec, WorkloadIdentity},
     policy::PolicyBook,
 };
 
@@ -39,6 +39,14 @@ impl Delivered {
         if condition.status != ConditionStatus::True {
             let reason = Reason::from_code(&condition.reason).unwrap_or(Reason::AwaitingCertificate);
             return Err((reason, condition.message.clone()));
+        }
+        // Each pod has its own, and its kubelet begins no container without.
+        if identity.spec.delivery == Delivery::Pod {
+            let pods = status.and_then(|status| status.certificates.as_ref());
+            return match pods.filter(|certificates| certificates.count > 0) {
+                Some(_) => Ok(Self(())),
+                None => awaiting("no pod of this identity has its certificate yet"),
+            };
         }
         match status.and_then(|status| status.certificate.as_ref()) {
             None => awaiting("cert-agent has not said yet which certificate is delivered"),

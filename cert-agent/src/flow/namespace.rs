@@ -18,6 +18,7 @@ use crate::{
     fate,
     house::binding,
     observe::wanted::{Complaint, Plan, Scene, wanted},
+    pod::judge::Judgement,
     step::draw,
 };
 
@@ -33,6 +34,7 @@ impl<C: Cluster> Agent<C> {
         let plan = Arc::new(wanted(&scene, &book));
         let before = lock(&self.plans).insert(namespace.to_owned(), Arc::clone(&plan));
         self.compare(&scene, before.as_deref(), &plan);
+        self.deny(namespace, &plan).await?;
         self.rights(&scene, anew).await?;
         self.tell_policy(&scene, &book).await?;
         for complaint in &plan.complaints {
@@ -63,6 +65,13 @@ impl<C: Cluster> Agent<C> {
                 .map(|(name, _)| name.as_str())
                 .filter(|name| !plan.identities.contains_key(*name)),
         );
+        for (request, judged) in &plan.requests {
+            if let Judgement::Granted(identity) = judged
+                && before.is_none_or(|before| before.requests.get(request) != Some(judged))
+            {
+                touched.insert(identity);
+            }
+        }
         if before.is_none() {
             touched.extend(scene.made.iter().filter_map(|made| made.metadata.name.as_deref()));
         }
