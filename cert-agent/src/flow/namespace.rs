@@ -34,7 +34,6 @@ impl<C: Cluster> Agent<C> {
         let plan = Arc::new(wanted(&scene, &book));
         let before = lock(&self.plans).insert(namespace.to_owned(), Arc::clone(&plan));
         self.compare(&scene, before.as_deref(), &plan);
-        self.deny(namespace, &plan).await?;
         self.rights(&scene, anew).await?;
         self.tell_policy(&scene, &book).await?;
         for complaint in &plan.complaints {
@@ -42,6 +41,7 @@ impl<C: Cluster> Agent<C> {
                 self.complain(complaint).await;
             }
         }
+        self.deny(namespace, &plan).await?;
         let uninteresting = !scene.enabled && scene.made.is_empty();
         if uninteresting {
             return Ok(Next::NEVER);

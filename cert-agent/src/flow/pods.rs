@@ -8,18 +8,20 @@ use std::{
 };
 
 use futures::stream::{self, StreamExt as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     Identity, Reason,
     object::{PodCertificates, WorkloadIdentity},
 };
+use tokio::time::Instant;
 
 use super::{
     agent::{Agent, Next},
     memo::{Memo, PodMemo},
     namespace::resync,
     pod_steps::Driven,
+    queue::Work,
 };
 use crate::{
     cluster::{Cluster, ClusterError},
@@ -34,6 +36,8 @@ use crate::{
     step::draw,
 };
 
+/// A denial is for good, and one of our watches may be behind the others: nothing younger is denied.
+const BEHIND: SignedDuration = SignedDuration::from_secs(10);
 /// So many requests of one identity are driven at once.
 const AT_ONCE: usize = 8;
 
@@ -147,7 +151,15 @@ impl<C: Cluster> Agent<C> {
         for (name, reason, message) in denied {
             let found = self.world.lock().pod_requests.get(namespace, name);
             let Some(request) = found.filter(|request| !facts::is_answered(request)) else { continue };
-            let answer = answer::denied(&request, reason, message, self.clock.now());
+            let now = self.clock.now();
+            let made = request.metadata.creation_timestamp.as_ref().map_or(now, |made| made.0);
+            if let Ok(left) = Duration::try_from(BEHIND.saturating_sub(now.duration_since(made)))
+                && !left.is_zero()
+            {
+                self.queue.add(Work::Namespace(namespace.to_owned()), Instant::now() + left, false);
+                continue;
+            }
+            let answer = answer::denied(&request, reason, message, now);
             match self.cluster.replace_status(&answer).await {
                 Ok(_) => tracing::warn!(namespace, request = name, reason, why = message, "denied"),
                 // Somebody was faster, or it is gone: the watch tells, and it is judged anew.

@@ -5,7 +5,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::{Reason, object::Delivery, policy::PolicyBook, refusal::quoted};
+use sallyport_contract::{
+    Reason,
+    object::Delivery,
+    policy::{Holder, PolicyBook},
+    refusal::quoted,
+};
 
 use super::stub::{Stub, StubError};
 use crate::observe::{
@@ -71,6 +76,11 @@ pub fn judge(
         Err(error @ (StubError::NotEmpty | StubError::Unreadable)) => {
             return denied(Reason::Malformed, error.to_string());
         }
+    }
+    // A denial is for good, and neither a policy that is just being made again nor one with a typing error is.
+    if pod.identity.is_some() && !matches!(book.holder(&scene.namespace, &scene.labels), Holder::Held { .. })
+    {
+        return Judgement::Waiting;
     }
     let Some(label) = &pod.identity else { return denied(Reason::NameRefused, stranger(&pod.name)) };
     let (identity, held) = match identity_of(scene, book, &owners.of(pod), pod, label) {

@@ -147,12 +147,16 @@ fn law_4_what_no_rule_gives_is_denied_with_the_rule() {
 fn what_cannot_be_told_yet_waits() {
     let all = book("Pod", "*.shop.corp.example");
     let gone = json!({"ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "gone", "controller": true}]});
-    for (what, pods, asked) in [
-        ("a pod that no watch has told", vec![], json!({})),
-        ("a pod made again under the same name", web(), json!({"podUID": "former"})),
-        ("a pod whose owner is not known", vec![pod(&gone, Delivery::Pod)], json!({})),
+    let nobodys = PolicyBook::default();
+    let mistyped = book("Pod", "*.*.{nonsense}");
+    for (what, book, pods, asked) in [
+        ("a pod that no watch has told", &all, vec![], json!({})),
+        ("a pod made again under the same name", &all, web(), json!({"podUID": "former"})),
+        ("a pod whose owner is not known", &all, vec![pod(&gone, Delivery::Pod)], json!({})),
+        ("a policy with a typing error", &mistyped, web(), json!({})),
+        ("a policy that is just being made again", &nobodys, web(), json!({})),
     ] {
-        assert_eq!(judged(&all, pods, &asked), Judgement::Waiting, "{what}");
+        assert_eq!(judged(book, pods, &asked), Judgement::Waiting, "{what}");
     }
 }
 

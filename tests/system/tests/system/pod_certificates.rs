@@ -63,7 +63,13 @@ pub(crate) fn tests() -> Vec<Test> {
 
 fn to_the_pod(authority: Authority) -> TeamOptions {
     let policy_spec = json!({"certificate": {"delivery": "Pod", "lifetime": "24h"}, "optOut": "Allow"});
-    TeamOptions { authority, policy_spec, ..TeamOptions::default() }
+    let authority_spec = match authority {
+        Authority::Embedded => json!({}),
+        Authority::Aws => {
+            json!({"awsPrivateCA": {"templates": ["EndEntityServerAuthCertificate_APIPassthrough/V1"]}})
+        }
+    };
+    TeamOptions { authority, authority_spec, policy_spec, ..TeamOptions::default() }
 }
 
 /// The workload web, whose pod's kubelet is about to ask.
@@ -214,7 +220,7 @@ async fn tenants(ground: &Ground) -> Result<()> {
 /// cert-agent's own account: nothing but its annotation, and no other signer's requests.
 async fn answers(ground: &Ground) -> Result<()> {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "pods-signer"},
-        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
             {"apiGroups": ["certificates.k8s.io"], "resources": ["podcertificaterequests", "podcertificaterequests/status", "signers"], "verbs": ["*"]}]});
     ground.cluster.kubectl.apply(&role.to_string()).await?;
     let team = Team::start(ground, "pods-answers", to_the_pod(Authority::Embedded)).await?;
