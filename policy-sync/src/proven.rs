@@ -224,3 +224,45 @@ pub fn proven_at(entry: &ClaimedFirewall) -> Option<Timestamp> {
 pub fn clock(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn identity(delivery: &str, status: Value) -> WorkloadIdentity {
+        serde_json::from_value(json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
+            "metadata": {"name": "web-1", "namespace": "shop"},
+            "spec": {"dnsNames": ["web.x.example"], "delivery": delivery, "action": "Allow", "policy": "p",
+                "certificate": {"authority": "ca"}, "firewall": "fw"},
+            "status": status}))
+        .unwrap()
+    }
+
+    #[test]
+    fn law_2_delivered_means_one_certificate_for_all_or_one_that_a_pod_has() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let said = |status: &str, more: Value| {
+            let mut said = json!({"conditions": [{"type": "CertificateIssued", "status": status, "reason": "Issued",
+                "message": "", "lastTransitionTime": "2027-01-01T00:00:00Z"}]});
+            said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            said
+        };
+        let one = json!({"certificate": {"serial": "1", "notBefore": "2027-01-01T00:00:00Z",
+            "notAfter": "2027-02-01T00:00:00Z", "renewAt": "2027-01-20T00:00:00Z", "secretName": "s"}});
+        let pods = |count: i64| json!({"certificates": {"count": count}});
+        for (what, delivery, status, delivered) in [
+            ("a Secret", "Secret", said("True", one.clone()), true),
+            ("pods' own, and no Secret", "Secret", said("True", pods(1)), false),
+            ("a pod's own", "Pod", said("True", pods(1)), true),
+            ("nobody's yet", "Pod", said("True", pods(0)), false),
+            ("one for all, where each should have its own", "Pod", said("True", one), false),
+            ("a pod's own, and it is said not to be", "Pod", said("False", pods(1)), false),
+            ("nothing said", "Pod", json!({"conditions": []}), false),
+        ] {
+            assert_eq!(Delivered::of(&identity(delivery, status), now).is_ok(), delivered, "{what}");
+        }
+    }
+}

@@ -303,8 +303,8 @@ async fn refused(ground: &Ground) -> Result<()> {
 
 /// cert-agent is killed at a call of a request's journey; afterwards there is one certificate.
 async fn killed(ground: &Ground, side: Side, call: &str, nth: u32, action: Action, name: &str) -> Result<()> {
-    let options =
-        TeamOptions { policy_spec: to_the_pod(Authority::Aws).policy_spec, ..options(Authority::Aws) };
+    let commit_time = options(Authority::Aws).commit_time;
+    let options = TeamOptions { commit_time, interposed: true, ..to_the_pod(Authority::Aws) };
     let team = Team::lay(ground, name, &options).await?;
     let turn = PROGRAMS.write().await;
     travel(ground, &team, &options).await?;
