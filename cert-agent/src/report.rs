@@ -20,7 +20,7 @@ pub struct Report {
     /// What, and the far side's own words.
     pub message: String,
     /// The delivered certificate.
-    pub certificate: Option<CertificateStatus>,
+    pub certificate: Option<Box<CertificateStatus>>,
     /// The certificates of its pods.
     pub certificates: Option<PodCertificates>,
     /// Since when nobody wants the identity.
@@ -42,7 +42,7 @@ impl Report {
     /// A certificate is delivered.
     #[must_use]
     pub fn issued(certificate: CertificateStatus, message: impl Into<String>) -> Self {
-        Self { certificate: Some(certificate), ..Self::waiting(Reason::Issued, message) }
+        Self { certificate: Some(Box::new(certificate)), ..Self::waiting(Reason::Issued, message) }
     }
 
     /// Pods have certificates of their own.
@@ -78,7 +78,7 @@ impl Report {
                 && condition.message == self.message
                 && condition.observed_generation == identity.metadata.generation
         });
-        same && status.certificate == self.certificate
+        same && status.certificate.as_ref() == self.certificate.as_deref()
             && status.certificates == self.certificates
             && status.unwanted_since == self.unwanted_since
     }

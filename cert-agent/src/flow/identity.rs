@@ -265,7 +265,7 @@ fn as_it_stands(found: &WorkloadIdentity) -> Report {
         reason: reason.unwrap_or(Reason::AwaitingCertificate),
         message: condition
             .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
-        certificate: status.certificate,
+        certificate: status.certificate.map(Box::new),
         certificates: status.certificates,
         unwanted_since: None,
     }

@@ -62,6 +62,14 @@ fn ask(stage: &Stage) -> Vec<u8> {
     key.subject_public_key_info()
 }
 
+/// The request goes with its pod.
+fn gone(stage: &Stage) {
+    let place = ("podcertificaterequests".to_owned(), NAMESPACE.to_owned(), REQUEST.to_owned());
+    let mut memory = stage.twin.memory();
+    memory.objects.remove(&place);
+    memory.journal.push("the request is gone".to_owned());
+}
+
 fn request(stage: &Stage) -> PodCertificateRequest {
     stage.twin.stored(NAMESPACE, REQUEST).unwrap()
 }
@@ -259,11 +267,7 @@ async fn a_request_that_goes_with_its_pod_is_forgotten() {
     let stage = scene(Script { fetch: vec![Ok(Fetched::Pending); 3], ..Script::default() }).await;
     ask(&stage);
     stage.settle().await;
-    let place = ("podcertificaterequests".to_owned(), NAMESPACE.to_owned(), REQUEST.to_owned());
-    let mut memory = stage.twin.memory();
-    memory.objects.remove(&place);
-    memory.journal.push("gone".to_owned());
-    drop(memory);
+    gone(&stage);
     stage.pass(10).await;
     let fetched = stage.script.fetched();
     tokio::time::advance(Duration::from_secs(1)).await;
