@@ -4,7 +4,7 @@
 //! [`step`] what to do next, from what [`state`] remembers · [`request`] what is asked, with a [`key`] of
 //! its own · [`issuer`] the port to authorities, and [`fate`] what becomes of their errors · [`chain`] is it
 //! what was asked for · [`deliver`] the Secret · [`report`] what people read. [`flow`] drives all this over
-//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
+//! [`cluster`], the port to Kubernetes; [`pod`] is what is decided where the key stays on the node; [`house`] keeps what the identities need around them.
 
 pub mod args;
 pub mod chain;
@@ -18,6 +18,7 @@ pub mod issuer;
 pub mod key;
 pub mod metrics;
 pub mod observe;
+pub mod pod;
 pub mod report;
 pub mod request;
 pub mod run;

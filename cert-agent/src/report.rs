@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use sallyport_contract::{
     Reason, keys,
-    object::{CertificateStatus, Condition, ConditionStatus, WorkloadIdentity, set_condition},
+    object::{
+        CertificateStatus, Condition, ConditionStatus, PodCertificates, WorkloadIdentity, set_condition,
+    },
 };
 use serde_json::{Value, json};
 
@@ -18,7 +20,9 @@ pub struct Report {
     /// What, and the far side's own words.
     pub message: String,
     /// The delivered certificate.
-    pub certificate: Option<CertificateStatus>,
+    pub certificate: Option<Box<CertificateStatus>>,
+    /// The certificates of its pods.
+    pub certificates: Option<PodCertificates>,
     /// Since when nobody wants the identity.
     pub unwanted_since: Option<Timestamp>,
 }
@@ -32,14 +36,19 @@ impl Report {
     #[must_use]
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into().chars().take(LONGEST_MESSAGE).collect();
-        Self { reason, message, certificate: None, unwanted_since: None }
+        Self { reason, message, certificate: None, certificates: None, unwanted_since: None }
     }
 
     /// A certificate is delivered.
     #[must_use]
     pub fn issued(certificate: CertificateStatus, message: impl Into<String>) -> Self {
-        let message = message.into().chars().take(LONGEST_MESSAGE).collect();
-        Self { reason: Reason::Issued, message, certificate: Some(certificate), unwanted_since: None }
+        Self { certificate: Some(Box::new(certificate)), ..Self::waiting(Reason::Issued, message) }
+    }
+
+    /// Pods have certificates of their own.
+    #[must_use]
+    pub fn issued_to_pods(certificates: PodCertificates, message: impl Into<String>) -> Self {
+        Self { certificates: Some(certificates), ..Self::waiting(Reason::Issued, message) }
     }
 
     /// The condition to store.
@@ -69,7 +78,9 @@ impl Report {
                 && condition.message == self.message
                 && condition.observed_generation == identity.metadata.generation
         });
-        same && status.certificate == self.certificate && status.unwanted_since == self.unwanted_since
+        same && status.certificate.as_ref() == self.certificate.as_deref()
+            && status.certificates == self.certificates
+            && status.unwanted_since == self.unwanted_since
     }
 
     /// Whether people should be told by an event: only when the reason is another one, or the words of a
@@ -95,6 +106,9 @@ impl Report {
         let mut status = json!({"conditions": [self.condition(identity, now)]});
         if let Some(certificate) = &self.certificate {
             status["certificate"] = json!(certificate);
+        }
+        if let Some(certificates) = &self.certificates {
+            status["certificates"] = json!(certificates);
         }
         if let Some(since) = self.unwanted_since {
             status["unwantedSince"] = json!(since);

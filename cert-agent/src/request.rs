@@ -116,7 +116,7 @@ impl Request {
 
     /// Everything that makes one request differ from another. Not the CSR's bytes: ECDSA signatures differ
     /// each time.
-    fn token_for(&self, issuer: &str, generation: u32) -> String {
+    pub(crate) fn token_for(&self, issuer: &str, generation: u32) -> String {
         let usages: Vec<String> = self.usages.iter().map(|usage| format!("{usage:?}")).collect();
         let mut hasher = Sha256::new();
         for part in [

@@ -2,20 +2,25 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment, StatefulSet},
-    batch::v1::{CronJob, Job},
-    core::v1::{Namespace, Pod},
+use k8s_openapi::{
+    Resource as _,
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        batch::v1::{CronJob, Job},
+        certificates::v1::PodCertificateRequest,
+        core::v1::{Namespace, Pod},
+    },
 };
 use kube::{Api, Client, runtime::watcher};
 use prometheus_client::registry::Registry;
-use sallyport_contract::object::NameClaim;
+use sallyport_contract::{keys, object::NameClaim};
 use sallyport_process::{
     clock::Clock,
     endpoint::Endpoint,
-    kubernetes::{ConnectError, connect, connect_behind},
+    kubernetes::{ConnectError, connect, connect_behind, in_time, serves},
     lease::{Campaign, Fence, Leadership},
     readiness::Readiness,
+    report,
     shutdown::{Signals, Stop},
     tasks::{TaskError, TaskResult, Tasks},
 };
@@ -112,6 +117,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     watch_inputs(&mut tasks, &client, &intake, &stop);
     watch_workloads(&mut tasks, &client, &intake, &stop);
     watch_outputs(&mut tasks, &client, &intake, &stop);
+    tasks.start("pod requests", watch_pod_requests(client, intake.clone(), stop.clone()));
     let signals = Signals::install().map_err(RunError::Signals)?;
     tasks.start("lease", campaign.clone().run(stop.clone()));
     tasks.start("work", work(agent, intake, listed, leadership, stop));
@@ -199,6 +205,28 @@ fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Sto
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     let read = |object: &NameClaim| Claim::read(object);
     tasks.start("claims", watch::objects(from, config(), stop.clone(), read, move |c| to.claim(c)));
+}
+
+/// How often a cluster that serves no requests of pods is asked again: it may be upgraded.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Watches the pods' requests to our signer, as soon as the cluster serves them.
+async fn watch_pod_requests(client: Client, intake: Intake, stop: Stop) -> TaskResult {
+    let (version, plural) = (PodCertificateRequest::API_VERSION, PodCertificateRequest::URL_PATH_SEGMENT);
+    loop {
+        match in_time(serves(&client, version, plural)).await {
+            Ok(Ok(true)) => break,
+            Ok(Ok(false)) => tracing::info!("this cluster serves no {plural} of {version}"),
+            Ok(Err(error)) => tracing::warn!(error = report::chain(&error), "cannot tell what is served"),
+            Err(late) => tracing::warn!(error = %late, "cannot tell what is served"),
+        }
+        tokio::select! {
+            () = stop.wait() => return Ok(()),
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+    }
+    let config = watcher::Config::default().fields(&format!("spec.signerName={}", keys::SIGNER));
+    watch::objects(Api::all(client), config, stop, kept, move |c| intake.pod_request(c)).await
 }
 
 /// The object as it is, without the book-keeping of its fields.

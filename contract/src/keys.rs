@@ -49,6 +49,13 @@ pub const MOUNT_PATH: &str = "/var/run/sallyport/tls";
 pub const ENVIRONMENT: [(&str, &str); 3] =
     [("SALLYPORT_TLS_CERT", "tls.crt"), ("SALLYPORT_TLS_KEY", "tls.key"), ("SALLYPORT_TLS_CA", "ca.crt")];
 
+/// Signer of the pods' own certificates, where a policy's delivery is `Pod`.
+pub const SIGNER: &str = "sallyport.dev/workload";
+/// Files of such a volume under [`MOUNT_PATH`]: the key, the chain, and both in one, which is read whole.
+pub const POD_FILES: [&str; 3] = ["tls.key", "tls.crt", "tls.pem"];
+/// Annotation of a PodCertificateRequest: what cert-agent remembers of it, written before each step.
+pub const POD_REQUEST_STATE: &str = "resolved.sallyport.dev/pod-certificate";
+
 /// Namespace of the programs and of cert-agent's state Secrets.
 pub const SYSTEM_NAMESPACE: &str = "sallyport-system";
 /// Namespace of the firewall credentials, and of nothing else.

@@ -155,8 +155,9 @@ reasons! {
     Tampered => Application, [Gate Event], "What the pod carries matches nothing that Sallyport derived for its workload.",
         "Delete the pod, or run `kubectl rollout restart` on its workload: it is then made anew with the right names. If it happens \
          again, find out who writes `resolved.sallyport.dev` annotations or identity labels.";
-    NotSupportedHere => Platform, [], "This cluster does not serve what the policy asks for.",
-        "Nothing: no part of Sallyport gives it yet.";
+    NotSupportedHere => Platform, [Admission], "This cluster does not serve what the policy asks for.",
+        "The message says what is missing: for `spec.certificate.delivery: Pod` it is Kubernetes 1.37. Set `delivery: Secret` in the \
+         IdentityPolicy, or upgrade; the webhook sees within a minute what the cluster serves.";
     AwaitingFirewall => Sallyport, [Gate Identity Firewall], "The firewall has not been asked yet.",
         "Wait a minute. If it stays, see that policy-sync runs and leads: `kubectl -n sallyport-system get pods,lease` and its log. \
          The message says what it is about to do.";

@@ -280,6 +280,7 @@ fn ours(status: &WorkloadIdentityStatus) -> WorkloadIdentityStatus {
     conditions.sort_by(|a, b| a.kind.cmp(&b.kind));
     WorkloadIdentityStatus {
         certificate: None,
+        certificates: None,
         unwanted_since: None,
         firewall: status.firewall.clone(),
         pods: status.pods.clone(),

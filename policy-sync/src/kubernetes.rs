@@ -156,7 +156,14 @@ impl Cluster for Kubernetes {
         key: &Key,
         status: &WorkloadIdentityStatus,
     ) -> Result<Version, ClusterError> {
-        let WorkloadIdentityStatus { conditions, firewall, pods, certificate: _, unwanted_since: _ } = status;
+        let WorkloadIdentityStatus {
+            conditions,
+            firewall,
+            pods,
+            certificate: _,
+            certificates: _,
+            unwanted_since: _,
+        } = status;
         let api: Api<WorkloadIdentity> = Api::namespaced(self.client.clone(), &key.namespace);
         let ours = json!({"conditions": conditions, "firewall": firewall, "pods": pods});
         // cert-agent writes it too, and only our own fields are in this.

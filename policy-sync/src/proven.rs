@@ -4,7 +4,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
     DnsName, DnsNames, Reason, firewall_names,
-    object::{ClaimedFirewall, ConditionStatus, FirewallSpec, WorkloadIdentity},
+    object::{ClaimedFirewall, ConditionStatus, Delivery, FirewallSpec, WorkloadIdentity},
     policy::PolicyBook,
 };
 
@@ -39,6 +39,14 @@ impl Delivered {
         if condition.status != ConditionStatus::True {
             let reason = Reason::from_code(&condition.reason).unwrap_or(Reason::AwaitingCertificate);
             return Err((reason, condition.message.clone()));
+        }
+        // Each pod has its own, and its kubelet begins no container without.
+        if identity.spec.delivery == Delivery::Pod {
+            let pods = status.and_then(|status| status.certificates.as_ref());
+            return match pods.filter(|certificates| certificates.count > 0) {
+                Some(_) => Ok(Self(())),
+                None => awaiting("no pod of this identity has its certificate yet"),
+            };
         }
         match status.and_then(|status| status.certificate.as_ref()) {
             None => awaiting("cert-agent has not said yet which certificate is delivered"),
@@ -215,4 +223,46 @@ pub fn proven_at(entry: &ClaimedFirewall) -> Option<Timestamp> {
 #[must_use]
 pub fn clock(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn identity(delivery: &str, status: Value) -> WorkloadIdentity {
+        serde_json::from_value(json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
+            "metadata": {"name": "web-1", "namespace": "shop"},
+            "spec": {"dnsNames": ["web.x.example"], "delivery": delivery, "action": "Allow", "policy": "p",
+                "certificate": {"authority": "ca"}, "firewall": "fw"},
+            "status": status}))
+        .unwrap()
+    }
+
+    #[test]
+    fn law_2_delivered_means_one_certificate_for_all_or_one_that_a_pod_has() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let said = |status: &str, more: Value| {
+            let mut said = json!({"conditions": [{"type": "CertificateIssued", "status": status, "reason": "Issued",
+                "message": "", "lastTransitionTime": "2027-01-01T00:00:00Z"}]});
+            said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            said
+        };
+        let one = json!({"certificate": {"serial": "1", "notBefore": "2027-01-01T00:00:00Z",
+            "notAfter": "2027-02-01T00:00:00Z", "renewAt": "2027-01-20T00:00:00Z", "secretName": "s"}});
+        let pods = |count: i64| json!({"certificates": {"count": count}});
+        for (what, delivery, status, delivered) in [
+            ("a Secret", "Secret", said("True", one.clone()), true),
+            ("pods' own, and no Secret", "Secret", said("True", pods(1)), false),
+            ("a pod's own", "Pod", said("True", pods(1)), true),
+            ("nobody's yet", "Pod", said("True", pods(0)), false),
+            ("one for all, where each should have its own", "Pod", said("True", one), false),
+            ("a pod's own, and it is said not to be", "Pod", said("False", pods(1)), false),
+            ("nothing said", "Pod", json!({"conditions": []}), false),
+        ] {
+            assert_eq!(Delivered::of(&identity(delivery, status), now).is_ok(), delivered, "{what}");
+        }
+    }
 }

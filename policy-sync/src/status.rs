@@ -58,6 +58,7 @@ pub fn judge<'a>(
     let names = DnsNames::from_strings(&identity.spec.dns_names);
     let status = WorkloadIdentityStatus {
         certificate: None,
+        certificates: None,
         unwanted_since: None,
         firewall: Some(FirewallEnforcement { apps: apps(names.as_ref(), scene.standing) }),
         pods: Some(count(pods)),

@@ -52,6 +52,18 @@ pub async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, Late> {
     tokio::time::timeout(ANSWER_DEADLINE, call).await.map_err(|_| Late)
 }
 
+/// Whether the API server serves a kind of object now, by its plural.
+///
+/// # Errors
+/// It did not say.
+pub async fn serves(client: &Client, group_version: &str, plural: &str) -> Result<bool, kube::Error> {
+    match client.list_api_group_resources(group_version).await {
+        Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
+        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Connects by `KUBECONFIG`, or as the pod's service account.
 ///
 /// # Errors

@@ -94,8 +94,11 @@ mod tests {
 
     fn twin(cached: &str) -> Twin {
         let namespaces = if cached == "nothing" { vec![] } else { vec![("shop".to_owned(), labels(cached))] };
-        let cached =
-            Snapshot { namespaces: Arc::new(namespaces.into_iter().collect()), policies: policies() };
+        let cached = Snapshot {
+            namespaces: Arc::new(namespaces.into_iter().collect()),
+            policies: policies(),
+            pod_certificates: true,
+        };
         Twin {
             cached,
             namespace: Ok(Some(labels("enabled"))),

@@ -21,13 +21,19 @@ pub struct Snapshot {
     pub namespaces: Arc<HashMap<String, Arc<Labels>>>,
     /// Every policy.
     pub policies: Arc<PolicyBook>,
+    /// Whether the cluster serves pods' own requests for certificates.
+    pub pod_certificates: bool,
 }
 
 impl Snapshot {
     /// What is known about one namespace.
     #[must_use]
     pub fn of(&self, namespace: &str) -> Known {
-        Known { labels: self.namespaces.get(namespace).map(Arc::clone), policies: Arc::clone(&self.policies) }
+        Known {
+            labels: self.namespaces.get(namespace).map(Arc::clone),
+            policies: Arc::clone(&self.policies),
+            pod_certificates: self.pod_certificates,
+        }
     }
 }
 
@@ -38,6 +44,8 @@ pub struct Known {
     pub labels: Option<Arc<Labels>>,
     /// Every policy.
     pub policies: Arc<PolicyBook>,
+    /// Whether the cluster serves pods' own requests for certificates.
+    pub pod_certificates: bool,
 }
 
 /// What cannot be as the caches have it: to be called at all proves that the namespace is turned on.

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sallyport_contract::{Reason, Refusal, derive::Grant, keys};
-use serde_json::{Map, Value, json};
+use sallyport_contract::{Reason, Refusal, derive::Grant, keys, object::Delivery};
+use serde_json::{Value, json};
 
 use crate::{
     decide::Case,
     patch::{Change, Misshapen, Path},
+    volume::volume,
 };
 
 /// Why a pod that was granted an identity cannot be given it.
@@ -47,13 +48,13 @@ pub fn inject(pod: &Value, case: &Case, grant: &Grant) -> Result<Injection, Obst
     let labels = Path::of(&["metadata", "labels"]);
     injection.changes.push(Change::Set(labels, keys::IDENTITY.to_owned(), identity.to_owned()));
     injection.changes.extend(gate(pod)?);
-    injection.changes.extend(volume(pod, case, &grant.first.name.secret())?);
+    injection.changes.extend(volume(pod, case, &grant.first)?);
     for (index, container) in Path::of(&["spec", "containers"]).list(pod)?.iter().enumerate() {
         let chosen = container.get("name").and_then(Value::as_str);
         if chosen.is_some_and(|name| grant.containers.iter().any(|granted| granted == name)) {
             let place = Path::of(&["spec", "containers"]).index(index);
             injection.changes.extend(mount(pod, case, &place)?);
-            injection.changes.extend(environment(pod, case, &place)?);
+            injection.changes.extend(environment(pod, case, &place, grant.first.delivery)?);
         }
     }
     Ok(injection)
@@ -131,33 +132,6 @@ fn gate(pod: &Value) -> Result<Option<Change>, Misshapen> {
     Ok((!there).then(|| Change::Append(place, json!({"conditionType": keys::GATE}))))
 }
 
-fn volume(pod: &Value, case: &Case, secret: &str) -> Result<Option<Change>, Obstacle> {
-    let place = Path::of(&["spec", "volumes"]);
-    let standing = place.list(pod)?.iter().enumerate().find(|(_, volume)| named(volume, keys::VOLUME));
-    match standing {
-        None => {
-            Ok(Some(Change::Append(place, json!({"name": keys::VOLUME, "secret": {"secretName": secret}}))))
-        }
-        Some((_, volume)) if is_our_volume(volume, secret) => Ok(None),
-        Some((index, _)) => Err(taken(
-            case,
-            &place.index(index),
-            format!("volume {} is there already and is not the Secret {secret}", keys::VOLUME),
-            format!("the volume {} carries the pod's certificate", keys::VOLUME),
-            "give the volume another name, or take it away if the pod was copied from another",
-        )),
-    }
-}
-
-/// The Secret of this identity, whole and not optional; the mode of its files is the owner's choice.
-fn is_our_volume(volume: &Value, secret: &str) -> bool {
-    let Some(source) = volume.get("secret").and_then(Value::as_object) else { return false };
-    only(volume.as_object(), &["name", "secret"])
-        && only(Some(source), &["secretName", "defaultMode", "optional"])
-        && source.get("secretName").is_some_and(|name| name == secret)
-        && source.get("optional").is_none_or(|optional| optional.is_null() || *optional == false)
-}
-
 fn mount(pod: &Value, case: &Case, container: &Path) -> Result<Option<Change>, Obstacle> {
     let place = container.key("volumeMounts");
     let mut there = false;
@@ -183,10 +157,23 @@ fn mount(pod: &Value, case: &Case, container: &Path) -> Result<Option<Change>, O
     Ok((!there).then_some(Change::Append(place, ours)))
 }
 
-fn environment(pod: &Value, case: &Case, container: &Path) -> Result<Vec<Change>, Obstacle> {
+/// A volume of the kubelet's own making holds no CA: there is no variable that would name one.
+fn variables(delivery: Delivery) -> impl Iterator<Item = (&'static str, &'static str)> {
+    keys::ENVIRONMENT.into_iter().filter(move |(_, file)| match delivery {
+        Delivery::Secret => true,
+        Delivery::Pod => keys::POD_FILES.contains(file),
+    })
+}
+
+fn environment(
+    pod: &Value,
+    case: &Case,
+    container: &Path,
+    delivery: Delivery,
+) -> Result<Vec<Change>, Obstacle> {
     let place = container.key("env");
     let mut changes = Vec::new();
-    for (name, file) in keys::ENVIRONMENT {
+    for (name, file) in variables(delivery) {
         let wanted = format!("{}/{file}", keys::MOUNT_PATH);
         let mut there = false;
         for (index, variable) in
@@ -211,7 +198,7 @@ fn environment(pod: &Value, case: &Case, container: &Path) -> Result<Vec<Change>
     Ok(changes)
 }
 
-fn taken(case: &Case, place: &Path, what: String, rule: String, remedy: &str) -> Obstacle {
+pub(crate) fn taken(case: &Case, place: &Path, what: String, rule: String, remedy: &str) -> Obstacle {
     Obstacle::Taken(Refusal {
         reason: Reason::NameRefused,
         what,
@@ -221,7 +208,7 @@ fn taken(case: &Case, place: &Path, what: String, rule: String, remedy: &str) ->
     })
 }
 
-fn named(item: &Value, name: &str) -> bool {
+pub(crate) fn named(item: &Value, name: &str) -> bool {
     item.get("name").is_some_and(|own| own == name)
 }
 
@@ -236,37 +223,9 @@ fn is_blank(value: Option<&Value>) -> bool {
     value.is_none_or(|value| value.is_null() || value == "")
 }
 
-/// Whether a map has no members but these; what is null is not there.
-fn only(map: Option<&Map<String, Value>>, keys: &[&str]) -> bool {
-    map.is_some_and(|map| map.iter().all(|(key, value)| value.is_null() || keys.contains(&key.as_str())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_volume_is_ours_only_with_our_secret_whole() {
-        for (volume, ours) in [
-            (json!({"name": "v", "secret": {"secretName": "s"}}), true),
-            (
-                json!({"name": "v", "secret": {"secretName": "s", "defaultMode": 420, "optional": false}}),
-                true,
-            ),
-            (json!({"name": "v", "secret": {"secretName": "s"}, "emptyDir": null}), true),
-            (json!({"name": "v", "secret": {"secretName": "s", "optional": true}}), false),
-            (
-                json!({"name": "v", "secret": {"secretName": "s", "items": [{"key": "tls.crt", "path": "x"}]}}),
-                false,
-            ),
-            (json!({"name": "v", "secret": {"secretName": "other"}}), false),
-            (json!({"name": "v", "secret": {"secretName": "s"}, "emptyDir": {}}), false),
-            (json!({"name": "v", "emptyDir": {}}), false),
-            (json!({"name": "v", "secret": 5}), false),
-        ] {
-            assert_eq!(is_our_volume(&volume, "s"), ours, "{volume}");
-        }
-    }
 
     #[test]
     fn a_path_is_ours_however_it_is_written() {

@@ -4,6 +4,7 @@ use sallyport_contract::{
     Reason, Refusal,
     derive::{Audit, Grant, Verdict, enabled},
     keys,
+    object::Delivery,
 };
 use serde_json::Value;
 
@@ -79,6 +80,9 @@ pub fn rule(review: Review, case: &Case, known: &Known) -> Judged {
                 give(uid, case, object, Outcome::Audited, |object, case| audited(object, case, &audit));
             Judged { refusal: audit.would.err(), ..told }
         }
+        Verdict::Granted(grant) if grant.first.delivery == Delivery::Pod && !known.pod_certificates => {
+            refused(uid, not_served(case, &grant.first.policy))
+        }
         Verdict::Granted(grant) => {
             give(uid, case, object, Outcome::Granted, |object, case| granted(object, case, grant))
         }
@@ -120,6 +124,21 @@ pub fn cannot_judge(uid: String, case: &Case, why: &str) -> Judged {
             .to_owned(),
     };
     Judged { outcome: Outcome::CannotJudge, ..deny(uid, 503, "ServiceUnavailable", refusal) }
+}
+
+/// A pod that is let in would wait for its volume for ever.
+fn not_served(case: &Case, policy: &str) -> Refusal {
+    Refusal {
+        reason: Reason::NotSupportedHere,
+        what: "this cluster has no certificates that the kubelet asks for itself".to_owned(),
+        place: case.subject.object.clone(),
+        rule: format!(
+            "IdentityPolicy {policy} has spec.certificate.delivery: Pod, which takes PodCertificateRequests of \
+             certificates.k8s.io/v1, served from Kubernetes 1.37"
+        ),
+        remedy: "have the policy's owner set spec.certificate.delivery: Secret, or upgrade the cluster"
+            .to_owned(),
+    }
 }
 
 fn refused(uid: String, refusal: Refusal) -> Judged {

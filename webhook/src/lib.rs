@@ -19,5 +19,6 @@ pub mod patch;
 pub mod review;
 mod run;
 pub mod server;
+mod volume;
 
 pub use run::{RunError, run};

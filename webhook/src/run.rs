@@ -65,6 +65,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let listening = readiness.wait_for("listening");
     let namespaces = readiness.wait_for("namespaces listed");
     let policies = readiness.wait_for("policies listed");
+    let discovered = readiness.wait_for("what the cluster serves");
     let certified = readiness.wait_for("serving certificate");
 
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -84,6 +85,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tasks.start("health endpoint", endpoint.serve(stop.clone()));
     tasks.start("namespaces", Arc::clone(&cluster).watch_namespaces(namespaces, stop.clone()));
     tasks.start("policies", Arc::clone(&cluster).watch_policies(policies, stop.clone()));
+    tasks.start("discovery", Arc::clone(&cluster).discover(discovered, stop.clone()));
     tasks.start(
         "serving certificate",
         in_use::keep(certificate, secret, provider, clock, metrics.clone(), certified, stop.clone()),

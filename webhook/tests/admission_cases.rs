@@ -34,6 +34,9 @@ struct Case {
     object: Value,
     #[serde(default)]
     old_object: Value,
+    /// Whether the cluster is older than pods' own requests for certificates.
+    #[serde(default)]
+    pod_certificates_not_served: bool,
     #[serde(default)]
     expect: Expect,
 }
@@ -128,6 +131,7 @@ fn snapshot(case: &Case) -> Snapshot {
     Snapshot {
         namespaces: Arc::new([(case.namespace.name.clone(), labels)].into()),
         policies: Arc::new(PolicyBook::new(&policies)),
+        pod_certificates: !case.pod_certificates_not_served,
     }
 }
 

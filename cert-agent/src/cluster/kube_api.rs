@@ -106,6 +106,12 @@ impl Cluster for KubeCluster {
         self.ask(request::<K>(namespace).replace(name, &by_us(), body(&typed(object)?)?)).await
     }
 
+    async fn replace_status<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
+        let (namespace, name) = place(object);
+        let body = body(&typed(object)?)?;
+        self.ask(request::<K>(namespace).replace_subresource("status", name, &by_us(), body)).await
+    }
+
     async fn apply<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let (namespace, name) = place(object);
         let patch = Patch::Apply(typed(object)?);

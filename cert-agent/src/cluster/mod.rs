@@ -85,6 +85,9 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Replaces an object in the version that it carries.
     fn replace<K: Kind>(&self, object: &K) -> impl Future<Output = Result<K, ClusterError>> + Send;
 
+    /// Replaces the status of an object in the version that it carries.
+    fn replace_status<K: Kind>(&self, object: &K) -> impl Future<Output = Result<K, ClusterError>> + Send;
+
     /// Server-side apply of our fields, by force: they are ours.
     fn apply<K: Kind>(&self, object: &K) -> impl Future<Output = Result<K, ClusterError>> + Send;
 

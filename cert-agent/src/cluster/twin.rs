@@ -78,6 +78,26 @@ impl Twin {
     }
 }
 
+impl Twin {
+    /// Replaces in the version that the object carries, or not at all.
+    fn replaced<K: Kind>(
+        &self,
+        verb: &str,
+        object: &K,
+        change: impl FnOnce(&Value) -> Value,
+    ) -> Result<K, ClusterError> {
+        let meta = object.meta();
+        let (namespace, name) = (meta.namespace.as_deref().unwrap_or(""), meta.name.as_deref().unwrap());
+        self.write(verb, namespace, name, |found| {
+            let found = found.ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
+            if json!(meta.resource_version) != found["metadata"]["resourceVersion"] {
+                return exists();
+            }
+            Ok(change(found))
+        })
+    }
+}
+
 impl Memory {
     fn fault(&mut self, call: &str) -> Result<(), ClusterError> {
         let Some(fault) = self.faults.iter_mut().find(|(at, times, _)| at == call && *times > 0) else {
@@ -124,16 +144,27 @@ impl Cluster for Twin {
     }
 
     async fn replace<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
-        let meta = object.meta().clone();
-        let mut value = serde_json::to_value(object).unwrap();
+        let value = serde_json::to_value(object).unwrap();
         let replace = || {
-            self.write("replace", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
-                let found = found.ok_or_else(|| ClusterError::Gone("gone".to_owned()))?;
-                if json!(meta.resource_version) != found["metadata"]["resourceVersion"] {
-                    return exists();
-                }
+            self.replaced("replace", object, |found| {
+                let mut value = value;
                 value["metadata"]["uid"] = found["metadata"]["uid"].clone();
-                Ok(value)
+                if K::plural(&()) == "podcertificaterequests" {
+                    value["status"] = found["status"].clone();
+                }
+                value
+            })
+        };
+        self.call(replace).await
+    }
+
+    async fn replace_status<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
+        let status = serde_json::to_value(object).unwrap()["status"].clone();
+        let replace = || {
+            self.replaced("status", object, |found| {
+                let mut value = found.clone();
+                value["status"] = status;
+                value
             })
         };
         self.call(replace).await

@@ -23,7 +23,8 @@ use crate::{
 };
 
 impl<C: Cluster> Agent<C> {
-    async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
+    /// What the authority says about itself.
+    pub(super) async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
         self.described(&case.terms.authority, &*case.issuer, anew).await
     }
 
@@ -120,7 +121,7 @@ impl<C: Cluster> Agent<C> {
                 Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)))
             }
             Ok(Fetched::Ready { leaf, chain }) => {
-                match self.judge(case, attempt, &leaf, chain.as_deref()).await {
+                match self.judge(case, &attempt.request, &leaf, chain.as_deref()).await {
                     Ok(Ok(verified)) => self.received(memo, case, verified).await,
                     Ok(Err(wrong)) => {
                         let text = format!("the answer is not what was asked for: {wrong}");
@@ -138,14 +139,13 @@ impl<C: Cluster> Agent<C> {
 
     /// Judges an answer; where it does not fit the authority that we know, the authority is asked about
     /// itself once more, for its certificate may have been renewed.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         case: &Case<'_>,
-        attempt: &Attempt,
+        request: &Request,
         leaf: &str,
         chain: Option<&str>,
     ) -> Result<Result<VerifiedLeaf, Wrong>, IssueError> {
-        let request = &attempt.request;
         let expected = Expected {
             public_key: &request.public_key,
             dns_names: &request.dns_names,
@@ -236,7 +236,7 @@ impl<C: Cluster> Agent<C> {
 }
 
 /// People read times to the second.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

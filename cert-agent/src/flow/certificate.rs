@@ -121,7 +121,11 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Who is to sign what; or what to tell if that cannot even be said.
-    async fn case<'a>(&self, identity: &'a Identity, made: &WorkloadIdentity) -> Result<Case<'a>, Report> {
+    pub(super) async fn case<'a>(
+        &self,
+        identity: &'a Identity,
+        made: &WorkloadIdentity,
+    ) -> Result<Case<'a>, Report> {
         let name = &identity.certificate.authority;
         let unavailable = |text: String| Report::waiting(Reason::AuthorityUnavailable, text);
         let authority: Arc<CertificateAuthority> = self.authority_object(name).ok_or_else(|| {

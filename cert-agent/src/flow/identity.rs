@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::SignedDuration;
 use sallyport_contract::{
     Reason, keys,
-    object::{WorkloadIdentity, WorkloadIdentitySpec},
+    object::{Delivery, WorkloadIdentity, WorkloadIdentitySpec},
 };
 use tokio::time::Instant;
 
@@ -104,9 +104,10 @@ impl<C: Cluster> Agent<C> {
             self.report(memo, &made, &Report::waiting(Reason::NameHeldElsewhere, elsewhere(&held))).await?;
             return Ok(Next::look_again(Duration::from_secs(15)));
         }
-        let (report, next) = match &wanted.held {
-            Some(why) => self.kept(memo, identity, &made, why).await?,
-            None => self.certificate(memo, identity, &made, anew).await?,
+        let (report, next) = match (identity.delivery, wanted.held.as_deref()) {
+            (Delivery::Pod, held) => self.pods(memo, identity, &made, held).await?,
+            (Delivery::Secret, Some(why)) => self.kept(memo, identity, &made, why).await?,
+            (Delivery::Secret, None) => self.certificate(memo, identity, &made, anew).await?,
         };
         self.report(memo, &made, &report).await?;
         Ok(next)
@@ -264,7 +265,8 @@ fn as_it_stands(found: &WorkloadIdentity) -> Report {
         reason: reason.unwrap_or(Reason::AwaitingCertificate),
         message: condition
             .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
-        certificate: status.certificate,
+        certificate: status.certificate.map(Box::new),
+        certificates: status.certificates,
         unwanted_since: None,
     }
 }

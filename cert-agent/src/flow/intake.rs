@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity};
 use tokio::{sync::Notify, time::Instant};
 
@@ -113,6 +114,13 @@ impl Intake {
                 self.due(Work::Namespace(namespace.clone()), false);
             }
             self.due(Work::Identity(namespace, name), gone);
+        }
+    }
+
+    /// The pods' requests for certificates of their own.
+    pub fn pod_request(&self, change: Change<PodCertificateRequest>) {
+        for (namespace, _) in self.take(|shelves| shelves.pod_requests.take(change)) {
+            self.due(Work::Namespace(namespace), false);
         }
     }
 

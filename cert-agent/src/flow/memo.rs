@@ -1,11 +1,16 @@
 //! What is remembered of one identity between two drives, so that a drive that has nothing to do asks
 //! nobody. All of it can be lost: the state Secret holds what must not be.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::object::WorkloadIdentity;
 use tokio::time::Instant;
 
-use crate::{chain::VerifiedLeaf, report::Report, request::Terms, state::State, step::Delivered};
+use crate::{
+    chain::VerifiedLeaf, pod::memory::Memory, report::Report, request::Terms, state::State, step::Delivered,
+};
 
 /// What is remembered of one identity.
 #[derive(Default)]
@@ -34,6 +39,43 @@ pub struct Memo {
     pub polls: u32,
     /// What was told last, and until when there is nothing to do.
     pub rest: Option<Rest>,
+    /// The requests of its pods that are under way, by UID.
+    pub requests: HashMap<String, PodMemo>,
+    /// When the certificates of its living pods end, by the pods' UIDs.
+    pub pods_end: HashMap<String, Timestamp>,
+}
+
+/// What is remembered of one pod's request.
+#[derive(Default)]
+pub struct PodMemo {
+    /// The request as we last read or wrote it.
+    pub request: Option<PodCertificateRequest>,
+    /// Whether our own write was the last thing that happened to it.
+    pub fresh: bool,
+    /// How often the same call to the authority failed in a row.
+    pub tries: u32,
+    /// How often the ticket was asked about.
+    pub polls: u32,
+    /// How often the API server stood in the way in a row.
+    pub failures: u32,
+}
+
+impl PodMemo {
+    /// Takes the request as the watch has it, unless we wrote a newer one.
+    pub fn catch_up(&mut self, seen: &PodCertificateRequest) {
+        let version = |request: &PodCertificateRequest| -> u64 {
+            request.metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        if self.request.as_ref().is_none_or(|ours| version(ours) < version(seen)) {
+            self.request = Some(seen.clone());
+        }
+    }
+
+    /// What is stored on the request.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.request.as_ref().map(Memory::of).unwrap_or_default()
+    }
 }
 
 /// Nothing to do until then, unless the terms change.

@@ -3,7 +3,8 @@
 //! [`queue`] what is due · [`intake`] what a change makes due · [`worker`] who does it · [`agent`] what all
 //! work shares · [`namespace`] what is wanted there · [`identity`] one identity · [`memo`] what is
 //! remembered of it · [`certificate`] its steps,
-//! [`asking`] the authority's side and [`stored`] the stored side · [`claiming`] its names · [`authority`] who signs ·
+//! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
+//! their own · [`claiming`] its names · [`authority`] who signs ·
 //! [`policies`] what their writers read · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
 
 pub mod agent;
@@ -15,6 +16,8 @@ pub mod identity;
 pub mod intake;
 pub mod memo;
 pub mod namespace;
+mod pod_steps;
+pub mod pods;
 pub mod policies;
 pub mod queue;
 pub mod stored;

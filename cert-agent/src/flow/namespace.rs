@@ -18,6 +18,7 @@ use crate::{
     fate,
     house::binding,
     observe::wanted::{Complaint, Plan, Scene, wanted},
+    pod::judge::Judgement,
     step::draw,
 };
 
@@ -40,6 +41,7 @@ impl<C: Cluster> Agent<C> {
                 self.complain(complaint).await;
             }
         }
+        self.deny(namespace, &plan).await?;
         let uninteresting = !scene.enabled && scene.made.is_empty();
         if uninteresting {
             return Ok(Next::NEVER);
@@ -63,6 +65,13 @@ impl<C: Cluster> Agent<C> {
                 .map(|(name, _)| name.as_str())
                 .filter(|name| !plan.identities.contains_key(*name)),
         );
+        for (request, judged) in &plan.requests {
+            if let Judgement::Granted(identity) = judged
+                && before.is_none_or(|before| before.requests.get(request) != Some(judged))
+            {
+                touched.insert(identity);
+            }
+        }
         if before.is_none() {
             touched.extend(scene.made.iter().filter_map(|made| made.metadata.name.as_deref()));
         }

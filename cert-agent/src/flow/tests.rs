@@ -4,6 +4,7 @@ mod authority;
 mod claims;
 mod crashes;
 mod held;
+mod pods;
 mod renewal;
 mod stage;
 mod two_agents;

@@ -20,6 +20,32 @@ use super::{
     wanted::{About, Ask, Complaint, Scene, made_for},
 };
 
+/// What a pod's own word about itself is worth.
+pub enum Carried {
+    /// It is this identity; held, if today's policy would not give it any more.
+    Identity(Box<Identity>, Option<String>),
+    /// Neither what is derived for its workload nor what was ever made for it.
+    Tampered,
+    /// Its owner is not known yet, or no more.
+    Unknown,
+}
+
+/// Judges what a pod says that it is.
+#[must_use]
+pub fn identity_of(scene: &Scene, book: &PolicyBook, owned: &Owned, pod: &PodFacts, label: &str) -> Carried {
+    let found = derived(scene, book, pod, label, owned).map(|identity| (identity, None)).or_else(|| {
+        let made = scene.made.iter().find(|made| made.metadata.name.as_deref() == Some(label));
+        let before = made.and_then(|made| made_before(made, owned, pod))?;
+        Some(as_if_asked(before, owned.subjects.first()?, scene, book))
+    });
+    match (found, owned.owner) {
+        (Some((identity, held)), _) => Carried::Identity(Box::new(identity), held),
+        (None, Claimed::Known | Claimed::Forged) => Carried::Tampered,
+        // Whose it is will be told, or the pod goes like its owner.
+        (None, Claimed::Missing) => Carried::Unknown,
+    }
+}
+
 /// Adds what a living pod asks for by what it carries, or a complaint.
 pub(super) fn carried(
     scene: &Scene,
@@ -30,8 +56,7 @@ pub(super) fn carried(
     complaints: &mut BTreeSet<Complaint>,
 ) {
     let Some(label) = &pod.identity else { return };
-    let made = scene.made.iter().find(|made| made.metadata.name.as_ref() == Some(label));
-    if !scene.enabled && made.is_none() {
+    if !scene.enabled && !scene.made.iter().any(|made| made.metadata.name.as_ref() == Some(label)) {
         return;
     }
     let owned = owners.of(pod);
@@ -42,19 +67,14 @@ pub(super) fn carried(
         name: pod.name.clone(),
         uid: pod.uid.clone(),
     };
-    let found = derived(scene, book, pod, label, &owned).map(|identity| (identity, None)).or_else(|| {
-        let before = made.and_then(|made| made_before(made, &owned, pod))?;
-        Some(as_if_asked(before, owned.subjects.first()?, scene, book))
-    });
-    match (found, owned.owner) {
-        (Some((identity, held)), _) => {
-            asks.push(Ask { identity, uid: owned.uid, about, created: pod.created, held });
+    match identity_of(scene, book, &owned, pod, label) {
+        Carried::Identity(identity, held) => {
+            asks.push(Ask { identity: *identity, uid: owned.uid, about, created: pod.created, held });
         }
-        (None, Claimed::Known | Claimed::Forged) => {
+        Carried::Tampered => {
             complaints.insert(tampered(about, pod, label));
         }
-        // Whose it is will be told, or the pod goes like its owner.
-        (None, Claimed::Missing) => {}
+        Carried::Unknown => {}
     }
 }
 

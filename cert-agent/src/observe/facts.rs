@@ -8,6 +8,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
         batch::v1::{CronJob, Job},
+        certificates::v1::PodCertificateRequest,
         core::v1::{Namespace, Pod},
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
@@ -185,6 +186,8 @@ pub struct PodFacts {
     pub dns_names: Option<String>,
     /// Whether it runs or will run.
     pub living: bool,
+    /// Whether its containers have begun, so that everything is mounted that it mounts.
+    pub running: bool,
 }
 
 impl PodFacts {
@@ -208,6 +211,7 @@ impl PodFacts {
             identity: subject.labels.get(keys::IDENTITY).cloned(),
             dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).cloned(),
             living: !matches!(phase, Some("Succeeded" | "Failed")),
+            running: phase == Some("Running"),
             subject,
         }
     }
@@ -261,7 +265,7 @@ macro_rules! same_if_version_is {
     };
 }
 
-same_if_version_is!(WorkloadIdentity, NamespaceBinding);
+same_if_version_is!(WorkloadIdentity, NamespaceBinding, PodCertificateRequest);
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
     let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());

@@ -4,7 +4,7 @@
 //! [`owners`] whose pod it is · [`wanted`] the decision, with [`carried`] what pods carry and [`conflict`]
 //! who may say what happens to a name · [`watch`] how we hear of it.
 
-mod carried;
+pub mod carried;
 pub mod conflict;
 pub mod facts;
 pub mod owners;

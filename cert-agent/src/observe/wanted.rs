@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     Identity, Reason,
     derive::{Audit, Verdict, derive},
@@ -21,6 +22,7 @@ use super::{
     facts::{PodFacts, Workload},
     owners::Owners,
 };
+use crate::pod::{self, judge::Judgement};
 
 /// Annotation of an identity: the UIDs of the workloads that it was made for, separated by commas.
 pub const MADE_FOR: &str = "resolved.sallyport.dev/made-for";
@@ -40,6 +42,8 @@ pub struct Scene {
     pub pods: Vec<Arc<PodFacts>>,
     /// The identities that we made there.
     pub made: Vec<Arc<WorkloadIdentity>>,
+    /// The requests of its pods for certificates of their own.
+    pub requests: Vec<Arc<PodCertificateRequest>>,
 }
 
 /// The object that something is about, as events name it.
@@ -98,6 +102,8 @@ pub struct Plan {
     pub identities: BTreeMap<String, WantedIdentity>,
     /// What to complain about.
     pub complaints: BTreeSet<Complaint>,
+    /// What becomes of the pods' requests that are not answered yet, by their names.
+    pub requests: BTreeMap<String, Judgement>,
 }
 
 /// One workload or pod asking for one identity.
@@ -139,7 +145,14 @@ pub fn wanted(scene: &Scene, book: &PolicyBook) -> Plan {
         .map(|workload| workload.uid.as_str())
         .chain(scene.pods.iter().filter(|pod| pod.living).map(|pod| pod.uid.as_str()))
         .collect();
-    Plan { identities: gather(asks, &made, &living), complaints }
+    let identities = gather(asks, &made, &living);
+    let open = scene.requests.iter().filter(|request| !pod::facts::is_answered(request));
+    let requests = open.filter_map(|request| {
+        let judged = pod::judge::judge(request, scene, book, &owners, &identities);
+        Some((request.metadata.name.clone()?, judged))
+    });
+    let requests = requests.collect();
+    Plan { identities, complaints, requests }
 }
 
 fn templates(

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     derive, keys,
     object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
@@ -42,6 +43,8 @@ pub struct Shelves {
     pub identities: Shelf<WorkloadIdentity>,
     /// Namespace bindings.
     pub bindings: Shelf<NamespaceBinding>,
+    /// The pods' requests for certificates of their own; none where the cluster does not serve them.
+    pub pod_requests: Shelf<PodCertificateRequest>,
     /// Who holds which name.
     pub claims: ClaimBook,
     /// The policies, read; renewed with the shelf.
@@ -93,6 +96,7 @@ impl World {
                 .collect(),
             pods: shelves.pods.of(namespace).map(|(_, pod)| Arc::clone(pod)).collect(),
             made: shelves.identities.of(namespace).map(|(_, identity)| Arc::clone(identity)).collect(),
+            requests: shelves.pod_requests.of(namespace).map(|(_, request)| Arc::clone(request)).collect(),
         };
         Some((scene, Arc::clone(&shelves.book)))
     }

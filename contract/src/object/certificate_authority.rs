@@ -52,10 +52,10 @@ pub struct AwsPrivateCa {
     )]
     #[x_kube(validation = Rule::new("self == oldSelf").message("the ARN never changes: make another object"))]
     pub arn: String,
-    /// The AWS templates that may be used (`EndEntityServerAuthCertificate/V1`); all that Sallyport
-    /// knows if absent.
+    /// The AWS templates that may be used (`EndEntityServerAuthCertificate/V1`; for pods with certificates of
+    /// their own `EndEntityServerAuthCertificate_APIPassthrough/V1`); all that Sallyport knows if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3))]
+    #[schemars(length(min = 1, max = 6))]
     pub templates: Option<Vec<String>>,
 }
 

@@ -285,6 +285,9 @@ pub enum Delivery {
     /// In a `kubernetes.io/tls` Secret beside the pod.
     #[default]
     Secret,
+    /// By a `podCertificate` volume: the kubelet makes the key, and it never leaves the node. Takes
+    /// `certificates.k8s.io/v1` PodCertificateRequests, served from Kubernetes 1.37; each pod costs a certificate.
+    Pod,
 }
 
 impl Delivery {
@@ -293,6 +296,7 @@ impl Delivery {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "Secret",
+            Self::Pod => "Pod",
         }
     }
 }

@@ -34,8 +34,8 @@ pub use identity_policy::{
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec};
 pub use workload_identity::{
-    CertificateStatus, EnforcedApp, FirewallEnforcement, PodCounts, WorkloadIdentity, WorkloadIdentitySpec,
-    WorkloadIdentityStatus,
+    CertificateStatus, EnforcedApp, FirewallEnforcement, PodCertificates, PodCounts, WorkloadIdentity,
+    WorkloadIdentitySpec, WorkloadIdentityStatus,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

@@ -57,6 +57,9 @@ pub struct WorkloadIdentityStatus {
     /// The delivered certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
+    /// The certificates of its pods, where each has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<PodCertificates>,
     /// What the firewall holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firewall: Option<FirewallEnforcement>,
@@ -93,6 +96,19 @@ pub struct CertificateStatus {
     pub arn: Option<String>,
     /// The Secret that carries it.
     pub secret_name: String,
+}
+
+/// The certificates of the pods of an identity whose delivery is `Pod`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodCertificates {
+    /// How many living pods have one.
+    pub count: i64,
+    /// When the first of them ends, as far as is known: requests are cleaned away half an hour after they
+    /// were made, and the certificates lie on the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub earliest_not_after: Option<Timestamp>,
 }
 
 /// What the firewall holds for an identity.

@@ -49,7 +49,11 @@ fn snapshot() -> Result<Snapshot> {
     let policy: IdentityPolicy = serde_json::from_value(manifests::example("identity-policy")?)?;
     let labels = [("sallyport.dev/inject".to_owned(), "enabled".to_owned())].into();
     let namespaces = [("shop".to_owned(), Arc::new(labels))].into();
-    Ok(Snapshot { namespaces: Arc::new(namespaces), policies: Arc::new(PolicyBook::new([&policy])) })
+    Ok(Snapshot {
+        namespaces: Arc::new(namespaces),
+        policies: Arc::new(PolicyBook::new([&policy])),
+        pod_certificates: true,
+    })
 }
 
 /// From the body of a review to its answer, without TLS and HTTP.

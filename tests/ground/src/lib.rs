@@ -11,6 +11,7 @@ mod ground;
 pub mod interposer;
 mod interposers;
 pub mod kubectl;
+pub mod kubelet;
 pub mod leaf;
 pub mod manifests;
 pub mod network;

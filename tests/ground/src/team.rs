@@ -45,6 +45,8 @@ pub struct Team<'a> {
 pub struct TeamOptions {
     /// Its CA.
     pub authority: Authority,
+    /// Merged into the `CertificateAuthority`'s spec.
+    pub authority_spec: Value,
     /// How long its firewall's commits take.
     pub commit_time: Duration,
     /// Further flags of its firewall.
@@ -61,6 +63,7 @@ impl Default for TeamOptions {
     fn default() -> Self {
         Self {
             authority: Authority::Embedded,
+            authority_spec: json!({}),
             commit_time: Duration::from_millis(300),
             firewall_args: Vec::new(),
             firewall_spec: json!({}),
@@ -109,7 +112,7 @@ impl<'a> Team<'a> {
     pub async fn arrive(&self, options: &TeamOptions) -> Result<()> {
         let objects = [
             self.credentials(ADMINISTRATOR.1)?,
-            self.authority(options.authority)?,
+            self.authority(options.authority, &options.authority_spec)?,
             self.firewall_object(&options.firewall_spec)?,
             self.policy(&options.policy_spec)?,
             self.namespace()?,
@@ -134,7 +137,7 @@ impl<'a> Team<'a> {
         Ok(secret)
     }
 
-    fn authority(&self, kind: Authority) -> Result<Value> {
+    fn authority(&self, kind: Authority, more: &Value) -> Result<Value> {
         let mut object = match kind {
             Authority::Embedded => manifests::example("certificate-authority-embedded")?,
             Authority::Aws => {
@@ -144,6 +147,7 @@ impl<'a> Team<'a> {
             }
         };
         object["metadata"]["name"] = json!(self.name);
+        merge(&mut object["spec"], more);
         Ok(object)
     }
 

@@ -63,14 +63,14 @@ fn which_csrs_are_signed() {
         ("over 32 KiB", huge, "ValidationException"),
         ("two units", request("/OU=a/OU=b/CN=web", &[]), "NotSimulatedException"),
     ] {
-        let answer = read(pem.as_bytes());
+        let answer = read(pem.as_bytes(), None);
         assert_eq!(answer.as_ref().map_or_else(|refusal| refusal.kind(), |_| "ok"), expected, "{what}");
     }
 }
 
 #[test]
 fn the_empty_subject_is_refused_in_awss_words() {
-    let refusal = read(request("/", &["subjectAltName=DNS:web.example"]).as_bytes()).unwrap_err();
+    let refusal = read(request("/", &["subjectAltName=DNS:web.example"]).as_bytes(), None).unwrap_err();
     assert_eq!(refusal.message(), "CSR must mark the SAN extension critical when it has an empty subject");
 }
 

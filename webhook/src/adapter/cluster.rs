@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{
+    Resource as _,
+    api::{certificates::v1::PodCertificateRequest, core::v1::Namespace},
+};
 use kube::{
     Api, Client, Resource,
     api::ListParams,
@@ -35,6 +38,10 @@ const READ_DEADLINE: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(90);
 /// How many reads run at once, whatever arrives.
 const READS_AT_ONCE: usize = 4;
+/// How often it is asked what the cluster serves.
+const DISCOVERY: Duration = Duration::from_secs(60);
+/// And how soon again when it did not say.
+const DISCOVERY_FAILED: Duration = Duration::from_secs(1);
 
 type NamespaceRead = Result<Option<Arc<Labels>>, ReadError>;
 type PoliciesRead = Result<Arc<PolicyBook>, ReadError>;
@@ -92,6 +99,40 @@ impl Cluster {
             self.snapshot.write().unwrap_or_else(PoisonError::into_inner).policies = policies;
         })
         .await
+    }
+
+    /// Asks now and then whether the cluster serves pods' own requests for certificates, until the stop: it may
+    /// be upgraded.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn discover(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
+        let (version, plural) = (PodCertificateRequest::API_VERSION, PodCertificateRequest::URL_PATH_SEGMENT);
+        let mut ready = Some(ready);
+        loop {
+            let wait = match kubernetes::in_time(kubernetes::serves(&self.client, version, plural)).await {
+                Ok(Ok(served)) => {
+                    self.snapshot.write().unwrap_or_else(PoisonError::into_inner).pod_certificates = served;
+                    if let Some(ready) = ready.take() {
+                        tracing::info!(served, "{plural} of {version}");
+                        ready.done();
+                    }
+                    DISCOVERY
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(error = report::chain(&error), "cannot tell what is served");
+                    DISCOVERY_FAILED
+                }
+                Err(late) => {
+                    tracing::warn!(error = %late, "cannot tell what is served");
+                    DISCOVERY_FAILED
+                }
+            };
+            tokio::select! {
+                () = stop.wait() => return Ok(()),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
     }
 
     fn book<'a>(

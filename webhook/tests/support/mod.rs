@@ -24,7 +24,8 @@ pub(crate) fn policies() -> Arc<PolicyBook> {
 
 /// Caches that know the enabled namespace `shop` and its policy.
 pub(crate) fn snapshot() -> Snapshot {
-    Snapshot { namespaces: Arc::new([("shop".to_owned(), enabled())].into()), policies: policies() }
+    let namespaces = Arc::new([("shop".to_owned(), enabled())].into());
+    Snapshot { namespaces, policies: policies(), pod_certificates: true }
 }
 
 /// The labels of an enabled namespace.

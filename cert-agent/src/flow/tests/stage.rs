@@ -260,6 +260,7 @@ impl Stage {
         self.intake.identity(Change::ListBegins);
         self.intake.binding(Change::ListBegins);
         self.intake.claim(Change::ListBegins);
+        self.intake.pod_request(Change::ListBegins);
         for ((kind, namespace, name), value) in objects {
             let place = (namespace, name);
             match kind.as_str() {
@@ -273,12 +274,17 @@ impl Stage {
                     let claim = Claim::read(&read::<NameClaim>(value, "NameClaim")).unwrap();
                     self.intake.claim(Change::Listed(place, claim));
                 }
+                "podcertificaterequests" => {
+                    let request = serde_json::from_value(value).unwrap();
+                    self.intake.pod_request(Change::Listed(place, request));
+                }
                 _ => {}
             }
         }
         self.intake.identity(Change::ListEnds);
         self.intake.binding(Change::ListEnds);
         self.intake.claim(Change::ListEnds);
+        self.intake.pod_request(Change::ListEnds);
     }
 }
 

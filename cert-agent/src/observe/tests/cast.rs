@@ -122,7 +122,7 @@ pub(super) fn scene(
     made: Vec<Arc<WorkloadIdentity>>,
 ) -> Scene {
     let labels = [("sallyport.dev/inject".to_owned(), "enabled".to_owned())].into();
-    Scene { namespace: "shop".to_owned(), enabled: true, labels, workloads, pods, made }
+    Scene { namespace: "shop".to_owned(), enabled: true, labels, workloads, pods, made, requests: Vec::new() }
 }
 
 pub(super) fn names(plan: &Plan) -> Vec<String> {

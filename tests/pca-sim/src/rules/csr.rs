@@ -33,14 +33,16 @@ pub struct Csr {
     pub san: Option<San>,
 }
 
-/// Reads and checks a CSR in PEM.
+/// Reads and checks a CSR in PEM. `given` are names that come by `ApiPassthrough`, which go before the CSR's own. That
+/// they also stand in for a subject or a SAN in the CSR is *unconfirmed*: the API reference says that a CSR without
+/// either is rejected and speaks of no exception, and no try was found in public.
 ///
 /// # Errors
 /// `ValidationException` beyond 32,768 bytes; `MalformedCSRException` for what is no CSR, for a signature that does
 /// not verify, for neither subject nor SAN, and for an empty subject without a *critical* SAN, in the words of
 /// <https://github.com/cert-manager/istio-csr/issues/90>; `NotSimulatedException` for subjects that the signer at
 /// hand cannot repeat (several values of one attribute, rare string types) and keys that it does not know.
-pub fn read(pem: &[u8]) -> Result<Csr, AwsError> {
+pub fn read(pem: &[u8], given: Option<San>) -> Result<Csr, AwsError> {
     match pem.len() {
         0 => return Err(length("Member must have length greater than or equal to 1")),
         1..=MAX_BYTES => {}
@@ -57,7 +59,8 @@ pub fn read(pem: &[u8]) -> Result<Csr, AwsError> {
     }
     csr.verify_signature().map_err(|_| malformed("The signature of the CSR does not verify."))?;
     let info = &csr.certification_request_info;
-    let san = san(&csr)?;
+    let own = san(&csr)?;
+    let san = given.or(own);
     if info.subject.iter().next().is_none() {
         match &san {
             Some(san) if san.critical => {}

@@ -42,6 +42,12 @@ impl San {
         trailing.is_empty().then_some(Self { critical: extension.critical, names })
     }
 
+    /// DNS names that did not come with the CSR. Critical, as RFC 5280 wants it where the subject is empty; what AWS
+    /// does is not documented.
+    pub fn of_dns(names: &[String]) -> Self {
+        Self { critical: true, names: names.iter().map(|name| tlv(DNS_NAME, name.as_bytes())).collect() }
+    }
+
     /// The extension for a certificate, with the same names, order and criticality.
     pub fn extension(&self) -> CustomExtension {
         let mut extension = CustomExtension::from_oid_content(&OID, self.der());

@@ -47,15 +47,25 @@ impl Template {
         let name =
             arn.strip_prefix(&prefix).ok_or_else(|| AwsError::new(Code::InvalidArn, "Not a valid arn."))?;
         match name {
-            "EndEntityCertificate/V1" => Ok(Self::EndEntity),
-            "EndEntityServerAuthCertificate/V1" => Ok(Self::ServerAuth),
-            "EndEntityClientAuthCertificate/V1" => Ok(Self::ClientAuth),
+            "EndEntityCertificate/V1" | "EndEntityCertificate_APIPassthrough/V1" => Ok(Self::EndEntity),
+            "EndEntityServerAuthCertificate/V1" | "EndEntityServerAuthCertificate_APIPassthrough/V1" => {
+                Ok(Self::ServerAuth)
+            }
+            "EndEntityClientAuthCertificate/V1" | "EndEntityClientAuthCertificate_APIPassthrough/V1" => {
+                Ok(Self::ClientAuth)
+            }
             _ if only_at_aws(name) => Err(AwsError::new(
                 Code::NotSimulated,
                 format!("AWS has the template {name}, this stand-in does not."),
             )),
             _ => Err(AwsError::new(Code::InvalidArgs, format!("Template {arn} is not a valid template."))),
         }
+    }
+
+    /// Whether a template takes names from `ApiPassthrough`, before those of the CSR; others ignore it
+    /// (<https://docs.aws.amazon.com/privateca/latest/userguide/template-order-of-operations.html>).
+    pub fn takes_api_values(arn: Option<&str>) -> bool {
+        arn.is_some_and(|arn| arn.ends_with("_APIPassthrough/V1"))
     }
 
     /// `digitalSignature` and `keyEncipherment`, critical; the same for every key type.
@@ -98,7 +108,8 @@ mod tests {
             ("EndEntityClientAuthCertificate/V1", Ok(Template::ClientAuth)),
             ("EndEntityServerAuthCertificate/V2", Err("InvalidArgsException")),
             ("MadeUpCertificate/V1", Err("InvalidArgsException")),
-            ("EndEntityCertificate_APIPassthrough/V1", Err("NotSimulatedException")),
+            ("EndEntityServerAuthCertificate_APIPassthrough/V1", Ok(Template::ServerAuth)),
+            ("EndEntityCertificate_CSRPassthrough/V1", Err("NotSimulatedException")),
             ("BlankEndEntityCertificate_APICSRPassthrough/V1", Err("NotSimulatedException")),
             ("SubordinateCACertificate_PathLen0/V1", Err("NotSimulatedException")),
         ] {

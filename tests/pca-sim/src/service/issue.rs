@@ -14,6 +14,7 @@ use crate::{
     rules::{
         arn::CaArn,
         csr,
+        san::San,
         template::Template,
         token,
         validity::{self, Bounds, Validity},
@@ -21,7 +22,7 @@ use crate::{
     wrong_leaf::Answer,
 };
 
-/// The parameters. `ApiPassthrough` is ignored, as AWS does without a passthrough template.
+/// The parameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Request {
@@ -32,6 +33,37 @@ pub(super) struct Request {
     validity: Validity,
     validity_not_before: Option<Validity>,
     idempotency_token: Option<String>,
+    api_passthrough: Option<ApiPassthrough>,
+}
+
+/// What the API gives to a passthrough template: here only DNS names.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ApiPassthrough {
+    extensions: Option<Extensions>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Extensions {
+    #[serde(default)]
+    subject_alternative_names: Vec<DnsOnly>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DnsOnly {
+    dns_name: String,
+}
+
+/// The names that come beside the CSR; ignored without a passthrough template, as AWS does.
+fn names_beside(request: &Request) -> Option<San> {
+    let extensions = request.api_passthrough.as_ref().and_then(|given| given.extensions.as_ref());
+    let names =
+        extensions.map(|given| given.subject_alternative_names.iter().map(|name| name.dns_name.clone()));
+    let names: Vec<String> = names.into_iter().flatten().collect();
+    (Template::takes_api_values(request.template_arn.as_deref()) && !names.is_empty())
+        .then(|| San::of_dns(&names))
 }
 
 /// Issues a certificate, or finds the one that this token stands for.
@@ -85,7 +117,7 @@ fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime)
         .decode(&request.csr)
         .map_err(|_| AwsError::new(Code::Serialization, "Csr is not base64."))?;
     Ok(Leaf {
-        csr: csr::read(&pem)?,
+        csr: csr::read(&pem, names_beside(request))?,
         is_ca: false,
         key_usages: template.key_usages(),
         extended_key_usages: template.extended_key_usages(),

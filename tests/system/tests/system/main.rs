@@ -20,6 +20,7 @@ mod gates;
 mod interposed;
 mod journey;
 mod lifetimes;
+mod pod_certificates;
 mod replicas;
 mod rights;
 mod rollouts;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         forgeries::tests(),
         tokens::tests(),
         absence::tests(),
+        pod_certificates::tests(),
         crashes::tests(),
         replicas::tests(),
         fault_matrix::tests(),

@@ -28,6 +28,8 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-cert-agent", "get", "firewalls", "", false),
         ("sallyport-cert-agent", "patch", "pods", "default", false),
         ("sallyport-cert-agent", "patch", "nameclaims/status", "", false),
+        ("sallyport-cert-agent", "create", "podcertificaterequests.certificates.k8s.io", "default", false),
+        ("sallyport-cert-agent", "delete", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-policy-sync", "get", "secrets", "default", false),
         ("sallyport-policy-sync", "get", "secrets", "sallyport-system", false),
         ("sallyport-policy-sync", "get", "secrets", "sallyport-firewall", true),
