@@ -9,15 +9,18 @@ use aws_sdk_acmpca::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::Blob,
-    types::{CertificateAuthorityStatus, SigningAlgorithm, Validity, ValidityPeriodType},
+    types::{
+        ApiPassthrough, CertificateAuthorityStatus, Extensions, GeneralName, SigningAlgorithm, Validity,
+        ValidityPeriodType,
+    },
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
-use sallyport_contract::object::Usage;
+use sallyport_contract::{DnsName, object::Usage};
 use tokio::sync::Semaphore;
 
 use super::{Described, Fetched, IssueError, Issuer, pace::Bucket};
-use crate::{chain, request::Request};
+use crate::{chain, pod::stub::Stub, request::Request};
 
 /// How fast one account and Region is asked, by everybody who shares it. AWS gives 25 and 75 a second to
 /// the whole account: <https://docs.aws.amazon.com/general/latest/gr/pca.html>.
@@ -116,15 +119,16 @@ impl AwsPca {
 
     /// The template that gives these usages, always named, so that an IAM policy can demand it:
     /// <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>.
-    fn template(&self, usages: &[Usage]) -> Result<String, IssueError> {
+    fn template(&self, usages: &[Usage], beside: bool) -> Result<String, IssueError> {
         let server = usages.contains(&Usage::ServerAuth);
         let name = match (server, usages.contains(&Usage::ClientAuth)) {
             (true, true) => "EndEntityCertificate/V1",
             (false, true) => "EndEntityClientAuthCertificate/V1",
             (true | false, false) => "EndEntityServerAuthCertificate/V1",
         };
+        let name = if beside { name.replace("/V1", "_APIPassthrough/V1") } else { name.to_owned() };
         match &self.allowed {
-            Some(allowed) if !allowed.iter().any(|known| known == name) => Err(IssueError::Refused(format!(
+            Some(allowed) if !allowed.contains(&name) => Err(IssueError::Refused(format!(
                 "the policy's usages need the template {name}, and the CertificateAuthority allows {}",
                 allowed.join(", ")
             ))),
@@ -175,7 +179,8 @@ impl AwsPca {
     }
 
     async fn issue_now(&self, request: &Request, described: &Described) -> Result<String, IssueError> {
-        let template = self.template(&request.usages)?;
+        let names = names_beside(request);
+        let template = self.template(&request.usages, names.is_some())?;
         let algorithm = signing_algorithm(&described.key_algorithm)?;
         let _permit = self.pace.wait(&self.pace.issue).await?;
         let call = self
@@ -185,6 +190,7 @@ impl AwsPca {
             .csr(Blob::new(request.csr.as_bytes()))
             .signing_algorithm(algorithm)
             .template_arn(template)
+            .set_api_passthrough(names)
             .validity(absolute(request.not_after)?)
             .validity_not_before(absolute(request.not_before)?)
             .idempotency_token(&request.token);
@@ -233,6 +239,19 @@ impl Issuer for AwsPca {
     fn fetch<'a>(&'a self, _: &'a Request, ticket: &'a str) -> BoxFuture<'a, Result<Fetched, IssueError>> {
         async { self.pace.heed(&self.pace.get, self.fetch_now(ticket).await) }.boxed()
     }
+}
+
+/// The names of a request whose CSR is a pod's own, which carries none: nobody but the kubelet could sign another.
+/// The template decides everything else:
+/// <https://docs.aws.amazon.com/privateca/latest/userguide/template-order-of-operations.html>.
+fn names_beside(request: &Request) -> Option<ApiPassthrough> {
+    if !Stub::is_one(&request.csr) {
+        return None;
+    }
+    let name = |name: &DnsName| GeneralName::builder().dns_name(name.as_str()).build();
+    let names = Some(request.dns_names.iter().map(name).collect());
+    let extensions = Extensions::builder().set_subject_alternative_names(names).build();
+    Some(ApiPassthrough::builder().extensions(extensions).build())
 }
 
 /// The family must be the CA key's:

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyPair, KeyUsagePurpose, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use sallyport_contract::{keys, object::Usage};
 use sallyport_process::clock::Clock;
@@ -192,6 +192,12 @@ fn sign(root: &Root, request: &Request) -> Result<String, IssueError> {
     let refused = |error: rcgen::Error| IssueError::Refused(error.to_string());
     let mut asked = CertificateSigningRequestParams::from_pem(&request.csr).map_err(refused)?;
     let params = &mut asked.params;
+    if params.subject_alt_names.is_empty() {
+        // A pod's own request carries a key and no names.
+        for name in request.dns_names.iter() {
+            params.subject_alt_names.push(SanType::DnsName(name.as_str().try_into().map_err(refused)?));
+        }
+    }
     params.not_before = time_of(request.not_before)?;
     params.not_after = time_of(request.not_after)?;
     params.is_ca = IsCa::ExplicitNoCa;
