@@ -14,7 +14,7 @@ use crate::{
     chain::{self, Expected, VerifiedLeaf, Wrong},
     cluster::{Cluster, ClusterError},
     fate::{self, Fate},
-    issuer::{Described, Fetched, IssueError},
+    issuer::{self, Call, Caller, Class, Described, Fetched, IssueError},
     key::PrivateKey,
     report::Report,
     request::{Limits, Request, RequestError},
@@ -25,6 +25,20 @@ use crate::{
 impl<C: Cluster> Agent<C> {
     async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
         self.described(&case.terms.authority, &*case.issuer, anew).await
+    }
+
+    /// For whom the authority is asked, and how urgently.
+    fn caller(&self, memo: &Memo, case: &Case<'_>) -> Caller {
+        let state = memo.state.as_ref();
+        let current = state.and_then(|state| state.current.as_ref());
+        let begun = state.and_then(|state| state.attempt.as_ref()).map(|attempt| attempt.request.not_before);
+        let now = self.clock.now();
+        Caller {
+            class: Class::of(current.map(|current| (current.received_at, current.not_after)), now),
+            namespace: case.owner.namespace.clone(),
+            name: case.owner.name.clone(),
+            since: current.map(|current| current.not_after).or(begun).unwrap_or(now),
+        }
     }
 
     /// Makes a key and a request, and stores both.
@@ -69,6 +83,10 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
         };
+        let caller = self.caller(memo, case);
+        if let issuer::Turn::In(wait) = case.issuer.turn(Call::Issue, &caller) {
+            return Ok(Turn::Wait(Next::after(wait), in_line(case, caller.class)));
+        }
         if !memo.fresh {
             // Says that it is this agent that asks now: of two only one can store it, and goes on.
             let now = self.clock.now();
@@ -81,10 +99,11 @@ impl<C: Cluster> Agent<C> {
         let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) else {
             return Ok(Turn::Go);
         };
-        let answer = case.issuer.issue(&attempt.request, &described).await;
+        let answer = case.issuer.issue_for(&caller, &attempt.request, &described).await;
         self.metrics.asked("issue", &answer.as_ref().map(drop));
         match answer {
             Ok(ticket) => {
+                self.metrics.bought(&ticket);
                 attempt.ticket = Some(ticket);
                 (memo.tries, memo.polls) = (0, 0);
                 self.store(memo, case).await?;
@@ -110,7 +129,11 @@ impl<C: Cluster> Agent<C> {
         let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
         let age = self.clock.now().duration_since(attempt.requested_at);
         let age = Duration::try_from(age).unwrap_or_default();
-        let answer = case.issuer.fetch(&attempt.request, ticket).await;
+        let caller = self.caller(memo, case);
+        if let issuer::Turn::In(wait) = case.issuer.turn(Call::Get, &caller) {
+            return Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)));
+        }
+        let answer = case.issuer.fetch_for(&caller, &attempt.request, ticket).await;
         self.metrics.asked("fetch", &answer.as_ref().map(drop));
         match answer {
             Ok(Fetched::Pending) => {
@@ -238,6 +261,19 @@ impl<C: Cluster> Agent<C> {
 /// People read times to the second.
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// People are told why, and not a place that changes every moment.
+fn in_line(case: &Case<'_>, class: Class) -> Report {
+    let others = match class {
+        Class::Expiring => "certificates that end sooner go first",
+        Class::New => "certificates about to expire go first, and namespaces take turns",
+        Class::Renewal => "certificates about to expire and new pods go first, and namespaces take turns",
+    };
+    Report::waiting(
+        Reason::AwaitingCertificate,
+        format!("waits for its turn to ask CertificateAuthority {}: {others}", case.terms.authority),
+    )
 }
 
 fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {
