@@ -32,6 +32,11 @@ struct Worked {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Capped {
+    cap: &'static str,
+}
+
 /// One bucket: an account with its Region, and a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Budget {
@@ -89,6 +94,7 @@ pub struct Metrics {
     delivered: Counter,
     money: Counter<f64, AtomicU64>,
     price: f64,
+    capped: Family<Capped, Counter>,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -105,6 +111,7 @@ impl Metrics {
             delivered: Counter::default(),
             money: Counter::default(),
             price: 0.0,
+            capped: Family::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -119,6 +126,8 @@ impl Metrics {
         registry.register("secrets_delivered", "Writes of a delivered Secret", metrics.delivered.clone());
         let help = "What the certificates cost that AWS Private CA accepted to make, by the configured price";
         registry.register("certificates_cost", help, metrics.money.clone());
+        let help = "How often a cap on the number of certificates was reached anew, by the cap";
+        registry.register("spending_caps_reached", help, metrics.capped.clone());
         metrics.governor.register(registry);
         metrics
     }
@@ -134,6 +143,11 @@ impl Metrics {
         if ticket.starts_with("arn:") {
             self.money.inc_by(self.price);
         }
+    }
+
+    /// A cap of `spec.caps` was reached.
+    pub fn capped(&self, cap: &'static str) {
+        self.capped.get_or_create(&Capped { cap }).inc();
     }
 
     /// A certificate authority was asked.

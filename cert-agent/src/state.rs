@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     key::PrivateKey,
     request::{Request, Terms},
+    spending::Spent,
 };
 
 /// Label of a state Secret: the namespace of its identity.
 pub const OF_NAMESPACE: &str = "sallyport.dev/namespace";
 /// Annotation of a state Secret: when the last certificate in it ends.
 pub const ENDS: &str = "resolved.sallyport.dev/not-after";
+
+/// Annotation of a state Secret: how many certificates were asked for lately.
+pub const ASKED: &str = "resolved.sallyport.dev/asked";
 
 /// What is remembered of one identity.
 #[derive(Clone)]
@@ -30,6 +34,14 @@ pub struct State {
     pub refusal: Option<Refused>,
     /// The certificate that is delivered, or ready to be.
     pub current: Option<Current>,
+    /// How many were asked for lately; it stands beside the data, so that all can be counted in one list.
+    pub spent: Option<Spent>,
+}
+
+/// How many certificates the identity of a state Secret was asked for lately.
+#[must_use]
+pub fn spent(metadata: &ObjectMeta) -> Option<Spent> {
+    serde_json::from_str(metadata.annotations.as_ref()?.get(ASKED)?).ok()
 }
 
 /// A request under way.
@@ -176,6 +188,7 @@ impl State {
             attempt: None,
             refusal: None,
             current: None,
+            spent: None,
         }
     }
 
@@ -205,11 +218,13 @@ impl State {
             (keys::IDENTITY, identity),
         ];
         let ends = self.current.as_ref().map(|current| (ENDS.to_owned(), current.not_after.to_string()));
+        let asked = self.spent.as_ref().and_then(|spent| serde_json::to_string(spent).ok());
+        let asked = asked.map(|asked| (ASKED.to_owned(), asked));
         let metadata = ObjectMeta {
             name: Some(name_of(namespace, identity)),
             namespace: Some(system.to_owned()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            annotations: ends.map(|ends| [ends].into()),
+            annotations: Some(ends.into_iter().chain(asked).collect()),
             resource_version,
             ..ObjectMeta::default()
         };
@@ -263,6 +278,7 @@ impl State {
             attempt,
             refusal: wire.refusal,
             current,
+            spent: spent(&secret.metadata),
         })
     }
 }

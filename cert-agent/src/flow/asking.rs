@@ -18,6 +18,7 @@ use crate::{
     key::PrivateKey,
     report::Report,
     request::{Limits, Request, RequestError},
+    spending::Spent,
     state::{Attempt, Current, Refused, State, StoredTerms},
     step::Delivered,
 };
@@ -47,9 +48,12 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
         };
+        if let Some((next, report)) = self.capped(case, false).await? {
+            return Ok(Turn::Wait(next, report));
+        }
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
-        let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
-        let (generation, now) = (state.generation.saturating_add(1), self.clock.now());
+        let (now, before) = (self.clock.now(), memo.state.as_ref());
+        let generation = before.map_or(0, |state| state.generation).saturating_add(1);
         let made = PrivateKey::generate().map_err(RequestError::Key).and_then(|key| {
             let request = Request::new(&key, &case.terms, limits, generation, now)?;
             Ok((key, request))
@@ -57,13 +61,17 @@ impl<C: Cluster> Agent<C> {
         let (key, request) = match made {
             Ok(made) => made,
             Err(error) => {
-                memo.state = Some(state).filter(|state| state.generation > 0);
                 let report =
                     Report::waiting(Reason::CertificateRefused, format!("nothing was asked: {error}"));
                 return Ok(Turn::Wait(Next::look_again(Duration::from_secs(60)), report));
             }
         };
+        if let Some((next, report)) = self.capped(case, true).await? {
+            return Ok(Turn::Wait(next, report));
+        }
+        let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
         state.generation = generation;
+        state.spent = Some(Spent::and_one(state.spent.as_ref(), &case.terms.authority, now));
         state.attempt = Some(Attempt {
             key,
             request,

@@ -3,7 +3,8 @@
 //! [`queue`] what is due · [`intake`] what a change makes due · [`worker`] who does it · [`agent`] what all
 //! work shares · [`namespace`] what is wanted there · [`identity`] one identity · [`memo`] what is
 //! remembered of it · [`certificate`] its steps,
-//! [`asking`] the authority's side and [`stored`] the stored side · [`claiming`] its names · [`authority`] who signs ·
+//! [`asking`] the authority's side and [`stored`] the stored side · [`claiming`] its names ·
+//! [`spending`] how many may be asked for · [`authority`] who signs ·
 //! [`policies`] what their writers read · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
 
 pub mod agent;
@@ -17,6 +18,7 @@ pub mod memo;
 pub mod namespace;
 pub mod policies;
 pub mod queue;
+pub mod spending;
 pub mod stored;
 pub mod sweep;
 pub mod webhook;

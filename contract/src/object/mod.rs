@@ -17,7 +17,8 @@ mod namespace_binding;
 mod workload_identity;
 
 pub use certificate_authority::{
-    AwsPrivateCa, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus, EmbeddedCa,
+    AwsPrivateCa, Caps, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus,
+    EmbeddedCa,
 };
 pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
