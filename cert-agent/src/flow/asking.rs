@@ -23,6 +23,9 @@ use crate::{
     step::Delivered,
 };
 
+/// So many times longer an ordinary renewal waits at most, before it asks again.
+const PATIENCE: u32 = 5;
+
 impl<C: Cluster> Agent<C> {
     async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
         self.described(&case.terms.authority, &*case.issuer, anew).await
@@ -234,7 +237,9 @@ impl<C: Cluster> Agent<C> {
                 (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
             }
         };
-        let wait = fate::wait(first, longest, memo.tries, case.draw(memo.tries));
+        // What has time leaves the authority in peace for longer; when it is back, everybody is woken.
+        let patience = if self.caller(memo, case).class == Class::Renewal { PATIENCE } else { 1 };
+        let wait = fate::wait(first, longest * patience, memo.tries, case.draw(memo.tries));
         memo.tries = memo.tries.saturating_add(1);
         let report =
             Report::waiting(reason, format!("CertificateAuthority {}: {text}", case.terms.authority));

@@ -7,7 +7,7 @@ use sallyport_contract::{
     Reason, keys,
     object::{CertificateAuthority, CertificateAuthorityStatus, Condition, ConditionStatus, set_condition},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     agent::{Agent, Next, lock},
@@ -119,21 +119,22 @@ impl<C: Cluster> Agent<C> {
             stood.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
         let (now, generation) = (self.clock.now(), authority.metadata.generation);
         let ready = set_condition(&stood.conditions, "Ready", status, reason, message, generation, now);
-        let count = self.count(name).await;
-        let told = count.filter(|_| authority.spec.aws_private_ca.is_some()).map(|count| capacity(&count));
+        let count = self.count(name).await?;
+        let told = authority.spec.aws_private_ca.as_ref().map(|_| capacity(&count));
         let capacity = told.map(|(status, reason, message)| {
             set_condition(&stood.conditions, "CapacityLeft", status, reason, message, generation, now)
         });
-        // What was not counted yet since the start is told as it stood.
-        let known = stood.conditions.iter().find(|condition| condition.kind == "CapacityLeft").cloned();
-        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity.or(known)).collect();
+        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity).collect();
         let mut said = json!({"conditions": conditions});
         if let Ok(described) = answer {
             said["keyAlgorithm"] = json!(described.key_algorithm);
             said["usageMode"] = json!(described.usage_mode);
             said["notAfter"] = json!(described.not_after);
         }
-        tell_count(&mut said, count, &stood);
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        said["issuedToday"] = json!(number(count.today));
+        said["issuedOn"] = json!(count.day);
+        said["issuedTotal"] = json!(number(count.total));
         if self.says_already(&what, &json!(stood), &said) {
             return Ok(was_ready);
         }
@@ -173,20 +174,6 @@ fn capacity(count: &Count) -> (ConditionStatus, Reason, String) {
         return (ConditionStatus::False, Reason::SpendingCapReached, format!("{used}: {what_to_do}"));
     }
     (ConditionStatus::True, Reason::Accepted, "well below what AWS lets one CA issue".to_owned())
-}
-
-/// Counts that were not needed yet since the start stand as they are.
-fn tell_count(said: &mut Value, count: Option<Count>, stood: &CertificateAuthorityStatus) {
-    let number = |number: u64| Some(i64::try_from(number).unwrap_or(i64::MAX));
-    let (today, day, total) = match count {
-        Some(count) => (number(count.today), Some(count.day), number(count.total)),
-        None => (stood.issued_today, stood.issued_on, stood.issued_total),
-    };
-    if let (Some(today), Some(day), Some(total)) = (today, day, total) {
-        said["issuedToday"] = json!(today);
-        said["issuedOn"] = json!(day);
-        said["issuedTotal"] = json!(total);
-    }
 }
 
 /// Whether a condition says something else than it did.

@@ -228,7 +228,7 @@ impl<C: Cluster> Agent<C> {
         };
         let message =
             format!("verified and delivered, signed by CertificateAuthority {}", current.terms.authority);
-        if memo.rest_is_calm() {
+        if memo.rest_is_calm() && !report.is_trouble() {
             return Report::issued(certificate, message);
         }
         Report::issued(certificate, format!("{message}; the next one: {}: {}", report.reason, report.message))

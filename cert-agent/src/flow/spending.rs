@@ -77,10 +77,14 @@ impl<C: Cluster> Agent<C> {
         Ok(asked)
     }
 
-    /// The counts of an authority, if any were needed yet.
-    pub(super) async fn count(&self, authority: &str) -> Option<Count> {
+    /// The counts of an authority.
+    pub(super) async fn count(&self, authority: &str) -> Result<Count, ClusterError> {
         let mut ledger = self.ledger.lock().await;
-        ledger.as_mut().map(|ledger| ledger.count(authority, self.clock.now()))
+        let ledger = match &mut *ledger {
+            Some(ledger) => ledger,
+            empty => empty.insert(self.recall().await?),
+        };
+        Ok(ledger.count(authority, self.clock.now()))
     }
 
     async fn recall(&self) -> Result<Ledger, ClusterError> {

@@ -1,9 +1,11 @@
 //! The flow through real code: the agent over a cluster in memory, with the embedded CA and a scripted one.
 
 mod authority;
+mod caps;
 mod claims;
 mod crashes;
 mod held;
+mod outage;
 mod renewal;
 mod stage;
 mod two_agents;
