@@ -10,6 +10,7 @@ mod renewal;
 mod stage;
 mod two_agents;
 mod views;
+mod wire;
 
 use authority::Script;
 use sallyport_contract::{

@@ -1,4 +1,4 @@
-//! Hours without the authority while thousands of certificates are due, and the time after.
+//! Hours without the authority while hundreds of certificates are due, and the time after.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,6 +10,7 @@ use super::stage::{Stage, read};
 use crate::issuer::governor::rates::Rates;
 
 const NAMESPACES: usize = 10;
+/// Five thousand pass the line alone in its own tests; here each has its whole agent.
 const IN_EACH: usize = 50;
 const PER_SECOND: u32 = 4;
 const RATES: Rates = Rates { issue: PER_SECOND, get: 3 * PER_SECOND, others: 5 };
@@ -29,7 +30,7 @@ fn ends(stage: &Stage) -> HashMap<String, Timestamp> {
     identities.filter_map(end).collect()
 }
 
-/// Thousands of identities with a certificate each, that end within half an hour of each other.
+/// Hundreds of identities with a certificate each, that end within half an hour of each other.
 async fn crowd() -> Stage {
     let stage = Stage::governed(Rates { issue: 10_000, get: 10_000, others: 5 }).await;
     for namespace in 0..NAMESPACES {
@@ -50,13 +51,11 @@ async fn crowd() -> Stage {
 
 #[tokio::test(start_paused = true)]
 async fn law_8_after_three_hours_without_the_authority_none_expires_and_none_storms() {
-    let real = std::time::Instant::now();
     let stage = crowd().await;
     let before = ends(&stage);
     assert_eq!(before.len(), NAMESPACES * IN_EACH);
     let (asked, started) = (stage.script.asked().len(), stage.now());
     assert_eq!(asked, before.len(), "each once");
-    eprintln!("T setup {:?}", real.elapsed());
     stage.script.slow_down(RATES);
     // Five hours after the first, none is due; three hours later each was.
     stage.sleep(5).await;
@@ -68,12 +67,10 @@ async fn law_8_after_three_hours_without_the_authority_none_expires_and_none_sto
     assert!(tries <= 3 * 3600 / 2, "{tries} questions in vain");
     let in_vain = stage.script.asked().len() - asked;
     stage.script.set_away(false);
-    eprintln!("T outage {:?}", real.elapsed());
     let back = stage.now();
     let most = u32::try_from(before.len()).unwrap() / PER_SECOND;
     stage.pass_in_steps(Duration::from_secs(u64::from(most) + 60), Duration::from_millis(250)).await;
 
-    eprintln!("T after {:?}", real.elapsed());
     let after = ends(&stage);
     let renewed = after.iter().filter(|(name, end)| before[*name] < **end).count();
     assert_eq!(renewed, before.len(), "all are renewed, {} h after the first", (back - started).get_hours());

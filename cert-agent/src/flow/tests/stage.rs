@@ -14,7 +14,7 @@ use sallyport_contract::{
     DnsNames, IdentityName, identity,
     object::{Delivery, NameClaim},
 };
-use sallyport_process::clock::Clock;
+use sallyport_process::{clock::Clock, shutdown::Stop};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -29,8 +29,10 @@ use crate::{
         agent::{Agent, Settings},
         intake::Intake,
         queue::Work,
+        worker,
     },
     issuer::{
+        Issuers,
         embedded::Embedded,
         governor::{gate::Governor, rates::Rates},
     },
@@ -47,7 +49,7 @@ pub(super) struct Stage {
     pub(super) clock: Clock,
     /// What the agent's outward calls go through.
     pub(super) gate: Arc<Turnstile>,
-    agent: Agent<Twin>,
+    agent: Arc<Agent<Twin>>,
     intake: Intake,
     /// How much of the journal the watches have told.
     told: AtomicUsize,
@@ -82,12 +84,45 @@ impl Stage {
         let (twin, clock) = (Twin::default(), Clock::manual("2027-01-01T00:00:00Z".parse().unwrap()));
         let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
         let script = Arc::new(Scripted::new(script, scripted, &clock, inner, governor));
-        let stage = Self::over(&twin, script, clock, resync);
+        let stage = Self::over(&twin, script, clock, resync, None);
         stage.furnish();
         stage
     }
 
-    fn over(twin: &Twin, script: Arc<Scripted>, clock: Clock, resync: Duration) -> Self {
+    /// One life of an agent that asks these issuers, in the machine's own time: it works until it is killed, in the
+    /// middle of whatever it does.
+    pub(super) async fn live(
+        twin: &Twin,
+        issuers: Arc<dyn Issuers>,
+        life: Duration,
+        furnish: impl FnOnce(&Self),
+    ) {
+        let clock = Clock::system();
+        let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
+        let script = Arc::new(Scripted::new(Script::default(), true, &clock, inner, None));
+        let stage = Self::over(twin, script, clock, RESYNC, Some(issuers));
+        stage.told_by_watch();
+        furnish(&stage);
+        let watch = async {
+            loop {
+                stage.told_by_watch();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            ended = worker::run(Arc::clone(&stage.agent), Stop::new()) => panic!("{ended:?}"),
+            () = watch => {}
+            () = tokio::time::sleep(life) => {}
+        }
+    }
+
+    fn over(
+        twin: &Twin,
+        script: Arc<Scripted>,
+        clock: Clock,
+        resync: Duration,
+        issuers: Option<Arc<dyn Issuers>>,
+    ) -> Self {
         let settings = Settings {
             system: SYSTEM.to_owned(),
             identity_grace: Duration::from_secs(600),
@@ -97,8 +132,9 @@ impl Stage {
         let metrics = Metrics::new(&mut Registry::default());
         let gate: Arc<Turnstile> = Arc::default();
         let reached = Reached { authority: Arc::clone(&script), gate: Arc::clone(&gate) };
-        let (twin, issuers) = (twin.through(&gate), Arc::new(Only(Arc::new(reached))));
-        let agent = Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics);
+        let issuers = issuers.unwrap_or_else(|| Arc::new(Only(Arc::new(reached))));
+        let twin = twin.through(&gate);
+        let agent = Arc::new(Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics));
         let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
         Self { twin, script, clock, gate, agent, intake, told: AtomicUsize::new(usize::MAX) }
     }
@@ -106,7 +142,7 @@ impl Stage {
     /// Another agent over the same cluster, whose first lists are in.
     pub(super) fn beside(&self) -> Self {
         let resync = self.agent.settings.resync;
-        let stage = Self::over(&self.twin, Arc::clone(&self.script), self.clock.clone(), resync);
+        let stage = Self::over(&self.twin, Arc::clone(&self.script), self.clock.clone(), resync, None);
         stage.told_by_watch();
         stage.furnish();
         stage.agent.queue.add(Work::Sweep, Instant::now() + Duration::from_secs(60), true);

@@ -243,3 +243,42 @@ fn no_namespace_goes_twice_while_another_of_its_class_waits() {
         }
     }
 }
+
+#[test]
+fn law_8_five_thousand_that_are_due_after_an_outage_are_in_time_by_their_end_and_no_storm() {
+    const CROWD: usize = 5_000;
+    const PER_SECOND: u32 = 2;
+    let (mut draw, start) = (Draw(7), Instant::now());
+    let mut below = |end: u64| i64::try_from(draw.below(end)).unwrap();
+    // Each lives for ten hours; the first has ended 50 minutes after the authority is back.
+    let ends: Vec<i64> = (0..CROWD).map(|_| 3_000 + below(3_000)).collect();
+    let mut line = drained(PER_SECOND, start);
+    let mut due: BTreeMap<(Instant, usize), ()> = (0..CROWD)
+        .map(|who| ((start + Duration::from_millis(below(10_000).unsigned_abs()), who), ()))
+        .collect();
+    let mut gone: Vec<(usize, Duration)> = Vec::new();
+    while let Some(((now, who), ())) = due.pop_first() {
+        let second = i64::try_from((now - start).as_secs()).unwrap();
+        let class = Class::of(Some((at(ends[who] - 36_000), at(ends[who]))), at(second));
+        let one = caller(class, &format!("ns-{}", who % 10), &who.to_string(), ends[who]);
+        match line.ask(&one, now) {
+            Turn::Now => {
+                line.used(&one);
+                gone.push((who, now - start));
+            }
+            Turn::In(wait) => drop(due.insert((now + wait.max(Duration::from_millis(1)), who), ())),
+        }
+    }
+    assert_eq!(gone.len(), CROWD);
+    for (sent, (who, after)) in gone.iter().enumerate() {
+        assert!(after.as_secs() < ends[*who].unsigned_abs(), "{who} had ended");
+        let most = after.as_secs_f64() * f64::from(PER_SECOND) + 2.0;
+        assert!(f64::from(u32::try_from(sent).unwrap()) <= most, "{sent} after {after:?}");
+    }
+    // Once all are in the line and about to expire, the order is by the end alone.
+    let settled = gone.iter().filter(|(_, after)| after.as_secs() > 1_600).map(|(who, _)| ends[*who]);
+    let settled: Vec<i64> = settled.collect();
+    assert!(settled.len() > 1_000 && settled.is_sorted(), "{} are in order", settled.len());
+    let last = gone.last().unwrap().1;
+    assert!(last.as_secs_f64() < 1.02 * 2_500.0 + 10.0, "{last:?}");
+}
