@@ -3,7 +3,8 @@
 //! The files follow the flow: [`observe`] what there is and what is wanted · [`claim`] who holds a name ·
 //! [`step`] what to do next, from what [`state`] remembers · [`request`] what is asked, with a [`key`] of
 //! its own, while [`spending`] allows it · [`issuer`] the port to authorities, and [`fate`] what becomes of their errors · [`chain`] is it
-//! what was asked for · [`deliver`] the Secret · [`report`] what people read. [`flow`] drives all this over
+//! what was asked for · [`deliver`] the Secret · [`report`] what people read · [`revocation`] what
+//! they may ask. [`flow`] drives all this over
 //! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
 
 pub mod args;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod observe;
 pub mod report;
 pub mod request;
+pub mod revocation;
 pub mod run;
 pub mod spending;
 pub mod state;

@@ -199,6 +199,8 @@ fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Sto
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     tasks.start("bindings", watch::objects(from, config(), stop.clone(), kept, move |c| to.binding(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("requests", watch::objects(from, config(), stop.clone(), kept, move |c| to.request(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
     let read = |object: &NameClaim| Claim::read(object);
     tasks.start("claims", watch::objects(from, config(), stop.clone(), read, move |c| to.claim(c)));
 }

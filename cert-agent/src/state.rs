@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use sallyport_contract::{DnsNames, keys, object::Usage};
+use sallyport_contract::{
+    DnsNames, keys,
+    object::{KeyKind, Usage},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -96,6 +99,8 @@ pub struct Current {
     pub received_at: Timestamp,
     /// The authority's own name for it.
     pub ticket: Option<String>,
+    /// Whether somebody asked for another one, whatever is left of this.
+    pub superseded: bool,
 }
 
 /// [`Terms`] as they are stored.
@@ -107,6 +112,8 @@ pub struct StoredTerms {
     dns_names: Vec<String>,
     usages: Vec<Usage>,
     lifetime: u32,
+    #[serde(default)]
+    key: KeyKind,
 }
 
 impl From<&Terms> for StoredTerms {
@@ -117,6 +124,7 @@ impl From<&Terms> for StoredTerms {
             dns_names: terms.dns_names.to_strings(),
             usages: terms.usages.clone(),
             lifetime: terms.lifetime,
+            key: terms.key,
         }
     }
 }
@@ -129,6 +137,7 @@ impl StoredTerms {
             dns_names: DnsNames::from_strings(&self.dns_names)?,
             usages: self.usages,
             lifetime: self.lifetime,
+            key: self.key,
         })
     }
 }
@@ -166,6 +175,8 @@ struct WireCurrent {
     not_after: Timestamp,
     received_at: Timestamp,
     ticket: Option<String>,
+    #[serde(default)]
+    superseded: bool,
 }
 
 const STATE: &str = "state.json";
@@ -259,6 +270,7 @@ impl State {
                 not_after: current.not_after,
                 received_at: current.received_at,
                 ticket: current.ticket.clone(),
+                superseded: current.superseded,
             }),
         }
     }
@@ -308,6 +320,7 @@ fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
         not_after: wire.not_after,
         received_at: wire.received_at,
         ticket: wire.ticket,
+        superseded: wire.superseded,
     })
 }
 
@@ -325,6 +338,7 @@ mod tests {
             dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime: 86_400,
+            key: KeyKind::P256,
         };
         let key = PrivateKey::generate().unwrap();
         let limits = Limits { authority_ends: Timestamp::MAX, longest: None };

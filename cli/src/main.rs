@@ -1,7 +1,11 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
+mod cert;
+mod cluster;
 mod crds;
 mod firewall;
+mod people;
+mod table;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -27,6 +31,9 @@ enum Command {
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
+    /// For people: how certificates stand, and what may be asked of one identity: a new one, or the end of its own.
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
 }
@@ -48,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
         Command::Firewall(command) => return Ok(firewall::run(command)),
+        Command::Cert(command) => return Ok(cert::run(command)),
         Command::Crds(args) => crds::run(&args),
     }
     .map(|()| ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! What all work shares: the port to Kubernetes, what was seen, what is wanted, what is remembered.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -86,6 +86,8 @@ pub struct Agent<C> {
     pub(super) bound: Mutex<HashMap<String, bool>>,
     pub(super) statuses: Mutex<HashMap<String, Value>>,
     pub(super) ledger: tokio::sync::Mutex<Option<Ledger>>,
+    /// Requests whose certificate the authority has revoked.
+    pub(super) revoked: Mutex<HashSet<Key>>,
 }
 
 /// A lock that a panic elsewhere does not take from everybody.
@@ -117,6 +119,7 @@ impl<C: Cluster> Agent<C> {
             bound: Mutex::default(),
             statuses: Mutex::default(),
             ledger: tokio::sync::Mutex::default(),
+            revoked: Mutex::default(),
         }
     }
 
@@ -131,6 +134,7 @@ impl<C: Cluster> Agent<C> {
             Work::Namespace(namespace) => self.namespace(namespace, anew).await,
             Work::Identity(namespace, name) => self.identity(namespace, name, anew, tries).await,
             Work::Authority(name) => self.authority(name, anew).await,
+            Work::Request(namespace, name) => self.request(namespace, name, tries).await,
             Work::Policies => self.policies().await,
             Work::Sweep => self.sweep().await,
         }

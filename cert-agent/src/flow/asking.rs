@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use sallyport_contract::Reason;
+use sallyport_contract::{Reason, object::KeyKind};
+use tokio::task::JoinSet;
 
 use super::{
     agent::{Agent, Next},
@@ -57,7 +58,7 @@ impl<C: Cluster> Agent<C> {
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
         let (now, before) = (self.clock.now(), memo.state.as_ref());
         let generation = before.map_or(0, |state| state.generation).saturating_add(1);
-        let made = PrivateKey::generate().map_err(RequestError::Key).and_then(|key| {
+        let made = new_key(case.terms.key).await.and_then(|key| {
             let request = Request::new(&key, &case.terms, limits, generation, now)?;
             Ok((key, request))
         });
@@ -216,6 +217,7 @@ impl<C: Cluster> Agent<C> {
             not_after: verified.not_after(),
             received_at: whole_seconds(self.clock.now()),
             ticket: attempt.ticket,
+            superseded: false,
         });
         memo.verified = Some(verified);
         memo.tries = 0;
@@ -269,6 +271,17 @@ impl<C: Cluster> Agent<C> {
         self.store(memo, case).await?;
         Ok(Turn::Go)
     }
+}
+
+/// A key; one that takes long is made where nobody waits for the thread.
+async fn new_key(kind: KeyKind) -> Result<PrivateKey, RequestError> {
+    if !PrivateKey::is_slow(kind) {
+        return PrivateKey::generate_for(kind).map_err(RequestError::Key);
+    }
+    let mut making = JoinSet::new();
+    making.spawn_blocking(move || PrivateKey::generate_for(kind));
+    let made = making.join_next().await.and_then(Result::ok).ok_or(RequestError::Broken)?;
+    made.map_err(RequestError::Key)
 }
 
 /// People read times to the second.

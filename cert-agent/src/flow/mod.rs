@@ -5,7 +5,7 @@
 //! remembered of it · [`certificate`] its steps,
 //! [`asking`] the authority's side and [`stored`] the stored side · [`claiming`] its names ·
 //! [`spending`] how many may be asked for · [`authority`] who signs ·
-//! [`policies`] what their writers read · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
+//! [`policies`] what their writers read · [`requests`] what people ask · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
 
 pub mod agent;
 pub mod asking;
@@ -18,6 +18,7 @@ pub mod memo;
 pub mod namespace;
 pub mod policies;
 pub mod queue;
+pub mod requests;
 pub mod spending;
 pub mod stored;
 pub mod sweep;

@@ -7,6 +7,7 @@ mod crashes;
 mod held;
 mod outage;
 mod renewal;
+mod requests;
 mod stage;
 mod two_agents;
 mod views;

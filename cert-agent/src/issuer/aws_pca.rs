@@ -6,11 +6,14 @@ use aws_sdk_acmpca::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::Blob,
-    types::{CertificateAuthorityStatus, SigningAlgorithm, Validity, ValidityPeriodType},
+    types::{
+        CertificateAuthorityStatus, RevocationReason as AwsReason, SigningAlgorithm, Validity,
+        ValidityPeriodType,
+    },
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
-use sallyport_contract::object::Usage;
+use sallyport_contract::object::{RevocationReason, Usage};
 
 use super::{Call, Caller, Class, Described, Fetched, IssueError, Issuer, Turn, governor::gate::Governor};
 use crate::{chain, request::Request};
@@ -214,6 +217,25 @@ impl Issuer for AwsPca {
         async { self.wire(Call::Get, &Caller::of(request), self.fetch_now(ticket)).await }.boxed()
     }
 
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a str,
+        reason: RevocationReason,
+    ) -> BoxFuture<'a, Result<(), IssueError>> {
+        let attempt = async move {
+            let call = self.client.revoke_certificate().certificate_authority_arn(&self.arn.text);
+            match call.certificate_serial(serial).revocation_reason(reason_for(reason)).send().await {
+                Ok(_) => Ok(()),
+                Err(error) if error.code() == Some("RequestAlreadyProcessedException") => Ok(()),
+                Err(error) => Err(classed("RevokeCertificate", &error)),
+            }
+        };
+        async move {
+            self.wire(Call::Revoke, &Caller { name: serial.to_owned(), ..self.everybody() }, attempt).await
+        }
+        .boxed()
+    }
+
     fn turn(&self, call: Call, caller: &Caller) -> Turn {
         self.governor.turn(call, caller)
     }
@@ -247,6 +269,17 @@ fn signing_algorithm(key_algorithm: &str) -> Result<SigningAlgorithm, IssueError
         other => Err(IssueError::NotActive(format!(
             "the CA's key algorithm {other} is none that Sallyport can verify; use RSA, P-256 or P-384"
         ))),
+    }
+}
+
+const fn reason_for(reason: RevocationReason) -> AwsReason {
+    match reason {
+        RevocationReason::Unspecified => AwsReason::Unspecified,
+        RevocationReason::KeyCompromise => AwsReason::KeyCompromise,
+        RevocationReason::AffiliationChanged => AwsReason::AffiliationChanged,
+        RevocationReason::Superseded => AwsReason::Superseded,
+        RevocationReason::CessationOfOperation => AwsReason::CessationOfOperation,
+        RevocationReason::PrivilegeWithdrawn => AwsReason::PrivilegeWithdrawn,
     }
 }
 
@@ -285,6 +318,7 @@ fn by_code(code: &str, status: Option<u16>, text: String) -> IssueError {
             IssueError::Throttled(text)
         }
         "MalformedCSRException" | "InvalidArgsException" | "InvalidParameterException" | "ValidationException"
+        | "InvalidRequestException"
         // The SDK takes this for a throttle; it is the CA's lifetime quota.
         | "LimitExceededException" => IssueError::Refused(text),
         "RequestFailedException" => IssueError::Failed(text),

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use sallyport_contract::object::CertificateAuthority;
+use sallyport_contract::object::{CertificateAuthority, RevocationReason};
 
 use crate::request::Request;
 
@@ -194,6 +194,12 @@ pub trait Issuer: Send + Sync {
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>>;
+
+    /// Ends a certificate before its time, by its serial number; one that has been ended is no error.
+    fn revoke<'a>(&'a self, _: &'a str, _: RevocationReason) -> BoxFuture<'a, Result<(), IssueError>> {
+        let words = "this kind of authority cannot revoke; its certificates end by themselves".to_owned();
+        Box::pin(std::future::ready(Err(IssueError::Refused(words))))
+    }
 
     /// Whether a caller may go now. Nobody has to ask: a call that did not waits a short time by itself.
     fn turn(&self, _: Call, _: &Caller) -> Turn {

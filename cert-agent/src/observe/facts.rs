@@ -15,7 +15,7 @@ use k8s_openapi::{
 use kube::core::PartialObjectMeta;
 use sallyport_contract::{
     keys,
-    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
     workload::{Subject, controller, deployment_of},
 };
 
@@ -261,7 +261,7 @@ macro_rules! same_if_version_is {
     };
 }
 
-same_if_version_is!(WorkloadIdentity, NamespaceBinding);
+same_if_version_is!(WorkloadIdentity, NamespaceBinding, IdentityRequest);
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
     let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sallyport_contract::{
     derive, keys,
-    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
     policy::PolicyBook,
 };
 
@@ -42,6 +42,8 @@ pub struct Shelves {
     pub identities: Shelf<WorkloadIdentity>,
     /// Namespace bindings.
     pub bindings: Shelf<NamespaceBinding>,
+    /// What people ask of identities.
+    pub requests: Shelf<IdentityRequest>,
     /// Who holds which name.
     pub claims: ClaimBook,
     /// The policies, read; renewed with the shelf.
@@ -129,6 +131,7 @@ impl Shelves {
             && self.authorities.complete()
             && self.identities.complete()
             && self.bindings.complete()
+            && self.requests.complete()
             && self.claims.complete()
     }
 }

@@ -18,7 +18,10 @@ use sallyport_cert_agent::{
     metrics::GovernorMetrics,
     request::{Limits, Request, Terms},
 };
-use sallyport_contract::{DnsNames, object::Usage};
+use sallyport_contract::{
+    DnsNames,
+    object::{KeyKind, Usage},
+};
 use sallyport_process::clock::Clock;
 
 /// An authority and our issuer for it.
@@ -133,6 +136,10 @@ impl Desk {
     }
 
     pub(crate) async fn request(&self, usages: &[Usage]) -> Request {
+        self.request_with(usages, KeyKind::P256).await
+    }
+
+    pub(crate) async fn request_with(&self, usages: &[Usage], key: KeyKind) -> Request {
         let described = self.described().await;
         let terms = Terms {
             authority: "corp".to_owned(),
@@ -143,9 +150,10 @@ impl Desk {
             .unwrap(),
             usages: usages.to_vec(),
             lifetime: LIFETIME,
+            key,
         };
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
-        Request::new(&PrivateKey::generate().unwrap(), &terms, limits, 1, now()).unwrap()
+        Request::new(&PrivateKey::generate_for(key).unwrap(), &terms, limits, 1, now()).unwrap()
     }
 
     /// The whole way: ask, poll, judge; and again as the fates say, always with the same request.

@@ -1,12 +1,11 @@
 //! The cluster as one list of each kind, and the one field that is written from here.
 
-use std::{collections::BTreeMap, fmt::Debug, io::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
-    core::DeserializeGuard,
+    api::{Patch, PatchParams},
 };
 use sallyport_contract::{
     DnsName,
@@ -18,17 +17,14 @@ use sallyport_policy_sync::{
     observe::login,
     world::{Key, World},
 };
-use sallyport_process::{
-    kubernetes::{connect, in_time, is_conflict},
-    report::chain,
-};
-use serde::de::DeserializeOwned;
+use sallyport_process::kubernetes::{in_time, is_conflict};
 use serde_json::json;
 
 use super::{
     block::{self, Wish},
     status::View,
 };
+use crate::cluster::{client, list, refused, timely};
 
 /// How often a patch is tried that somebody else's write outran.
 const TRIES: usize = 3;
@@ -100,12 +96,6 @@ pub(crate) async fn block(firewall: &str, name: &DnsName, wish: Wish) -> Result<
     ))
 }
 
-async fn client() -> Result<Client, String> {
-    connect().await.map_err(|error| {
-        format!("{}; set KUBECONFIG, or run it in a pod with a service account", chain(&error))
-    })
-}
-
 async fn get_firewall(client: &Client, name: &str) -> Result<Firewall, String> {
     let api: Api<Firewall> = Api::all(client.clone());
     match timely(&format!("read Firewall {name}"), api.get_opt(name)).await? {
@@ -133,49 +123,6 @@ async fn login_of(
     Ok(login.into_iter().map(|login| (name.to_owned(), Arc::new(login))).collect())
 }
 
-/// One list. An object that cannot be read is told and left out, as policy-sync does.
-async fn list<K>(client: &Client) -> Result<Vec<K>, String>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let kind = K::kind(&());
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
-    let found = timely(&format!("list {kind}"), async { api.list(&ListParams::default()).await }).await?;
-    let readable = found.items.into_iter().filter_map(|guard| match guard.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
-            let name = invalid.metadata.name.unwrap_or_default();
-            // Who closed standard error does not want to hear it.
-            drop(writeln!(
-                std::io::stderr(),
-                "sallyport: {kind} {name} cannot be read and is left out: {}",
-                invalid.error
-            ));
-            None
-        }
-    });
-    Ok(readable.collect())
-}
-
 fn by_name<K: Resource>(objects: impl Iterator<Item = K>) -> BTreeMap<String, Arc<K>> {
     objects.map(|object| (object.name_any(), Arc::new(object))).collect()
-}
-
-async fn timely<T>(what: &str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
-    match in_time(call).await {
-        Ok(answer) => answer.map_err(|error| refused(what, &error)),
-        Err(late) => {
-            Err(format!("cannot {what}: {late}; is the API server of your KUBECONFIG the right one?"))
-        }
-    }
-}
-
-fn refused(what: &str, error: &kube::Error) -> String {
-    let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
-    let what_to_do = match code {
-        403 => "; ask the platform team for this right, or for somebody who has it",
-        404 => "; is Sallyport installed in this cluster?",
-        _ => "",
-    };
-    format!("cannot {what}: {}{what_to_do}", chain(error))
 }

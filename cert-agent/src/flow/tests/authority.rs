@@ -12,7 +12,7 @@ use std::{
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::object::CertificateAuthority;
+use sallyport_contract::object::{CertificateAuthority, RevocationReason};
 use sallyport_process::clock::Clock;
 
 use crate::{
@@ -55,6 +55,9 @@ pub(super) struct Scripted {
     away: AtomicBool,
     described: AtomicUsize,
     asked: Mutex<Vec<Asked>>,
+    /// The serial numbers of what was revoked, as often as it was.
+    pub(super) revoked: Mutex<Vec<String>>,
+    never_revokes: AtomicBool,
 }
 
 /// One wire attempt to get a certificate.
@@ -89,6 +92,8 @@ impl Scripted {
             away: AtomicBool::default(),
             described: AtomicUsize::default(),
             asked: Mutex::default(),
+            revoked: Mutex::default(),
+            never_revokes: AtomicBool::default(),
         }
     }
 
@@ -105,6 +110,11 @@ impl Scripted {
     /// How often it was asked about itself.
     pub(super) fn described(&self) -> usize {
         self.described.load(Ordering::Relaxed)
+    }
+
+    /// Revokes as the embedded CA does.
+    pub(super) fn refuse_to_revoke(&self) {
+        self.never_revokes.store(true, Ordering::Relaxed);
     }
 
     /// Every wire attempt to get a certificate.
@@ -248,6 +258,26 @@ impl Issuer for Reached {
             };
             self.gate.after(call).await;
             answer
+        }
+        .boxed()
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a str,
+        reason: RevocationReason,
+    ) -> BoxFuture<'a, Result<(), IssueError>> {
+        async move {
+            let call = self.gate.before().await;
+            if self.authority.never_revokes.load(Ordering::Relaxed) {
+                return self.authority.inner.revoke(serial, reason).await;
+            }
+            let reachable = self.authority.reachable();
+            if reachable.is_ok() {
+                self.authority.revoked.lock().unwrap().push(serial.to_owned());
+            }
+            self.gate.after(call).await;
+            reachable
         }
         .boxed()
     }

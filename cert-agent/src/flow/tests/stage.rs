@@ -333,6 +333,7 @@ impl Stage {
             self.intake.identity(Change::ListBegins);
             self.intake.binding(Change::ListBegins);
             self.intake.claim(Change::ListBegins);
+            self.intake.request(Change::ListBegins);
         }
         for (value, (kind, namespace, name)) in objects {
             self.tell(&kind, (namespace, name), value, first);
@@ -341,6 +342,7 @@ impl Stage {
             self.intake.identity(Change::ListEnds);
             self.intake.binding(Change::ListEnds);
             self.intake.claim(Change::ListEnds);
+            self.intake.request(Change::ListEnds);
         }
     }
 
@@ -353,6 +355,10 @@ impl Stage {
             "namespacebindings" => {
                 let value = value.map(|value| read(value, "NamespaceBinding"));
                 self.intake.binding(change(at, value, listed));
+            }
+            "identityrequests" => {
+                let value = value.map(|value| read(value, "IdentityRequest"));
+                self.intake.request(change(at, value, listed));
             }
             "nameclaims" => {
                 let claim = value.map(|value| Claim::read(&read::<NameClaim>(value, "NameClaim")).unwrap());

@@ -1,0 +1,65 @@
+//! The way to the cluster: one client, calls with a deadline, and words for what goes wrong.
+
+use std::{fmt::Debug, io::Write as _};
+
+use kube::{Api, Client, Resource, api::ListParams, core::DeserializeGuard};
+use sallyport_process::{
+    kubernetes::{connect, in_time},
+    report::chain,
+};
+use serde::de::DeserializeOwned;
+
+/// The cluster of the kubeconfig, or of the pod.
+pub(crate) async fn client() -> Result<Client, String> {
+    connect().await.map_err(|error| {
+        format!("{}; set KUBECONFIG, or run it in a pod with a service account", chain(&error))
+    })
+}
+
+/// One list. An object that cannot be read is told and left out, as policy-sync does.
+pub(crate) async fn list<K>(client: &Client) -> Result<Vec<K>, String>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let kind = K::kind(&());
+    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let found = timely(&format!("list {kind}"), async { api.list(&ListParams::default()).await }).await?;
+    let readable = found.items.into_iter().filter_map(|guard| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let name = invalid.metadata.name.unwrap_or_default();
+            // Who closed standard error does not want to hear it.
+            drop(writeln!(
+                std::io::stderr(),
+                "sallyport: {kind} {name} cannot be read and is left out: {}",
+                invalid.error
+            ));
+            None
+        }
+    });
+    Ok(readable.collect())
+}
+
+/// A call with a deadline; `what` is what it was to do.
+pub(crate) async fn timely<T>(
+    what: &str,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, String> {
+    match in_time(call).await {
+        Ok(answer) => answer.map_err(|error| refused(what, &error)),
+        Err(late) => {
+            Err(format!("cannot {what}: {late}; is the API server of your KUBECONFIG the right one?"))
+        }
+    }
+}
+
+/// Why a call was refused, and what to do.
+pub(crate) fn refused(what: &str, error: &kube::Error) -> String {
+    let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
+    let what_to_do = match code {
+        403 => "; ask the platform team for this right, or for somebody who has it",
+        404 => "; is Sallyport installed in this cluster?",
+        _ => "",
+    };
+    format!("cannot {what}: {}{what_to_do}", chain(error))
+}
