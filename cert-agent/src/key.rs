@@ -105,7 +105,10 @@ mod tests {
             let found = match info.parsed().unwrap() {
                 PublicKey::EC(point) => (point.key_size(), false),
                 PublicKey::RSA(rsa) => (rsa.key_size(), true),
-                other => panic!("{other:?}"),
+                other @ (PublicKey::DSA(_)
+                | PublicKey::GostR3410(_)
+                | PublicKey::GostR3410_2012(_)
+                | PublicKey::Unknown(_)) => panic!("{other:?}"),
             };
             assert_eq!(found, (bits, PrivateKey::is_slow(kind)), "{kind:?}");
         }

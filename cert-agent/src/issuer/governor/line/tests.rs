@@ -18,6 +18,9 @@ fn caller(class: Class, namespace: &str, name: &str, since: i64) -> Caller {
     Caller { class, namespace: namespace.to_owned(), name: name.to_owned(), since: at(since) }
 }
 
+/// Class, namespace, name, since when.
+type Waits<'a> = (Class, &'a str, &'a str, i64);
+
 /// A line whose bucket is empty.
 fn drained(per_second: u32, now: Instant) -> Line {
     let mut line = Line::new(per_second, now);
@@ -61,7 +64,7 @@ fn names(gone: &[(usize, Duration)], crowd: &[Caller]) -> String {
 #[test]
 fn about_to_expire_then_new_then_ordinary_renewals_and_namespaces_take_turns() {
     use Class::{Expiring, New, Renewal};
-    let cases: [(&str, &[(Class, &str, &str, i64)], &str); 5] = [
+    let cases: [(&str, &[Waits], &str); 5] = [
         ("classes", &[(Renewal, "a", "r", 0), (New, "a", "n", 5), (Expiring, "a", "e", 9)], "e n r"),
         (
             "the end decides",
