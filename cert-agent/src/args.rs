@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use sallyport_contract::{duration::Duration, keys};
 use sallyport_process::{args::ProcessArgs, lease::LeaseArgs};
 
+use crate::issuer::governor::rates::RateRule;
+
 /// Flags of `sallyport cert-agent`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
@@ -26,6 +28,13 @@ pub struct Args {
     /// A PEM file with the only CAs that the AWS endpoint is trusted by, instead of the public ones.
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub aws_ca_bundle: Option<PathBuf>,
+    /// How fast an AWS account and Region is asked, in calls a second; may be repeated, the first that fits holds:
+    /// `account=123456789012,region=eu-central-1,issue=10,get=30,others=5`. Each part may be left out.
+    #[arg(long = "aws-rate", env = "SALLYPORT_AWS_RATE", value_name = "RATE", value_delimiter = ';')]
+    pub aws_rates: Vec<RateRule>,
+    /// What one certificate of AWS Private CA costs, in any currency; only for the metric of money spent.
+    #[arg(long, env = "SALLYPORT_CERTIFICATE_PRICE", default_value = "0")]
+    pub certificate_price: f64,
     /// How often everything is looked at again without having changed; heals whatever was missed.
     #[arg(long, env = "SALLYPORT_RESYNC", default_value = "60s")]
     pub resync: Duration,

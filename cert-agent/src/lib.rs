@@ -2,9 +2,10 @@
 //!
 //! The files follow the flow: [`observe`] what there is and what is wanted · [`claim`] who holds a name ·
 //! [`step`] what to do next, from what [`state`] remembers · [`request`] what is asked, with a [`key`] of
-//! its own · [`issuer`] the port to authorities, and [`fate`] what becomes of their errors · [`chain`] is it
-//! what was asked for · [`deliver`] the Secret · [`report`] what people read. [`flow`] drives all this over
-//! [`cluster`], the port to Kubernetes; [`pod`] is what is decided where the key stays on the node; [`house`] keeps what the identities need around them.
+//! its own, while [`spending`] allows it · [`issuer`] the port to authorities, and [`fate`] what becomes of their
+//! errors · [`chain`] is it what was asked for · [`deliver`] the Secret · [`report`] what people read ·
+//! [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
+//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
 
 pub mod args;
 pub mod chain;
@@ -21,7 +22,9 @@ pub mod observe;
 pub mod pod;
 pub mod report;
 pub mod request;
+pub mod revocation;
 pub mod run;
+pub mod spending;
 pub mod state;
 pub mod step;
 

@@ -1,19 +1,20 @@
 //! What the agent counts. Labels are codes of closed lists only.
 
-use std::time::Instant;
+use std::{sync::atomic::AtomicU64, time::Instant};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 use sallyport_contract::Reason;
 
-use crate::issuer::IssueError;
+use crate::issuer::{self, Class, IssueError, governor::line::Line};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
@@ -31,6 +32,58 @@ struct Worked {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Capped {
+    cap: &'static str,
+}
+
+/// One bucket: an account with its Region, and a call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Budget {
+    account: String,
+    call: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Waiting {
+    account: String,
+    call: &'static str,
+    class: &'static str,
+}
+
+/// What the governor shows.
+#[derive(Clone, Default)]
+pub struct GovernorMetrics {
+    budget: Family<Budget, Gauge<f64, AtomicU64>>,
+    rate: Family<Budget, Gauge<f64, AtomicU64>>,
+    waiting: Family<Waiting, Gauge>,
+}
+
+impl GovernorMetrics {
+    /// Shows a line as it is now.
+    pub fn show(&self, account: &str, call: issuer::Call, line: &Line) {
+        let call = call.as_str();
+        let budget = Budget { account: account.to_owned(), call };
+        self.budget.get_or_create(&budget).set(line.bucket().left());
+        self.rate.get_or_create(&budget).set(line.bucket().rate());
+        for class in Class::ALL {
+            let waiting = Waiting { account: account.to_owned(), call, class: class.as_str() };
+            let count = i64::try_from(line.waiting(class)).unwrap_or(i64::MAX);
+            self.waiting.get_or_create(&waiting).set(count);
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let help = "Calls that may go out at once, by AWS account with Region and call";
+        registry.register("governor_budget", help, self.budget.clone());
+        let help =
+            "Calls a second that may go out, by AWS account with Region and call; falls when AWS throttles";
+        registry.register("governor_rate", help, self.rate.clone());
+        let help = "Who waits for his turn, by AWS account with Region, call and class";
+        registry.register("governor_waiting", help, self.waiting.clone());
+    }
+}
+
 /// The agent's counters.
 #[derive(Clone)]
 pub struct Metrics {
@@ -39,6 +92,11 @@ pub struct Metrics {
     work: Family<Worked, Histogram>,
     issued: Counter,
     delivered: Counter,
+    money: Counter<f64, AtomicU64>,
+    price: f64,
+    capped: Family<Capped, Counter>,
+    /// What the governor shows.
+    pub governor: GovernorMetrics,
 }
 
 impl Metrics {
@@ -51,6 +109,10 @@ impl Metrics {
             work: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
             issued: Counter::default(),
             delivered: Counter::default(),
+            money: Counter::default(),
+            price: 0.0,
+            capped: Family::default(),
+            governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
         let help = "Calls to certificate authorities, by call and outcome";
@@ -62,7 +124,30 @@ impl Metrics {
         let help = "Certificates that were verified and taken";
         registry.register("certificates_issued", help, metrics.issued.clone());
         registry.register("secrets_delivered", "Writes of a delivered Secret", metrics.delivered.clone());
+        let help = "What the certificates cost that AWS Private CA accepted to make, by the configured price";
+        registry.register("certificates_cost", help, metrics.money.clone());
+        let help = "How often a cap on the number of certificates was reached anew, by the cap";
+        registry.register("spending_caps_reached", help, metrics.capped.clone());
+        metrics.governor.register(registry);
         metrics
+    }
+
+    /// The same, with what one certificate of AWS Private CA costs, in any currency.
+    #[must_use]
+    pub fn priced(self, price: f64) -> Self {
+        Self { price: price.max(0.0), ..self }
+    }
+
+    /// An authority gave a ticket. Those of AWS Private CA cost money.
+    pub fn bought(&self, ticket: &str) {
+        if ticket.starts_with("arn:") {
+            self.money.inc_by(self.price);
+        }
+    }
+
+    /// A cap of `spec.caps` was reached.
+    pub fn capped(&self, cap: &'static str) {
+        self.capped.get_or_create(&Capped { cap }).inc();
     }
 
     /// A certificate authority was asked.

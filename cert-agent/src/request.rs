@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, DistinguishedName, SanType};
-use sallyport_contract::{DnsNames, object::Usage};
+use sallyport_contract::{
+    DnsNames,
+    object::{KeyKind, Usage},
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::key::{KeyError, PrivateKey};
@@ -39,6 +42,8 @@ pub struct Terms {
     pub usages: Vec<Usage>,
     /// How long it lives, in seconds.
     pub lifetime: u32,
+    /// The kind of its key.
+    pub key: KeyKind,
 }
 
 /// What the authority's own limits leave of the asked lifetime.
@@ -67,6 +72,9 @@ pub enum RequestError {
     /// The names make a request that is too large.
     #[error("the certificate signing request has {0} bytes, and AWS takes 32768 at most")]
     TooLarge(usize),
+    /// The key was not made.
+    #[error("making the key broke off")]
+    Broken,
     /// The key cannot be used.
     #[error("the key cannot be used")]
     Key(#[source] KeyError),
@@ -182,6 +190,7 @@ mod tests {
                 .unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime: 144 * 3600,
+            key: KeyKind::P256,
         }
     }
 

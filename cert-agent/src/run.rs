@@ -39,6 +39,7 @@ use crate::{
     issuer::{
         aws_client::{Clients, Way},
         foundry::Foundry,
+        governor::gate::Governors,
     },
     metrics::Metrics,
     observe::{
@@ -87,8 +88,8 @@ const GRACE: Duration = Duration::from_secs(15);
 /// # Errors
 /// What it needs at the start is not there, or a task ended.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let Args { process, lease, namespace, identity_grace, webhook_names, aws_ca_bundle, resync, ready_file } =
-        args;
+    let Args { process, lease, namespace, identity_grace, webhook_names, aws_ca_bundle, .. } = args;
+    let Args { aws_rates, certificate_price, resync, ready_file, .. } = args;
     let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
     let unfenced = connect().await.map_err(RunError::Connect)?;
     let campaign = Campaign::new(unfenced, &namespace, LEASE, lease, clock.clone());
@@ -96,14 +97,15 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let client = connect_behind(Fence(leadership.clone())).await.map_err(RunError::Connect)?;
     let listed = readiness.wait_for("the first lists");
     let mut registry = Registry::default();
-    let metrics = Metrics::new(&mut registry);
+    let metrics = Metrics::new(&mut registry).priced(certificate_price);
     let address = process.health_address;
     let bound = Endpoint::bind(address, readiness, Arc::new(registry)).await;
     let endpoint = bound.map_err(|source| RunError::Bind { address, source })?;
     let bound_at = endpoint.address().map_err(|source| RunError::Bind { address, source })?;
     let cluster = KubeCluster::new(client.clone());
     let way = Way { ca_bundle: aws_ca_bundle, ..Way::default() };
-    let issuers = Foundry::new(cluster.clone(), &namespace, clock.clone(), Clients::new(way));
+    let governors = Governors::new(aws_rates, metrics.governor.clone());
+    let issuers = Foundry::new(cluster.clone(), &namespace, clock.clone(), Clients::new(way), governors);
     let settings = Settings {
         system: namespace,
         identity_grace: identity_grace.as_std(),
@@ -202,6 +204,8 @@ fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Sto
     tasks.start("identities", watch::objects(from, config(), stop.clone(), kept, move |c| to.identity(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     tasks.start("bindings", watch::objects(from, config(), stop.clone(), kept, move |c| to.binding(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    tasks.start("requests", watch::objects(from, config(), stop.clone(), kept, move |c| to.request(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     let read = |object: &NameClaim| Claim::read(object);
     tasks.start("claims", watch::objects(from, config(), stop.clone(), read, move |c| to.claim(c)));

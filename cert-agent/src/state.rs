@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use sallyport_contract::{DnsNames, keys, object::Usage};
+use sallyport_contract::{
+    DnsNames, keys,
+    object::{KeyKind, Usage},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     key::PrivateKey,
     request::{Request, Terms},
+    spending::Spent,
 };
 
 /// Label of a state Secret: the namespace of its identity.
 pub const OF_NAMESPACE: &str = "sallyport.dev/namespace";
 /// Annotation of a state Secret: when the last certificate in it ends.
 pub const ENDS: &str = "resolved.sallyport.dev/not-after";
+
+/// Annotation of a state Secret: how many certificates were asked for lately.
+pub const ASKED: &str = "resolved.sallyport.dev/asked";
 
 /// What is remembered of one identity.
 #[derive(Clone)]
@@ -30,6 +37,14 @@ pub struct State {
     pub refusal: Option<Refused>,
     /// The certificate that is delivered, or ready to be.
     pub current: Option<Current>,
+    /// How many were asked for lately; it stands beside the data, so that all can be counted in one list.
+    pub spent: Option<Spent>,
+}
+
+/// How many certificates the identity of a state Secret was asked for lately.
+#[must_use]
+pub fn spent(metadata: &ObjectMeta) -> Option<Spent> {
+    serde_json::from_str(metadata.annotations.as_ref()?.get(ASKED)?).ok()
 }
 
 /// A request under way.
@@ -84,6 +99,8 @@ pub struct Current {
     pub received_at: Timestamp,
     /// The authority's own name for it.
     pub ticket: Option<String>,
+    /// Whether somebody asked for another one, whatever is left of this.
+    pub superseded: bool,
 }
 
 /// [`Terms`] as they are stored.
@@ -95,6 +112,8 @@ pub struct StoredTerms {
     dns_names: Vec<String>,
     usages: Vec<Usage>,
     lifetime: u32,
+    #[serde(default)]
+    key: KeyKind,
 }
 
 impl From<&Terms> for StoredTerms {
@@ -105,6 +124,7 @@ impl From<&Terms> for StoredTerms {
             dns_names: terms.dns_names.to_strings(),
             usages: terms.usages.clone(),
             lifetime: terms.lifetime,
+            key: terms.key,
         }
     }
 }
@@ -117,6 +137,7 @@ impl StoredTerms {
             dns_names: DnsNames::from_strings(&self.dns_names)?,
             usages: self.usages,
             lifetime: self.lifetime,
+            key: self.key,
         })
     }
 }
@@ -154,6 +175,8 @@ struct WireCurrent {
     not_after: Timestamp,
     received_at: Timestamp,
     ticket: Option<String>,
+    #[serde(default)]
+    superseded: bool,
 }
 
 const STATE: &str = "state.json";
@@ -176,6 +199,7 @@ impl State {
             attempt: None,
             refusal: None,
             current: None,
+            spent: None,
         }
     }
 
@@ -205,11 +229,13 @@ impl State {
             (keys::IDENTITY, identity),
         ];
         let ends = self.current.as_ref().map(|current| (ENDS.to_owned(), current.not_after.to_string()));
+        let asked = self.spent.as_ref().and_then(|spent| serde_json::to_string(spent).ok());
+        let asked = asked.map(|asked| (ASKED.to_owned(), asked));
         let metadata = ObjectMeta {
             name: Some(name_of(namespace, identity)),
             namespace: Some(system.to_owned()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            annotations: ends.map(|ends| [ends].into()),
+            annotations: Some(ends.into_iter().chain(asked).collect()),
             resource_version,
             ..ObjectMeta::default()
         };
@@ -244,6 +270,7 @@ impl State {
                 not_after: current.not_after,
                 received_at: current.received_at,
                 ticket: current.ticket.clone(),
+                superseded: current.superseded,
             }),
         }
     }
@@ -263,6 +290,7 @@ impl State {
             attempt,
             refusal: wire.refusal,
             current,
+            spent: spent(&secret.metadata),
         })
     }
 }
@@ -292,6 +320,7 @@ fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
         not_after: wire.not_after,
         received_at: wire.received_at,
         ticket: wire.ticket,
+        superseded: wire.superseded,
     })
 }
 
@@ -309,6 +338,7 @@ mod tests {
             dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime: 86_400,
+            key: KeyKind::P256,
         };
         let key = PrivateKey::generate().unwrap();
         let limits = Limits { authority_ends: Timestamp::MAX, longest: None };

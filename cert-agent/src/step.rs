@@ -66,7 +66,7 @@ pub fn next(state: Option<&State>, delivered: Delivered, terms: &Terms, now: Tim
         return if now < again { Effect::Rest(again) } else { Effect::Prepare };
     }
     match current {
-        Some(current) if current.terms == *terms => {
+        Some(current) if current.terms == *terms && !current.superseded => {
             let due = renew_at(current.received_at, current.not_after, draw);
             if now < due { Effect::Rest(due) } else { Effect::Prepare }
         }
@@ -117,7 +117,10 @@ pub fn draw(namespace: &str, identity: &str, generation: u32) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_contract::{DnsNames, object::Usage};
+    use sallyport_contract::{
+        DnsNames,
+        object::{KeyKind, Usage},
+    };
 
     use super::*;
     use crate::{
@@ -137,6 +140,7 @@ mod tests {
             dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime,
+            key: KeyKind::P256,
         }
     }
 
@@ -159,6 +163,7 @@ mod tests {
             not_after: at(9000),
             received_at: at(0),
             ticket: None,
+            superseded: false,
         }
     }
 
@@ -172,6 +177,7 @@ mod tests {
         let keyed = State { attempt: Some(attempt(None)), ..new() };
         let requested = State { attempt: Some(attempt(Some("arn"))), ..new() };
         let issued = State { current: Some(current()), ..new() };
+        let superseded = State { current: Some(Current { superseded: true, ..current() }), ..new() };
         let renewing = State { attempt: Some(attempt(Some("arn"))), current: Some(current()), ..new() };
         let refused = State { refusal: Some(refused(1, false)), ..new() };
         let middle = u16::MAX / 2;
@@ -191,6 +197,7 @@ mod tests {
             ("other terms", Some(&issued), Delivered::Current, 5000, 1, Effect::Prepare),
             ("renewing", Some(&renewing), Delivered::Current, 9000, 6200, Effect::Prepare),
             ("renewing, gone", Some(&renewing), Delivered::Nothing, 9000, 100, Effect::Deliver),
+            ("renewal asked for", Some(&superseded), Delivered::Current, 9000, 1, Effect::Prepare),
             ("refused", Some(&refused), Delivered::Nothing, 9000, 1, Effect::Rest(at(5))),
             ("refused a while ago", Some(&refused), Delivered::Nothing, 9000, 5, Effect::Prepare),
             ("refused, other terms", Some(&refused), Delivered::Nothing, 5000, 1, Effect::Prepare),

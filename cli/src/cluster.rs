@@ -1,4 +1,4 @@
-//! The cluster of KUBECONFIG, as every command asks it: in time, and with words about what to do.
+//! The way to the cluster: one client, calls with a deadline, and words for what goes wrong.
 
 use std::{fmt::Debug, io::Write as _};
 
@@ -9,7 +9,7 @@ use sallyport_process::{
 };
 use serde::de::DeserializeOwned;
 
-/// A client by KUBECONFIG or service account.
+/// The cluster of the kubeconfig, or of the pod.
 pub(crate) async fn client() -> Result<Client, String> {
     connect().await.map_err(|error| {
         format!("{}; set KUBECONFIG, or run it in a pod with a service account", chain(&error))
@@ -40,7 +40,7 @@ where
     Ok(readable.collect())
 }
 
-/// One call, with a deadline.
+/// A call with a deadline; `what` is what it was to do.
 pub(crate) async fn timely<T>(
     what: &str,
     call: impl Future<Output = Result<T, kube::Error>>,
@@ -53,7 +53,7 @@ pub(crate) async fn timely<T>(
     }
 }
 
-/// The far side's words, and what to do about them.
+/// Why a call was refused, and what to do.
 pub(crate) fn refused(what: &str, error: &kube::Error) -> String {
     let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
     let what_to_do = match code {

@@ -1,10 +1,13 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
+mod cert;
 mod check;
 mod cluster;
 mod crds;
 mod explain;
 mod firewall;
+mod people;
+mod table;
 mod terminal;
 
 use std::{io::Write as _, process::ExitCode};
@@ -33,6 +36,9 @@ enum Command {
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
+    /// For people: how certificates stand, and what may be asked of one identity: a new one, or the end of its own.
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
 }
@@ -56,6 +62,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Check(args) => return check::run(&args),
         Command::Explain(args) => return explain::run(&args),
         Command::Firewall(command) => return Ok(firewall::run(command)),
+        Command::Cert(command) => return Ok(cert::run(command)),
         Command::Crds(args) => crds::run(&args),
     }
     .map(|()| ExitCode::SUCCESS)

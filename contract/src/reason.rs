@@ -147,8 +147,11 @@ reasons! {
         "The message has the CA's words, or what was wrong with the certificate that came. Correct `spec.certificate` of the \
          IdentityPolicy (lifetime, usages, key) or the CA's template. It is tried again rarely, and at once when the policy \
          changes.";
-    SpendingCapReached => Platform, [], "A cap on the number of certificates is reached.",
-        "Nothing: no part of Sallyport has such a cap yet.";
+    SpendingCapReached => Platform, [Gate Identity Authority], "A cap on the number of certificates is reached.",
+        "The message names the cap, its number and when the next certificate may be asked for; everything else goes on. Find out \
+         why so many were asked for: a workload that is made again and again, a policy that changes back and forth. If it is \
+         right, raise `spec.caps` of the CertificateAuthority: it holds within a minute. As `CapacityLeft` on the authority it is \
+         a warning from 80 % of what AWS lets one CA issue: make another CA in time.";
     SecretHeldByOther => Application, [Gate Identity], "A Secret of somebody else stands under the name that the certificate needs.",
         "The message names the Secret. Find out who made it, then rename or delete it; the certificate is delivered to its place \
          within seconds.";

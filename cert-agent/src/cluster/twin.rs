@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 
 use super::{Cluster, ClusterError, Exactly, Kind, Notice, turnstile::Turnstile};
 
-type Place = (String, String, String);
+/// Kind, namespace and name.
+pub(crate) type Place = (String, String, String);
 
 /// What a test sees.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) objects: BTreeMap<Place, Value>,
     pub(crate) journal: Vec<String>,
+    /// Where each write of the journal was.
+    pub(crate) places: Vec<Place>,
     pub(crate) notices: Vec<Notice>,
     /// `verb kind namespace` that fail, with how often.
     pub(crate) faults: Vec<(String, u32, ClusterError)>,
@@ -73,6 +76,7 @@ impl Twin {
             value["metadata"]["creationTimestamp"] = json!("2027-01-01T00:00:00Z");
         }
         memory.journal.push(format!("{verb} {} {name}", K::plural(&())));
+        memory.places.push(place.clone());
         memory.objects.insert(place, value.clone());
         Ok(serde_json::from_value(value).unwrap())
     }
@@ -231,6 +235,7 @@ impl Cluster for Twin {
             }
             memory.objects.remove(&place);
             memory.journal.push(format!("delete {} {name}", K::plural(&())));
+            memory.places.push(place);
             Ok(())
         };
         self.call(delete).await

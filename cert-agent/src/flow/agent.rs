@@ -1,7 +1,7 @@
 //! What all work shares: the port to Kubernetes, what was seen, what is wanted, what is remembered.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,6 +20,7 @@ use crate::{
     issuer::Issuers,
     metrics::Metrics,
     observe::{wanted::Plan, world::World},
+    spending::Ledger,
 };
 
 /// How the agent was told to work.
@@ -84,6 +85,9 @@ pub struct Agent<C> {
     pub(super) desks: Mutex<HashMap<String, Arc<Desk>>>,
     pub(super) bound: Mutex<HashMap<String, bool>>,
     pub(super) statuses: Mutex<HashMap<String, Value>>,
+    pub(super) ledger: tokio::sync::Mutex<Option<Ledger>>,
+    /// Requests whose certificate the authority has revoked.
+    pub(super) revoked: Mutex<HashSet<Key>>,
 }
 
 /// A lock that a panic elsewhere does not take from everybody.
@@ -114,6 +118,8 @@ impl<C: Cluster> Agent<C> {
             desks: Mutex::default(),
             bound: Mutex::default(),
             statuses: Mutex::default(),
+            ledger: tokio::sync::Mutex::default(),
+            revoked: Mutex::default(),
         }
     }
 
@@ -127,7 +133,8 @@ impl<C: Cluster> Agent<C> {
             Work::Webhook => self.webhook().await,
             Work::Namespace(namespace) => self.namespace(namespace, anew).await,
             Work::Identity(namespace, name) => self.identity(namespace, name, anew, tries).await,
-            Work::Authority(name) => self.authority(name).await,
+            Work::Authority(name) => self.authority(name, anew).await,
+            Work::Request(namespace, name) => self.request(namespace, name, tries).await,
             Work::Policies => self.policies().await,
             Work::Sweep => self.sweep().await,
         }

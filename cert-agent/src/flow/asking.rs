@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use sallyport_contract::Reason;
+use sallyport_contract::{Reason, object::KeyKind};
+use tokio::task::JoinSet;
 
 use super::{
     agent::{Agent, Next},
@@ -14,18 +15,36 @@ use crate::{
     chain::{self, Expected, VerifiedLeaf, Wrong},
     cluster::{Cluster, ClusterError},
     fate::{self, Fate},
-    issuer::{Described, Fetched, IssueError},
+    issuer::{self, Call, Caller, Class, Described, Fetched, IssueError},
     key::PrivateKey,
     report::Report,
     request::{Limits, Request, RequestError},
+    spending::Spent,
     state::{Attempt, Current, Refused, State, StoredTerms},
     step::Delivered,
 };
+
+/// So many times longer an ordinary renewal waits at most, before it asks again.
+const PATIENCE: u32 = 5;
 
 impl<C: Cluster> Agent<C> {
     /// What the authority says about itself.
     pub(super) async fn ask_about(&self, case: &Case<'_>, anew: bool) -> Result<Arc<Described>, IssueError> {
         self.described(&case.terms.authority, &*case.issuer, anew).await
+    }
+
+    /// For whom the authority is asked, and how urgently.
+    fn caller(&self, memo: &Memo, case: &Case<'_>) -> Caller {
+        let state = memo.state.as_ref();
+        let current = state.and_then(|state| state.current.as_ref());
+        let begun = state.and_then(|state| state.attempt.as_ref()).map(|attempt| attempt.request.not_before);
+        let now = self.clock.now();
+        Caller {
+            class: Class::of(current.map(|current| (current.received_at, current.not_after)), now),
+            namespace: case.owner.namespace.clone(),
+            name: case.owner.name.clone(),
+            since: current.map(|current| current.not_after).or(begun).unwrap_or(now),
+        }
     }
 
     /// Makes a key and a request, and stores both.
@@ -34,23 +53,30 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
         };
+        if let Some((next, report)) = self.capped(case, false).await? {
+            return Ok(Turn::Wait(next, report));
+        }
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
-        let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
-        let (generation, now) = (state.generation.saturating_add(1), self.clock.now());
-        let made = PrivateKey::generate().map_err(RequestError::Key).and_then(|key| {
+        let (now, before) = (self.clock.now(), memo.state.as_ref());
+        let generation = before.map_or(0, |state| state.generation).saturating_add(1);
+        let made = new_key(case.terms.key).await.and_then(|key| {
             let request = Request::new(&key, &case.terms, limits, generation, now)?;
             Ok((key, request))
         });
         let (key, request) = match made {
             Ok(made) => made,
             Err(error) => {
-                memo.state = Some(state).filter(|state| state.generation > 0);
                 let report =
                     Report::waiting(Reason::CertificateRefused, format!("nothing was asked: {error}"));
                 return Ok(Turn::Wait(Next::look_again(Duration::from_secs(60)), report));
             }
         };
+        if let Some((next, report)) = self.capped(case, true).await? {
+            return Ok(Turn::Wait(next, report));
+        }
+        let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
         state.generation = generation;
+        state.spent = Some(Spent::and_one(state.spent.as_ref(), &case.terms.authority, now));
         state.attempt = Some(Attempt {
             key,
             request,
@@ -70,6 +96,10 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
         };
+        let caller = self.caller(memo, case);
+        if let issuer::Turn::In(wait) = case.issuer.turn(Call::Issue, &caller) {
+            return Ok(Turn::Wait(Next::after(wait), in_line(case, caller.class)));
+        }
         if !memo.fresh {
             // Says that it is this agent that asks now: of two only one can store it, and goes on.
             let now = self.clock.now();
@@ -82,10 +112,11 @@ impl<C: Cluster> Agent<C> {
         let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) else {
             return Ok(Turn::Go);
         };
-        let answer = case.issuer.issue(&attempt.request, &described).await;
+        let answer = case.issuer.issue_for(&caller, &attempt.request, &described).await;
         self.metrics.asked("issue", &answer.as_ref().map(drop));
         match answer {
             Ok(ticket) => {
+                self.metrics.bought(&ticket);
                 attempt.ticket = Some(ticket);
                 (memo.tries, memo.polls) = (0, 0);
                 self.store(memo, case).await?;
@@ -111,7 +142,11 @@ impl<C: Cluster> Agent<C> {
         let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
         let age = self.clock.now().duration_since(attempt.requested_at);
         let age = Duration::try_from(age).unwrap_or_default();
-        let answer = case.issuer.fetch(&attempt.request, ticket).await;
+        let caller = self.caller(memo, case);
+        if let issuer::Turn::In(wait) = case.issuer.turn(Call::Get, &caller) {
+            return Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)));
+        }
+        let answer = case.issuer.fetch_for(&caller, &attempt.request, ticket).await;
         self.metrics.asked("fetch", &answer.as_ref().map(drop));
         match answer {
             Ok(Fetched::Pending) => {
@@ -182,6 +217,7 @@ impl<C: Cluster> Agent<C> {
             not_after: verified.not_after(),
             received_at: whole_seconds(self.clock.now()),
             ticket: attempt.ticket,
+            superseded: false,
         });
         memo.verified = Some(verified);
         memo.tries = 0;
@@ -203,7 +239,9 @@ impl<C: Cluster> Agent<C> {
                 (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
             }
         };
-        let wait = fate::wait(first, longest, memo.tries, case.draw(memo.tries));
+        // What has time leaves the authority in peace for longer; when it is back, everybody is woken.
+        let patience = if self.caller(memo, case).class == Class::Renewal { PATIENCE } else { 1 };
+        let wait = fate::wait(first, longest * patience, memo.tries, case.draw(memo.tries));
         memo.tries = memo.tries.saturating_add(1);
         let report =
             Report::waiting(reason, format!("CertificateAuthority {}: {text}", case.terms.authority));
@@ -235,9 +273,33 @@ impl<C: Cluster> Agent<C> {
     }
 }
 
+/// A key; one that takes long is made where nobody waits for the thread.
+async fn new_key(kind: KeyKind) -> Result<PrivateKey, RequestError> {
+    if !PrivateKey::is_slow(kind) {
+        return PrivateKey::generate_for(kind).map_err(RequestError::Key);
+    }
+    let mut making = JoinSet::new();
+    making.spawn_blocking(move || PrivateKey::generate_for(kind));
+    let made = making.join_next().await.and_then(Result::ok).ok_or(RequestError::Broken)?;
+    made.map_err(RequestError::Key)
+}
+
 /// People read times to the second.
 pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// People are told why, and not a place that changes every moment.
+fn in_line(case: &Case<'_>, class: Class) -> Report {
+    let others = match class {
+        Class::Expiring => "certificates that end sooner go first",
+        Class::New => "certificates about to expire go first, and namespaces take turns",
+        Class::Renewal => "certificates about to expire and new pods go first, and namespaces take turns",
+    };
+    Report::waiting(
+        Reason::AwaitingCertificate,
+        format!("waits for its turn to ask CertificateAuthority {}: {others}", case.terms.authority),
+    )
 }
 
 fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {

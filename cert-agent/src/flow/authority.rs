@@ -5,19 +5,20 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     Reason, keys,
-    object::{CertificateAuthority, ConditionStatus, set_condition},
+    object::{CertificateAuthority, CertificateAuthorityStatus, Condition, ConditionStatus, set_condition},
 };
 use serde_json::json;
 
 use super::{
     agent::{Agent, Next, lock},
     queue::Work,
+    spending::about,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
     fate,
     issuer::{Described, IssueError, Issuer},
-    observe::wanted::About,
+    spending::{Count, LIFETIME},
     step::draw,
 };
 
@@ -69,14 +70,14 @@ impl<C: Cluster> Agent<C> {
         answer
     }
 
-    /// Looks at an authority and tells its writers.
-    pub(super) async fn authority(&self, name: &str) -> Result<Next, ClusterError> {
+    /// Looks at an authority and tells its writers; asks it itself if `anew`.
+    pub(super) async fn authority(&self, name: &str, anew: bool) -> Result<Next, ClusterError> {
         let Some(authority) = self.authority_object(name) else {
             lock(&self.desks).remove(name);
             return Ok(Next::NEVER);
         };
         let answer = match self.issuer(&authority).await {
-            Ok(issuer) => self.described(name, &*issuer, true).await,
+            Ok(issuer) => self.described(name, &*issuer, anew).await,
             Err(error) => Err(error),
         };
         let was_ready = self.report_authority(name, &authority, &answer).await?;
@@ -107,26 +108,34 @@ impl<C: Cluster> Agent<C> {
         authority: &CertificateAuthority,
         answer: &Result<Arc<Described>, IssueError>,
     ) -> Result<bool, ClusterError> {
-        let before = authority.status.clone().unwrap_or_default();
         let (status, reason, message) = match answer {
             Ok(_) => (ConditionStatus::True, Reason::Accepted, "it answers and can sign".to_owned()),
             Err(error) => (ConditionStatus::False, Reason::AuthorityUnavailable, error.to_string()),
         };
         // By UID: an object that is made again under the same name has been told nothing.
         let what = format!("ca/{}", authority.metadata.uid.as_deref().unwrap_or(name));
-        let now = self.clock.now();
-        let generation = authority.metadata.generation;
-        let condition =
-            set_condition(&before.conditions, "Ready", status, reason, message.clone(), generation, now);
+        let stood = self.stood(&what, authority);
         let was_ready =
-            before.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
-        let mut said = json!({"conditions": [condition]});
+            stood.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
+        let (now, generation) = (self.clock.now(), authority.metadata.generation);
+        let ready = set_condition(&stood.conditions, "Ready", status, reason, message, generation, now);
+        let count = self.count(name).await?;
+        let told = authority.spec.aws_private_ca.as_ref().map(|_| capacity(&count));
+        let capacity = told.map(|(status, reason, message)| {
+            set_condition(&stood.conditions, "CapacityLeft", status, reason, message, generation, now)
+        });
+        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity).collect();
+        let mut said = json!({"conditions": conditions});
         if let Ok(described) = answer {
             said["keyAlgorithm"] = json!(described.key_algorithm);
             said["usageMode"] = json!(described.usage_mode);
             said["notAfter"] = json!(described.not_after);
         }
-        if self.says_already(&what, &json!(before), &said) {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        said["issuedToday"] = json!(number(count.today));
+        said["issuedOn"] = json!(count.day);
+        said["issuedTotal"] = json!(number(count.total));
+        if self.says_already(&what, &json!(stood), &said) {
             return Ok(was_ready);
         }
         let object = json!({
@@ -135,16 +144,43 @@ impl<C: Cluster> Agent<C> {
         });
         self.cluster.apply_status::<CertificateAuthority>(&object).await?;
         self.said(&what, said);
-        let about = About {
-            api_version: "sallyport.dev/v1alpha1",
-            kind: "CertificateAuthority",
-            namespace: String::new(),
-            name: name.to_owned(),
-            uid: authority.metadata.uid.clone().unwrap_or_default(),
-        };
-        let warning = status != ConditionStatus::True;
-        let note = Notice { about, warning, reason: reason.code(), action: "Describe", note: message };
-        self.tell(&note).await;
+        for condition in conditions.iter().filter(|condition| is_news(condition, &stood)) {
+            let warning = condition.status != ConditionStatus::True;
+            let (reason, note) = (Reason::from_code(&condition.reason), condition.message.clone());
+            let reason = reason.unwrap_or(Reason::Accepted).code();
+            let about = about(authority);
+            self.tell(&Notice { about, warning, reason, action: "Describe", note }).await;
+        }
         Ok(was_ready)
+    }
+
+    /// What the status says, by what we last wrote or, after a start, by what was read.
+    fn stood(&self, what: &str, authority: &CertificateAuthority) -> CertificateAuthorityStatus {
+        let written = lock(&self.statuses).get(what).cloned();
+        let written = written.and_then(|written| serde_json::from_value(written).ok());
+        written.or_else(|| authority.status.clone()).unwrap_or_default()
+    }
+}
+
+/// How much is left of what AWS lets one CA issue.
+fn capacity(count: &Count) -> (ConditionStatus, Reason, String) {
+    let used = format!(
+        "Sallyport has asked it for {} of the {LIFETIME} certificates that AWS lets one CA issue",
+        count.total
+    );
+    if count.nears_the_end() {
+        let what_to_do =
+            "make another CertificateAuthority and let the policies name it before this one ends";
+        return (ConditionStatus::False, Reason::SpendingCapReached, format!("{used}: {what_to_do}"));
+    }
+    (ConditionStatus::True, Reason::Accepted, "well below what AWS lets one CA issue".to_owned())
+}
+
+/// Whether a condition says something else than it did.
+fn is_news(condition: &Condition, stood: &CertificateAuthorityStatus) -> bool {
+    let before = stood.conditions.iter().find(|before| before.kind == condition.kind);
+    match before {
+        Some(before) => before.reason != condition.reason || before.status != condition.status,
+        None => condition.status != ConditionStatus::True || condition.kind == "Ready",
     }
 }

@@ -84,6 +84,7 @@ impl<C: Cluster> Agent<C> {
             memo.delivered = None;
         }
         self.load(memo, &case).await?;
+        self.supersede(memo, &case);
         for _ in 0..MOST_STEPS {
             self.look(memo, &case).await?;
             if let Turn::Wait(next, report) = self.step(memo, &case).await? {
@@ -93,6 +94,17 @@ impl<C: Cluster> Agent<C> {
         tracing::error!(identity = case.owner.name, "more steps than a journey has");
         let report = Report::waiting(Reason::AwaitingCertificate, "more steps were taken than a journey has");
         Ok((report, Next::look_again(Duration::from_secs(60))))
+    }
+
+    /// What somebody asked another one for is no longer enough. The request itself remembers it.
+    fn supersede(&self, memo: &mut Memo, case: &Case<'_>) {
+        let Some(serial) = memo.verified.as_ref().map(|verified| verified.serial().to_owned()) else {
+            return;
+        };
+        let asked = self.another_is_asked_for(&case.owner.namespace, &case.owner.name, &serial);
+        if let Some(current) = memo.state.as_mut().and_then(|state| state.current.as_mut()) {
+            current.superseded |= asked;
+        }
     }
 
     /// An identity that gets nothing new keeps what it was given: that is put back where somebody took it
@@ -136,6 +148,13 @@ impl<C: Cluster> Agent<C> {
             ))
         })?;
         let issuer = self.issuer(&authority).await.map_err(|error| unavailable(error.to_string()))?;
+        let key = identity.certificate.key.kind().ok_or_else(|| {
+            let text = format!(
+                "there is no key like {:?}. Whose rule: IdentityPolicy {}. Do: correct spec.certificate.key there",
+                identity.certificate.key, identity.policy
+            );
+            Report::waiting(Reason::CertificateRefused, text)
+        })?;
         let mut usages = identity.certificate.usages.clone();
         usages.sort();
         usages.dedup();
@@ -145,6 +164,7 @@ impl<C: Cluster> Agent<C> {
             dns_names: identity.dns_names.clone(),
             usages,
             lifetime: identity.certificate.lifetime.as_secs(),
+            key,
         };
         let owner = OwnedBy {
             namespace: identity.namespace.clone(),
@@ -232,7 +252,7 @@ impl<C: Cluster> Agent<C> {
         };
         let message =
             format!("verified and delivered, signed by CertificateAuthority {}", current.terms.authority);
-        if memo.rest_is_calm() {
+        if memo.rest_is_calm() && !report.is_trouble() {
             return Report::issued(certificate, message);
         }
         Report::issued(certificate, format!("{message}; the next one: {}: {}", report.reason, report.message))

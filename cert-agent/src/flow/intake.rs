@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity};
+use sallyport_contract::object::{
+    CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity,
+};
 use tokio::{sync::Notify, time::Instant};
 
 use super::queue::{Queue, Work};
@@ -14,6 +16,7 @@ use crate::{
         shelf::{Change, Place, Shelf},
         world::{Shelves, World},
     },
+    revocation::is_open,
 };
 
 /// Changes within so long are looked at together.
@@ -113,6 +116,9 @@ impl Intake {
             if gone {
                 self.due(Work::Namespace(namespace.clone()), false);
             }
+            for request in self.asked_of(&namespace, &name) {
+                self.due(Work::Request(namespace.clone(), request), false);
+            }
             self.due(Work::Identity(namespace, name), gone);
         }
     }
@@ -121,6 +127,24 @@ impl Intake {
     pub fn pod_request(&self, change: Change<PodCertificateRequest>) {
         for (namespace, _) in self.take(|shelves| shelves.pod_requests.take(change)) {
             self.due(Work::Namespace(namespace), false);
+        }
+    }
+
+    /// The requests that are open about an identity.
+    fn asked_of(&self, namespace: &str, identity: &str) -> Vec<String> {
+        let shelves = self.world.lock();
+        let open = shelves.requests.of(namespace).filter(|(_, request)| is_open(request));
+        open.filter(|(_, request)| request.spec.identity == identity).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What people ask of identities. Once it is noted, the identity is looked at again.
+    pub fn request(&self, change: Change<IdentityRequest>) {
+        for (namespace, name) in self.take(|shelves| shelves.requests.take(change)) {
+            let request = self.world.lock().requests.get(&namespace, &name);
+            if let Some(request) = request.filter(|request| is_open(request)) {
+                self.due(Work::Identity(namespace.clone(), request.spec.identity.clone()), true);
+            }
+            self.due(Work::Request(namespace, name), false);
         }
     }
 

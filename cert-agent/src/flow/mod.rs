@@ -4,8 +4,9 @@
 //! work shares · [`namespace`] what is wanted there · [`identity`] one identity · [`memo`] what is
 //! remembered of it · [`certificate`] its steps,
 //! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
-//! their own · [`claiming`] its names · [`authority`] who signs ·
-//! [`policies`] what their writers read · [`sweep`] what is over · [`webhook`] the webhook's own certificate.
+//! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs ·
+//! [`policies`] what their writers read · [`requests`] what people ask · [`sweep`] what is over · [`webhook`] the
+//! webhook's own certificate.
 
 pub mod agent;
 pub mod asking;
@@ -20,6 +21,8 @@ mod pod_steps;
 pub mod pods;
 pub mod policies;
 pub mod queue;
+pub mod requests;
+pub mod spending;
 pub mod stored;
 pub mod sweep;
 pub mod webhook;

@@ -142,6 +142,10 @@ impl<C: Cluster> Agent<C> {
                 return Ok(Turn::Wait(Duration::from_secs(60), Reason::CertificateRefused, text));
             }
         };
+        let name = memo.request.as_ref().map(|request| request.spec.pod_name.clone()).unwrap_or_default();
+        if let Some((left, text)) = self.capped_pod(pod.case, &name).await? {
+            return Ok(Turn::Wait(left, Reason::SpendingCapReached, text));
+        }
         memory.generation = generation;
         memory.attempt = Some(Attempt {
             terms: pod.stored.clone(),

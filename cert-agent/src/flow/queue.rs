@@ -18,6 +18,8 @@ pub enum Work {
     Identity(String, String),
     /// Look at a certificate authority.
     Authority(String),
+    /// Do what somebody asks of an identity: namespace and name of the request.
+    Request(String, String),
     /// Tell the policies' writers.
     Policies,
     /// End what is over.
@@ -33,6 +35,7 @@ impl Work {
             Self::Namespace(_) => "namespace",
             Self::Identity(..) => "identity",
             Self::Authority(_) => "authority",
+            Self::Request(..) => "request",
             Self::Policies => "policies",
             Self::Sweep => "sweep",
         }

@@ -1,14 +1,18 @@
 //! The flow through real code: the agent over a cluster in memory, with the embedded CA and a scripted one.
 
 mod authority;
+mod caps;
 mod claims;
 mod crashes;
 mod held;
+mod outage;
 mod pods;
 mod renewal;
+mod requests;
 mod stage;
 mod two_agents;
 mod views;
+mod wire;
 
 use authority::Script;
 use sallyport_contract::{

@@ -81,7 +81,7 @@ impl Clients {
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
-            // Every attempt passes our own pace; the SDK's repetitions would go around it.
+            // Every attempt passes the governor; the SDK's repetitions would go around it.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(endpoint) = &self.way.endpoint {

@@ -1,79 +1,32 @@
 //! AWS Private CA behind the port.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_acmpca::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::Blob,
     types::{
-        ApiPassthrough, CertificateAuthorityStatus, Extensions, GeneralName, SigningAlgorithm, Validity,
-        ValidityPeriodType,
+        ApiPassthrough, CertificateAuthorityStatus, Extensions, GeneralName, RevocationReason as AwsReason,
+        SigningAlgorithm, Validity, ValidityPeriodType,
     },
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
-use sallyport_contract::{DnsName, object::Usage};
-use tokio::sync::Semaphore;
+use sallyport_contract::{
+    DnsName,
+    object::{RevocationReason, Usage},
+};
 
-use super::{Described, Fetched, IssueError, Issuer, pace::Bucket};
+use super::{Call, Caller, Class, Described, Fetched, IssueError, Issuer, Turn, governor::gate::Governor};
 use crate::{chain, pod::stub::Stub, request::Request};
-
-/// How fast one account and Region is asked, by everybody who shares it. AWS gives 25 and 75 a second to
-/// the whole account: <https://docs.aws.amazon.com/general/latest/gr/pca.html>.
-pub struct Pace {
-    issue: Mutex<Bucket>,
-    get: Mutex<Bucket>,
-    at_once: Semaphore,
-}
-
-const ISSUE_PER_SECOND: u32 = 10;
-const GET_PER_SECOND: u32 = 30;
-const AT_ONCE: usize = 8;
-/// Who would wait longer is told to come back.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
-
-impl Pace {
-    /// The default pace, well below AWS's quotas.
-    #[must_use]
-    pub fn new(now: Instant) -> Self {
-        Self {
-            issue: Mutex::new(Bucket::new(ISSUE_PER_SECOND, now)),
-            get: Mutex::new(Bucket::new(GET_PER_SECOND, now)),
-            at_once: Semaphore::new(AT_ONCE),
-        }
-    }
-
-    async fn wait(&self, bucket: &Mutex<Bucket>) -> Result<tokio::sync::SemaphorePermit<'_>, IssueError> {
-        let taken = lock(bucket).take(Instant::now(), LONGEST_WAIT);
-        let wait = taken.ok_or_else(|| {
-            IssueError::Throttled("our own pace towards this AWS account is used up".to_owned())
-        })?;
-        tokio::time::sleep(wait).await;
-        self.at_once.acquire().await.map_err(|error| IssueError::Unavailable(error.to_string()))
-    }
-
-    fn heed<T>(&self, bucket: &Mutex<Bucket>, answer: Result<T, IssueError>) -> Result<T, IssueError> {
-        if matches!(answer, Err(IssueError::Throttled(_))) {
-            lock(bucket).empty();
-        }
-        answer
-    }
-}
-
-fn lock(bucket: &Mutex<Bucket>) -> std::sync::MutexGuard<'_, Bucket> {
-    bucket.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// One CA of AWS Private CA.
 pub struct AwsPca {
     client: Client,
     arn: Arn,
     allowed: Option<Vec<String>>,
-    pace: Arc<Pace>,
+    governor: Arc<Governor>,
 }
 
 /// A CA's ARN, taken apart.
@@ -113,8 +66,8 @@ impl Arn {
 impl AwsPca {
     /// A CA; `allowed` limits the templates.
     #[must_use]
-    pub fn new(client: Client, arn: Arn, allowed: Option<Vec<String>>, pace: Arc<Pace>) -> Self {
-        Self { client, arn, allowed, pace }
+    pub fn new(client: Client, arn: Arn, allowed: Option<Vec<String>>, governor: Arc<Governor>) -> Self {
+        Self { client, arn, allowed, governor }
     }
 
     /// The template that gives these usages, always named, so that an IAM policy can demand it:
@@ -136,13 +89,32 @@ impl AwsPca {
         }
     }
 
+    /// One wire attempt of a call, for a caller: it takes a token, and its answer is heeded.
+    async fn wire<T>(
+        &self,
+        call: Call,
+        caller: &Caller,
+        attempt: impl Future<Output = Result<T, IssueError>>,
+    ) -> Result<T, IssueError> {
+        let _permit = self.governor.pass(call, caller).await?;
+        self.governor.heed(call, attempt.await)
+    }
+
+    /// What everybody waits for.
+    fn everybody(&self) -> Caller {
+        let since = Timestamp::UNIX_EPOCH;
+        Caller { class: Class::Expiring, namespace: String::new(), name: self.arn.text.clone(), since }
+    }
+
     async fn describe_now(&self) -> Result<Described, IssueError> {
-        let _permit = self.pace.wait(&self.pace.get).await?;
-        let answer =
-            self.client.describe_certificate_authority().certificate_authority_arn(&self.arn.text).send();
-        let ca = answer
-            .await
-            .map_err(|error| classed("DescribeCertificateAuthority", &error))?
+        let attempt = async {
+            let call = self.client.describe_certificate_authority();
+            let answer = call.certificate_authority_arn(&self.arn.text).send().await;
+            answer.map_err(|error| classed("DescribeCertificateAuthority", &error))
+        };
+        let ca = self
+            .wire(Call::Describe, &self.everybody(), attempt)
+            .await?
             .certificate_authority
             .ok_or_else(|| empty("DescribeCertificateAuthority"))?;
         match &ca.status {
@@ -166,9 +138,12 @@ impl AwsPca {
 
     async fn path(&self) -> Result<Vec<Vec<u8>>, IssueError> {
         const CALL: &str = "GetCertificateAuthorityCertificate";
-        let call = self.client.get_certificate_authority_certificate();
-        let answer = call.certificate_authority_arn(&self.arn.text).send().await;
-        let answer = answer.map_err(|error| classed(CALL, &error))?;
+        let attempt = async {
+            let call = self.client.get_certificate_authority_certificate();
+            let answer = call.certificate_authority_arn(&self.arn.text).send().await;
+            answer.map_err(|error| classed(CALL, &error))
+        };
+        let answer = self.wire(Call::Describe, &self.everybody(), attempt).await?;
         let own = answer.certificate.ok_or_else(|| empty(CALL))?;
         let unreadable = |error| IssueError::Unavailable(format!("{CALL}: {error}"));
         let mut path = chain::read("the CA's certificate", &own).map_err(unreadable)?;
@@ -178,11 +153,15 @@ impl AwsPca {
         Ok(path)
     }
 
-    async fn issue_now(&self, request: &Request, described: &Described) -> Result<String, IssueError> {
+    async fn issue_now(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        described: &Described,
+    ) -> Result<String, IssueError> {
         let names = names_beside(request);
         let template = self.template(&request.usages, names.is_some())?;
         let algorithm = signing_algorithm(&described.key_algorithm)?;
-        let _permit = self.pace.wait(&self.pace.issue).await?;
         let call = self
             .client
             .issue_certificate()
@@ -194,12 +173,12 @@ impl AwsPca {
             .validity(absolute(request.not_after)?)
             .validity_not_before(absolute(request.not_before)?)
             .idempotency_token(&request.token);
-        let answer = call.send().await.map_err(|error| classed("IssueCertificate", &error))?;
+        let attempt = async { call.send().await.map_err(|error| classed("IssueCertificate", &error)) };
+        let answer = self.wire(Call::Issue, caller, attempt).await?;
         answer.certificate_arn.filter(|arn| !arn.is_empty()).ok_or_else(|| empty("IssueCertificate"))
     }
 
     async fn fetch_now(&self, ticket: &str) -> Result<Fetched, IssueError> {
-        let _permit = self.pace.wait(&self.pace.get).await?;
         let call = self.client.get_certificate().certificate_authority_arn(&self.arn.text);
         match call.certificate_arn(ticket).send().await {
             Ok(answer) => {
@@ -225,7 +204,7 @@ impl Issuer for AwsPca {
     }
 
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
-        async { self.pace.heed(&self.pace.get, self.describe_now().await) }.boxed()
+        self.describe_now().boxed()
     }
 
     fn issue<'a>(
@@ -233,11 +212,56 @@ impl Issuer for AwsPca {
         request: &'a Request,
         described: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async { self.pace.heed(&self.pace.issue, self.issue_now(request, described).await) }.boxed()
+        async { self.issue_now(&Caller::of(request), request, described).await }.boxed()
     }
 
-    fn fetch<'a>(&'a self, _: &'a Request, ticket: &'a str) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        async { self.pace.heed(&self.pace.get, self.fetch_now(ticket).await) }.boxed()
+    fn fetch<'a>(
+        &'a self,
+        request: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        async { self.wire(Call::Get, &Caller::of(request), self.fetch_now(ticket)).await }.boxed()
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a str,
+        reason: RevocationReason,
+    ) -> BoxFuture<'a, Result<(), IssueError>> {
+        let attempt = async move {
+            let call = self.client.revoke_certificate().certificate_authority_arn(&self.arn.text);
+            match call.certificate_serial(serial).revocation_reason(reason_for(reason)).send().await {
+                Ok(_) => Ok(()),
+                Err(error) if error.code() == Some("RequestAlreadyProcessedException") => Ok(()),
+                Err(error) => Err(classed("RevokeCertificate", &error)),
+            }
+        };
+        async move {
+            self.wire(Call::Revoke, &Caller { name: serial.to_owned(), ..self.everybody() }, attempt).await
+        }
+        .boxed()
+    }
+
+    fn turn(&self, call: Call, caller: &Caller) -> Turn {
+        self.governor.turn(call, caller)
+    }
+
+    fn issue_for<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a Request,
+        described: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        self.issue_now(caller, request, described).boxed()
+    }
+
+    fn fetch_for<'a>(
+        &'a self,
+        caller: &'a Caller,
+        _: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        self.wire(Call::Get, caller, self.fetch_now(ticket)).boxed()
     }
 }
 
@@ -264,6 +288,17 @@ fn signing_algorithm(key_algorithm: &str) -> Result<SigningAlgorithm, IssueError
         other => Err(IssueError::NotActive(format!(
             "the CA's key algorithm {other} is none that Sallyport can verify; use RSA, P-256 or P-384"
         ))),
+    }
+}
+
+const fn reason_for(reason: RevocationReason) -> AwsReason {
+    match reason {
+        RevocationReason::Unspecified => AwsReason::Unspecified,
+        RevocationReason::KeyCompromise => AwsReason::KeyCompromise,
+        RevocationReason::AffiliationChanged => AwsReason::AffiliationChanged,
+        RevocationReason::Superseded => AwsReason::Superseded,
+        RevocationReason::CessationOfOperation => AwsReason::CessationOfOperation,
+        RevocationReason::PrivilegeWithdrawn => AwsReason::PrivilegeWithdrawn,
     }
 }
 
@@ -302,6 +337,7 @@ fn by_code(code: &str, status: Option<u16>, text: String) -> IssueError {
             IssueError::Throttled(text)
         }
         "MalformedCSRException" | "InvalidArgsException" | "InvalidParameterException" | "ValidationException"
+        | "InvalidRequestException"
         // The SDK takes this for a throttle; it is the CA's lifetime quota.
         | "LimitExceededException" => IssueError::Refused(text),
         "RequestFailedException" => IssueError::Failed(text),

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -13,8 +12,9 @@ use sallyport_process::{clock::Clock, report};
 use super::{
     IssueError, Issuer, Issuers,
     aws_client::Clients,
-    aws_pca::{Arn, AwsPca, Pace},
+    aws_pca::{Arn, AwsPca},
     embedded::Embedded,
+    governor::gate::Governors,
 };
 use crate::cluster::Cluster;
 
@@ -24,7 +24,7 @@ pub struct Foundry<C> {
     system: String,
     clock: Clock,
     clients: Clients,
-    paces: Mutex<HashMap<(String, String), Arc<Pace>>>,
+    governors: Governors,
     made: Mutex<HashMap<String, Made>>,
 }
 
@@ -34,11 +34,10 @@ struct Made {
 }
 
 impl<C: Cluster> Foundry<C> {
-    /// Embedded CAs live in `cluster`, namespace `system`; AWS is reached by `clients`.
+    /// Embedded CAs live in `cluster`, namespace `system`; AWS is reached by `clients`, through `governors`.
     #[must_use]
-    pub fn new(cluster: C, system: &str, clock: Clock, clients: Clients) -> Self {
-        let (paces, made) = (Mutex::default(), Mutex::default());
-        Self { cluster, system: system.to_owned(), clock, clients, paces, made }
+    pub fn new(cluster: C, system: &str, clock: Clock, clients: Clients, governors: Governors) -> Self {
+        Self { cluster, system: system.to_owned(), clock, clients, governors, made: Mutex::default() }
     }
 
     fn known(&self, authority: &CertificateAuthority) -> Option<Arc<dyn Issuer>> {
@@ -71,11 +70,8 @@ impl<C: Cluster> Foundry<C> {
         })?;
         let client = self.clients.get(&arn.region).await;
         let client = client.map_err(|error| IssueError::Unavailable(report::chain(&error)))?;
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = paces
-            .entry((arn.account.clone(), arn.region.clone()))
-            .or_insert_with(|| Arc::new(Pace::new(Instant::now())));
-        Ok(Arc::new(AwsPca::new(client, arn, aws.templates.clone(), Arc::clone(pace))))
+        let governor = self.governors.of(&arn.account, &arn.region);
+        Ok(Arc::new(AwsPca::new(client, arn, aws.templates.clone(), governor)))
     }
 }
 

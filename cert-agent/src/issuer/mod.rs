@@ -4,13 +4,13 @@ pub mod aws_client;
 pub mod aws_pca;
 pub mod embedded;
 pub mod foundry;
-pub mod pace;
+pub mod governor;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use sallyport_contract::object::CertificateAuthority;
+use sallyport_contract::object::{CertificateAuthority, RevocationReason};
 
 use crate::request::Request;
 
@@ -69,6 +69,107 @@ pub enum IssueError {
     Failed(String),
 }
 
+/// The calls that have a quota of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Ask for a certificate.
+    Issue,
+    /// Ask what came of a ticket.
+    Get,
+    /// Ask an authority about itself.
+    Describe,
+    /// End a certificate.
+    Revoke,
+}
+
+impl Call {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Issue, Self::Get, Self::Describe, Self::Revoke];
+
+    /// As metrics name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Get => "get",
+            Self::Describe => "describe",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// How urgent a certificate is, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The one there is about to expire, or has.
+    Expiring,
+    /// There is none yet, and pods wait.
+    New,
+    /// The one there holds for long enough.
+    Renewal,
+}
+
+impl Class {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Expiring, Self::New, Self::Renewal];
+    /// About to expire is what has less than this part of its life left. Renewals begin with a quarter.
+    const LAST_PART: i64 = 8;
+
+    /// The class of whoever holds a certificate that came and ends then, or none.
+    #[must_use]
+    pub fn of(holds: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Self {
+        let Some((came, ends)) = holds else { return Self::New };
+        let life = ends.duration_since(came).as_secs();
+        let left = ends.duration_since(now).as_secs();
+        if left < life / Self::LAST_PART { Self::Expiring } else { Self::Renewal }
+    }
+
+    /// As metrics name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expiring => "expiring",
+            Self::New => "new",
+            Self::Renewal => "renewal",
+        }
+    }
+}
+
+/// For whom an authority is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// How urgent it is.
+    pub class: Class,
+    /// Namespaces take turns.
+    pub namespace: String,
+    /// One name of a namespace has one place.
+    pub name: String,
+    /// The earliest goes first: when the certificate ends, or since when none is there.
+    pub since: Timestamp,
+}
+
+impl Caller {
+    /// For whom a request is, when nobody says so: a new pod of no namespace.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        Self {
+            class: Class::New,
+            namespace: String::new(),
+            name: request.token.clone(),
+            since: request.not_before,
+        }
+    }
+}
+
+/// Whether a caller may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Now.
+    Now,
+    /// He asks again after so long, and has his place until then.
+    In(Duration),
+}
+
 /// An authority.
 pub trait Issuer: Send + Sync {
     /// The authority as it knows itself: its ARN.
@@ -93,6 +194,37 @@ pub trait Issuer: Send + Sync {
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>>;
+
+    /// Ends a certificate before its time, by its serial number; one that has been ended is no error.
+    fn revoke<'a>(&'a self, _: &'a str, _: RevocationReason) -> BoxFuture<'a, Result<(), IssueError>> {
+        let words = "this kind of authority cannot revoke; its certificates end by themselves".to_owned();
+        Box::pin(std::future::ready(Err(IssueError::Refused(words))))
+    }
+
+    /// Whether a caller may go now. Nobody has to ask: a call that did not waits a short time by itself.
+    fn turn(&self, _: Call, _: &Caller) -> Turn {
+        Turn::Now
+    }
+
+    /// [`Issuer::issue`] for a caller who had his turn told.
+    fn issue_for<'a>(
+        &'a self,
+        _: &'a Caller,
+        request: &'a Request,
+        described: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        self.issue(request, described)
+    }
+
+    /// [`Issuer::fetch`] for a caller who had his turn told.
+    fn fetch_for<'a>(
+        &'a self,
+        _: &'a Caller,
+        request: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        self.fetch(request, ticket)
+    }
 }
 
 /// Where issuers come from.
@@ -102,4 +234,24 @@ pub trait Issuers: Send + Sync {
         &'a self,
         authority: &'a CertificateAuthority,
     ) -> BoxFuture<'a, Result<Arc<dyn Issuer>, IssueError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn about_to_expire_is_what_has_less_than_an_eighth_left() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let holds = Some((at(0), at(8000)));
+        for (holds, now, class) in [
+            (None, 0, Class::New),
+            (holds, 0, Class::Renewal),
+            (holds, 7000, Class::Renewal),
+            (holds, 7001, Class::Expiring),
+            (holds, 9000, Class::Expiring),
+        ] {
+            assert_eq!(Class::of(holds, at(now)), class, "{holds:?} {now}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use k8s_openapi::{
 use kube::core::PartialObjectMeta;
 use sallyport_contract::{
     keys,
-    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
     workload::{Subject, controller, deployment_of},
 };
 
@@ -265,7 +265,7 @@ macro_rules! same_if_version_is {
     };
 }
 
-same_if_version_is!(WorkloadIdentity, NamespaceBinding, PodCertificateRequest);
+same_if_version_is!(WorkloadIdentity, NamespaceBinding, IdentityRequest, PodCertificateRequest);
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
     let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());

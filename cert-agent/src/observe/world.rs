@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     derive, keys,
-    object::{CertificateAuthority, IdentityPolicy, NamespaceBinding, WorkloadIdentity},
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
     policy::PolicyBook,
 };
 
@@ -45,6 +45,8 @@ pub struct Shelves {
     pub bindings: Shelf<NamespaceBinding>,
     /// The pods' requests for certificates of their own; none where the cluster does not serve them.
     pub pod_requests: Shelf<PodCertificateRequest>,
+    /// What people ask of identities.
+    pub requests: Shelf<IdentityRequest>,
     /// Who holds which name.
     pub claims: ClaimBook,
     /// The policies, read; renewed with the shelf.
@@ -133,6 +135,7 @@ impl Shelves {
             && self.authorities.complete()
             && self.identities.complete()
             && self.bindings.complete()
+            && self.requests.complete()
             && self.claims.complete()
     }
 }

@@ -62,7 +62,10 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_contract::{DnsNames, object::Usage};
+    use sallyport_contract::{
+        DnsNames,
+        object::{KeyKind, Usage},
+    };
 
     use super::*;
     use crate::request::Terms;
@@ -76,6 +79,7 @@ mod tests {
             dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime: 86_400,
+            key: KeyKind::P256,
         };
         let attempt = Attempt {
             terms: (&terms).into(),

@@ -64,7 +64,10 @@ pub fn refresh_at(not_before: Timestamp, not_after: Timestamp, now: Timestamp, d
 
 #[cfg(test)]
 mod tests {
-    use sallyport_contract::{DnsNames, object::Usage};
+    use sallyport_contract::{
+        DnsNames,
+        object::{KeyKind, Usage},
+    };
 
     use super::*;
     use crate::{request::Terms, state::Refused};
@@ -80,6 +83,7 @@ mod tests {
             dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
             usages: vec![Usage::ServerAuth],
             lifetime,
+            key: KeyKind::P256,
         };
         (&terms).into()
     }

@@ -11,12 +11,17 @@ use sallyport_cert_agent::{
     issuer::{
         Described, Fetched, Issuer as _,
         aws_client::{Clients, Way},
-        aws_pca::{Arn, AwsPca, Pace},
+        aws_pca::{Arn, AwsPca},
+        governor::{gate::Governor, rates::Rates},
     },
     key::PrivateKey,
+    metrics::GovernorMetrics,
     request::{Limits, Request, Terms},
 };
-use sallyport_contract::{DnsNames, object::Usage};
+use sallyport_contract::{
+    DnsNames,
+    object::{KeyKind, Usage},
+};
 use sallyport_process::clock::Clock;
 
 /// An authority and our issuer for it.
@@ -68,8 +73,10 @@ pub(crate) fn now() -> Timestamp {
     Clock::system().now()
 }
 
-fn pace() -> Arc<Pace> {
-    Arc::new(Pace::new(std::time::Instant::now()))
+/// Faster than any test asks, so that what is seen is the stand-in's own pace.
+fn governor() -> Arc<Governor> {
+    let rates = Rates { issue: 100, get: 100, others: 100 };
+    Arc::new(Governor::new(rates, "123456789012/eu-central-1".to_owned(), GovernorMetrics::default()))
 }
 
 impl Desk {
@@ -84,7 +91,7 @@ impl Desk {
             credentials: Some(credentials()),
         };
         let client = Clients::new(way).get(&running.region).await.unwrap();
-        let issuer = AwsPca::new(client, Arn::read(&running.ca_arn).unwrap(), None, pace());
+        let issuer = AwsPca::new(client, Arn::read(&running.ca_arn).unwrap(), None, governor());
         Self { running, issuer, bundle }
     }
 
@@ -98,7 +105,7 @@ impl Desk {
             .credentials_provider(credentials())
             .build();
         let client = aws_sdk_acmpca::Client::from_conf(config);
-        desk.issuer = AwsPca::new(client, Arn::read(&moto.ca_arn).unwrap(), None, pace());
+        desk.issuer = AwsPca::new(client, Arn::read(&moto.ca_arn).unwrap(), None, governor());
         desk
     }
 
@@ -110,7 +117,7 @@ impl Desk {
             credentials: Some(credentials()),
         };
         let client = Clients::new(way).get(&self.running.region).await.unwrap();
-        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), None, pace())
+        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), None, governor())
     }
 
     /// Our issuer with a limit on templates.
@@ -121,7 +128,7 @@ impl Desk {
             credentials: Some(credentials()),
         };
         let client = Clients::new(way).get(&self.running.region).await.unwrap();
-        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), allowed, pace())
+        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), allowed, governor())
     }
 
     pub(crate) async fn described(&self) -> Described {
@@ -129,6 +136,10 @@ impl Desk {
     }
 
     pub(crate) async fn request(&self, usages: &[Usage]) -> Request {
+        self.request_with(usages, KeyKind::P256).await
+    }
+
+    pub(crate) async fn request_with(&self, usages: &[Usage], key: KeyKind) -> Request {
         let described = self.described().await;
         let terms = Terms {
             authority: "corp".to_owned(),
@@ -139,9 +150,10 @@ impl Desk {
             .unwrap(),
             usages: usages.to_vec(),
             lifetime: LIFETIME,
+            key,
         };
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
-        Request::new(&PrivateKey::generate().unwrap(), &terms, limits, 1, now()).unwrap()
+        Request::new(&PrivateKey::generate_for(key).unwrap(), &terms, limits, 1, now()).unwrap()
     }
 
     /// The whole way: ask, poll, judge; and again as the fates say, always with the same request.

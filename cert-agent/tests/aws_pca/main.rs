@@ -10,7 +10,7 @@ use sallyport_cert_agent::{
     chain::Wrong,
     issuer::{Fetched, IssueError, Issuer as _},
 };
-use sallyport_contract::object::Usage;
+use sallyport_contract::object::{KeyKind, RevocationReason, Usage};
 
 use crate::desk::Desk;
 
@@ -37,6 +37,31 @@ async fn every_kind_of_authority_and_template_gives_what_was_asked() {
             assert_eq!(verified.intermediates().is_empty(), !intermediate, "{key:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn every_kind_of_key_is_signed() {
+    let desk = Desk::start(Options::default()).await;
+    for key in [KeyKind::P256, KeyKind::P384, KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::Rsa4096] {
+        let request = desk.request_with(&[Usage::ServerAuth], key).await;
+        desk.follow(&request).await.verified();
+    }
+}
+
+#[tokio::test]
+async fn law_8_a_certificate_is_revoked_by_its_serial_and_asking_again_is_no_error() {
+    let desk = Desk::start(Options::default()).await;
+    let (one, other) = (desk.request(&[Usage::ServerAuth]).await, desk.request(&[Usage::ServerAuth]).await);
+    let lost = desk.follow(&one).await.verified();
+    desk.follow(&other).await.verified();
+    desk.running.plant(Fault::new(Operation::RevokeCertificate, Action::DropAfter, 1)).unwrap();
+    let reply_lost = desk.issuer.revoke(lost.serial(), RevocationReason::KeyCompromise).await;
+    assert!(matches!(reply_lost, Err(IssueError::Unavailable(_))), "{reply_lost:?}");
+    desk.issuer.revoke(lost.serial(), RevocationReason::KeyCompromise).await.unwrap();
+    let revoked: Vec<bool> = desk.running.issued().iter().map(|issued| issued.revoked).collect();
+    assert_eq!(revoked, [true, false], "that one, and no other");
+    let unknown = desk.issuer.revoke("0a:0b", RevocationReason::Superseded).await;
+    assert!(matches!(unknown, Err(IssueError::NotFound(_))), "{unknown:?}");
 }
 
 #[tokio::test]

@@ -150,7 +150,8 @@ impl Bundle {
             .map(|policy| (policy.metadata.name.clone().unwrap_or_default(), Arc::new(policy)))
             .collect();
         let book = PolicyBook::new(policies.values().map(AsRef::as_ref));
-        let facts = Snapshot { namespaces: Arc::new(namespaces), policies: Arc::new(book) };
+        let facts =
+            Snapshot { namespaces: Arc::new(namespaces), policies: Arc::new(book), pod_certificates: true };
         Complete { facts, policies, firewalls, claims, candidates, findings }
     }
 }

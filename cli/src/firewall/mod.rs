@@ -5,9 +5,8 @@ mod cluster;
 mod files;
 mod source;
 mod status;
-mod table;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use sallyport_contract::DnsName;
 use sallyport_policy_sync::{
@@ -19,8 +18,10 @@ use sallyport_policy_sync::{
         report::Report,
     },
 };
-use sallyport_process::{clock::Clock, report::chain};
+use sallyport_process::clock::Clock;
 use source::Source;
+
+use crate::people::{self, print};
 
 /// What to do with a firewall.
 #[derive(clap::Subcommand)]
@@ -67,21 +68,9 @@ pub(crate) struct Brake {
     on: String,
 }
 
-/// The exit code of what could not be found out or done.
-const FAILED: u8 = 2;
-
 /// Runs one command; what keeps it from an answer is told and ends with 2.
 pub(crate) fn run(command: Command) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(answer(command)),
-        Err(error) => Err(chain(&error)),
-    };
-    ended.unwrap_or_else(|error| {
-        // Who closed standard error does not want to hear it.
-        drop(writeln!(std::io::stderr(), "sallyport: {error}"));
-        ExitCode::from(FAILED)
-    })
+    people::run(answer(command))
 }
 
 async fn answer(command: Command) -> Result<ExitCode, String> {
@@ -142,10 +131,6 @@ fn normal(text: &str) -> Result<DnsName, String> {
             Err(format!("{text:?} is no DNS name ({error}); give the name as `kubectl get wid -A` shows it"))
         }
     }
-}
-
-fn print(text: &str) -> Result<(), String> {
-    write!(std::io::stdout(), "{text}").map_err(|error| format!("cannot print: {error}"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use sallyport_contract::{
 };
 use sallyport_policy_sync::member::Member;
 
-use super::table::table;
+use crate::table::table;
 
 /// What the status is told from.
 pub(crate) struct View {

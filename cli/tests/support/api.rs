@@ -102,12 +102,28 @@ async fn answer(
         object["spec"]["blocked"] = patch["spec"]["blocked"].clone();
         return (StatusCode::OK, Json(object.clone()));
     }
+    if method == Method::POST {
+        let mut object: Value = serde_json::from_slice(&body).unwrap();
+        let name = format!("{}x1", object["metadata"]["generateName"].as_str().unwrap());
+        object["metadata"]["name"] = name.clone().into();
+        held.objects.insert(format!("{path}/{name}"), object.clone());
+        return (StatusCode::CREATED, Json(object));
+    }
     if let Some(object) = held.objects.get(&path) {
         return (StatusCode::OK, Json(object.clone()));
     }
     // A list has no name behind it, an object has.
     let named = path.rsplit('/').next().is_some_and(|last| {
-        !["firewalls", "workloadidentities", "nameclaims", "identitypolicies", "namespaces"].contains(&last)
+        ![
+            "firewalls",
+            "workloadidentities",
+            "nameclaims",
+            "identitypolicies",
+            "namespaces",
+            "certificateauthorities",
+            "identityrequests",
+        ]
+        .contains(&last)
     });
     if named {
         return status(404, "NotFound");

@@ -18,7 +18,12 @@ pub(crate) fn err(output: &Output) -> String {
 
 /// A command of `sallyport firewall`.
 pub(crate) fn firewall(arguments: &[&str]) -> tokio::process::Command {
+    sallyport("firewall", arguments)
+}
+
+/// A command of `sallyport`.
+pub(crate) fn sallyport(topic: &str, arguments: &[&str]) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sallyport"));
-    command.arg("firewall").args(arguments).env("KUBECONFIG", "/nonexistent");
+    command.arg(topic).args(arguments).env("KUBECONFIG", "/nonexistent");
     command
 }

@@ -1,6 +1,6 @@
 //! `CertificateAuthority`: who signs.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ use super::Condition;
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
     printcolumn = r#"{"name":"Key","type":"string","jsonPath":".status.keyAlgorithm"}"#,
+    printcolumn = r#"{"name":"Today","type":"integer","jsonPath":".status.issuedToday"}"#,
     printcolumn = r#"{"name":"Expires","type":"string","jsonPath":".status.notAfter"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
@@ -37,6 +38,59 @@ pub struct CertificateAuthoritySpec {
     /// A CA made and kept by cert-agent itself: for a first try, not for production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedded: Option<EmbeddedCa>,
+    /// How many certificates it may be asked for. If absent, a CA of AWS Private CA has the default caps, for each
+    /// certificate costs money there, and an embedded CA has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Caps>,
+}
+
+impl CertificateAuthoritySpec {
+    /// The caps that hold, if any do.
+    #[must_use]
+    pub fn caps_in_force(&self) -> Option<Caps> {
+        self.caps.or_else(|| self.aws_private_ca.as_ref().map(|_| Caps::default()))
+    }
+}
+
+/// How many certificates a CA may be asked for. When a cap is reached, what would go beyond it waits with the reason
+/// `SpendingCapReached`, and nothing else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Caps {
+    /// For one identity in any hour.
+    #[serde(default = "per_identity_per_hour")]
+    #[schemars(range(min = 1))]
+    pub per_identity_per_hour: u32,
+    /// For one namespace in any hour.
+    #[serde(default = "per_namespace_per_hour")]
+    #[schemars(range(min = 1))]
+    pub per_namespace_per_hour: u32,
+    /// In one day (UTC).
+    #[serde(default = "per_day")]
+    #[schemars(range(min = 1))]
+    pub per_day: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            per_identity_per_hour: per_identity_per_hour(),
+            per_namespace_per_hour: per_namespace_per_hour(),
+            per_day: per_day(),
+        }
+    }
+}
+
+const fn per_identity_per_hour() -> u32 {
+    6
+}
+
+const fn per_namespace_per_hour() -> u32 {
+    600
+}
+
+const fn per_day() -> u32 {
+    20_000
 }
 
 /// A CA of AWS Private CA. Region, account and partition are read from the ARN.
@@ -77,7 +131,17 @@ pub struct CertificateAuthorityStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub not_after: Option<Timestamp>,
-    /// `Ready`.
+    /// How many certificates Sallyport has asked it for since this day began (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_today: Option<i64>,
+    /// The day of `issuedToday`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub issued_on: Option<Date>,
+    /// How many certificates Sallyport has asked it for in all. AWS lets a CA issue 1,000,000 in its life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_total: Option<i64>,
+    /// `Ready`, and for AWS Private CA `CapacityLeft`.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -250,6 +250,9 @@ pub struct CertificateTerms {
     /// The `CertificateAuthority` that signs.
     #[schemars(length(min = 1, max = 253))]
     pub authority: String,
+    /// The key of the certificate; made anew for each.
+    #[serde(default)]
+    pub key: CertificateKey,
     /// How long a certificate lives, one hour at least. Renewed when two thirds are over.
     #[serde(default = "default_lifetime")]
     pub lifetime: Duration,
@@ -260,6 +263,65 @@ pub struct CertificateTerms {
     /// How the certificate reaches the pod.
     #[serde(default)]
     pub delivery: Delivery,
+}
+
+/// The kind of key that a certificate has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "!has(self.size) || (self.algorithm == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])")
+    .message("size must be 256 or 384 for ECDSA, and 2048, 3072 or 4096 for RSA"))]
+pub struct CertificateKey {
+    /// ECDSA unless clients need RSA, which costs a thousand times the work.
+    #[serde(default)]
+    pub algorithm: KeyAlgorithm,
+    /// Bits: 256 or 384 for ECDSA, 2048, 3072 or 4096 for RSA; the smallest if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 256, max = 4096))]
+    pub size: Option<u16>,
+}
+
+/// A key's algorithm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyAlgorithm {
+    /// On NIST's curves P-256 and P-384.
+    #[default]
+    #[serde(rename = "ECDSA")]
+    Ecdsa,
+    /// RSA.
+    #[serde(rename = "RSA")]
+    Rsa,
+}
+
+/// A key that can be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyKind {
+    /// ECDSA on P-256.
+    #[default]
+    P256,
+    /// ECDSA on P-384.
+    P384,
+    /// RSA, 2048 bits.
+    Rsa2048,
+    /// RSA, 3072 bits.
+    Rsa3072,
+    /// RSA, 4096 bits.
+    Rsa4096,
+}
+
+impl CertificateKey {
+    /// The key that is meant; none if there is no such key.
+    #[must_use]
+    pub const fn kind(self) -> Option<KeyKind> {
+        match (self.algorithm, self.size) {
+            (KeyAlgorithm::Ecdsa, None | Some(256)) => Some(KeyKind::P256),
+            (KeyAlgorithm::Ecdsa, Some(384)) => Some(KeyKind::P384),
+            (KeyAlgorithm::Rsa, None | Some(2048)) => Some(KeyKind::Rsa2048),
+            (KeyAlgorithm::Rsa, Some(3072)) => Some(KeyKind::Rsa3072),
+            (KeyAlgorithm::Rsa, Some(4096)) => Some(KeyKind::Rsa4096),
+            (KeyAlgorithm::Ecdsa | KeyAlgorithm::Rsa, Some(_)) => None,
+        }
+    }
 }
 
 const fn default_lifetime() -> Duration {

@@ -1,6 +1,6 @@
 //! The objects of the group `sallyport.dev`. A schema holds only fields that are obeyed.
 //!
-//! People write [`IdentityPolicy`], [`CertificateAuthority`] and [`Firewall`]; the programs write
+//! People write [`IdentityPolicy`], [`CertificateAuthority`], [`Firewall`] and [`IdentityRequest`]; the programs write
 //! [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else.
 
 #![allow(
@@ -12,12 +12,14 @@ mod certificate_authority;
 mod condition;
 mod firewall;
 mod identity_policy;
+mod identity_request;
 mod name_claim;
 mod namespace_binding;
 mod workload_identity;
 
 pub use certificate_authority::{
-    AwsPrivateCa, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus, EmbeddedCa,
+    AwsPrivateCa, Caps, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus,
+    EmbeddedCa,
 };
 pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
@@ -27,9 +29,12 @@ pub use firewall::{
     Standalone, Style, Target, Window,
 };
 pub use identity_policy::{
-    Action, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec,
-    IdentityPolicyStatus, LabelSelector, Mode, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic,
-    Usage, Wildcards,
+    Action, CertificateKey, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy,
+    IdentityPolicySpec, IdentityPolicyStatus, KeyAlgorithm, KeyKind, LabelSelector, Mode, OptOut,
+    SelectorOperator, SelectorRequirement, Side, Traffic, Usage, Wildcards,
+};
+pub use identity_request::{
+    IdentityRequest, IdentityRequestSpec, IdentityRequestStatus, Renew, RevocationReason, Revoke,
 };
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec};
@@ -53,6 +58,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         WorkloadIdentity::crd(),
         NameClaim::crd(),
         NamespaceBinding::crd(),
+        IdentityRequest::crd(),
     ];
     for version in definitions.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());

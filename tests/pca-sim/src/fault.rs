@@ -119,12 +119,39 @@ pub struct Fault {
     /// How often; once unless said.
     #[serde(default = "once")]
     pub times: Times,
+    /// Which of the calls it strikes; the next ones unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+}
+
+/// A part of the calls, drawn by a generator that a seed repeats.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Of a hundred calls so many.
+    pub percent: u64,
+    /// Where the generator begins.
+    pub seed: u64,
+}
+
+impl Share {
+    /// Whether this call is one of them. Knuth's MMIX generator.
+    fn draw(&mut self) -> bool {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 33) % 100 < self.percent
+    }
 }
 
 impl Fault {
     /// A fault that strikes `times` calls.
     pub fn new(operation: Operation, action: Action, times: u32) -> Self {
-        Self { operation, action, times: Times::Number(times) }
+        Self { operation, action, times: Times::Number(times), share: None }
+    }
+
+    /// A fault that strikes so many of a hundred calls, for ever.
+    pub fn share(operation: Operation, action: Action, percent: u64, seed: u64) -> Self {
+        let share = Some(Share { percent, seed });
+        Self { operation, action, times: Times::Word(Forever::Forever), share }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -172,7 +199,10 @@ impl Faults {
     /// The action for this call; each call meets one fault at most.
     pub fn strike(&mut self, operation: Operation) -> Option<Action> {
         self.0.retain(|fault| fault.times != Times::Number(0));
-        let fault = self.0.iter_mut().find(|fault| fault.operation == operation)?;
+        let strikes = |fault: &mut &mut Fault| {
+            fault.operation == operation && fault.share.as_mut().is_none_or(Share::draw)
+        };
+        let fault = self.0.iter_mut().find_map(|mut fault| strikes(&mut fault).then_some(fault))?;
         if let Times::Number(left) = &mut fault.times {
             *left -= 1;
         }
@@ -235,7 +265,8 @@ mod tests {
                 document.as_object_mut().unwrap().remove("times");
             }
             let fault: Fault = serde_json::from_value(document).unwrap();
-            assert_eq!(fault, Fault { operation: Operation::IssueCertificate, action, times });
+            let operation = Operation::IssueCertificate;
+            assert_eq!(fault, Fault { operation, action, times, share: None });
         }
     }
 
@@ -260,6 +291,19 @@ mod tests {
         assert_eq!(faults.pending().count(), 1);
         faults.clear();
         assert_eq!(faults.strike(GetCertificate), None);
+    }
+
+    #[test]
+    fn a_share_of_the_calls_is_drawn_by_its_seed() {
+        let strike = |seed| -> Vec<bool> {
+            let mut faults = Faults::default();
+            faults.plant(Fault::share(Operation::GetCertificate, Action::DropBefore, 10, seed)).unwrap();
+            (0..1000).map(|_| faults.strike(Operation::GetCertificate).is_some()).collect()
+        };
+        let struck = strike(1).into_iter().filter(|struck| *struck).count();
+        assert!((70..130).contains(&struck), "{struck} of a thousand");
+        assert_eq!(strike(1), strike(1));
+        assert_ne!(strike(1), strike(2));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod wrong_leaf;
 pub use authority::{AuthorityOptions, Status};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counters;
-pub use fault::{Action, Fault, Forever, Operation, Times};
+pub use fault::{Action, Fault, Forever, Operation, Share, Times};
 pub use ledger::Issued;
 pub use quota::Quotas;
 pub use rules::{signing::KeyAlgorithm, validity::UsageMode};

@@ -181,7 +181,7 @@ async fn faults_last_until_they_are_removed() {
     let (pem, _) = csr(&NAMES);
     let error = Action::Error { r#type: "InternalFailure".to_owned(), message: String::new(), status: 500 };
     let fault =
-        Fault { operation: Operation::IssueCertificate, action: error, times: Times::Word(Forever::Forever) };
+        Fault { times: Times::Word(Forever::Forever), ..Fault::new(Operation::IssueCertificate, error, 1) };
     sim.plant(fault).unwrap();
     for _ in 0..5 {
         assert_eq!(code(issue(&pca, &sim.ca_arn, &pem).send().await), "InternalFailure");

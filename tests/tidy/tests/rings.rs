@@ -12,6 +12,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
     ("cert-agent/src/issuer/aws_pca.rs", &["aws"]),
     ("cert-agent/src/issuer/embedded.rs", &[]),
     ("cert-agent/src/issuer/foundry.rs", &[]),
+    ("cert-agent/src/issuer/governor/gate.rs", &[]),
     ("policy-sync/src/panos/", &["http"]),
     ("policy-sync/src/kubernetes.rs", &["kube"]),
     ("policy-sync/src/observe/kubernetes.rs", &["kube"]),

@@ -3,18 +3,26 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::object::CertificateAuthority;
+use sallyport_contract::object::{CertificateAuthority, RevocationReason};
 use sallyport_process::clock::Clock;
 
 use crate::{
     cluster::{turnstile::Turnstile, twin::Twin},
-    issuer::{Described, Fetched, IssueError, Issuer, Issuers, embedded::Embedded},
+    issuer::{
+        Call, Caller, Described, Fetched, IssueError, Issuer, Issuers, Turn,
+        embedded::Embedded,
+        governor::{gate::Governor, rates::Rates},
+    },
+    metrics::GovernorMetrics,
     request::Request,
 };
 
@@ -43,13 +51,35 @@ pub(super) struct Scripted {
     scripted: bool,
     clock: Clock,
     inner: Embedded<Twin>,
+    governor: Mutex<Option<Arc<Governor>>>,
+    away: AtomicBool,
+    described: AtomicUsize,
+    asked: Mutex<Vec<Asked>>,
+    /// The serial numbers of what was revoked, as often as it was.
+    pub(super) revoked: Mutex<Vec<String>>,
+    never_revokes: AtomicBool,
+}
+
+/// One wire attempt to get a certificate.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// For these names.
+    pub(super) names: String,
+    /// When.
+    pub(super) at: Timestamp,
 }
 
 /// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>, `IdempotencyToken`.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 
 impl Scripted {
-    pub(super) fn new(script: Script, scripted: bool, clock: &Clock, inner: Embedded<Twin>) -> Self {
+    pub(super) fn new(
+        script: Script,
+        scripted: bool,
+        clock: &Clock,
+        inner: Embedded<Twin>,
+        governor: Option<Governor>,
+    ) -> Self {
         Self {
             script: Mutex::new((script.issue.into(), script.fetch.into())),
             requests: Mutex::default(),
@@ -58,6 +88,54 @@ impl Scripted {
             scripted,
             clock: clock.clone(),
             inner,
+            governor: Mutex::new(governor.map(Arc::new)),
+            away: AtomicBool::default(),
+            described: AtomicUsize::default(),
+            asked: Mutex::default(),
+            revoked: Mutex::default(),
+            never_revokes: AtomicBool::default(),
+        }
+    }
+
+    /// Whether it cannot be reached from now on.
+    pub(super) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    fn reachable(&self) -> Result<(), IssueError> {
+        let away = || IssueError::Unavailable("connection refused".to_owned());
+        if self.away.load(Ordering::Relaxed) { Err(away()) } else { Ok(()) }
+    }
+
+    /// How often it was asked about itself.
+    pub(super) fn described(&self) -> usize {
+        self.described.load(Ordering::Relaxed)
+    }
+
+    /// Revokes as the embedded CA does.
+    pub(super) fn refuse_to_revoke(&self) {
+        self.never_revokes.store(true, Ordering::Relaxed);
+    }
+
+    /// Every wire attempt to get a certificate.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Another governor, with these rates.
+    pub(super) fn slow_down(&self, rates: Rates) {
+        let governor = Governor::new(rates, "an account".to_owned(), GovernorMetrics::default());
+        *self.governor.lock().unwrap() = Some(Arc::new(governor));
+    }
+
+    fn governor(&self) -> Option<Arc<Governor>> {
+        self.governor.lock().unwrap().clone()
+    }
+
+    async fn pass(&self, call: Call, caller: &Caller) -> Result<(), IssueError> {
+        match self.governor() {
+            Some(governor) => governor.pass(call, caller).await.map(drop),
+            None => Ok(()),
         }
     }
 
@@ -130,7 +208,13 @@ impl Issuer for Reached {
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
         async {
             let call = self.gate.before().await;
-            let described = self.authority.inner.describe().await;
+            self.authority.described.fetch_add(1, Ordering::Relaxed);
+            let reachable = self.authority.reachable();
+            let described = reachable.map(|()| self.authority.inner.describe());
+            let described = match described {
+                Ok(described) => described.await,
+                Err(error) => Err(error),
+            };
             self.gate.after(call).await;
             described
         }
@@ -146,7 +230,10 @@ impl Issuer for Reached {
             let call = self.gate.before().await;
             self.authority.requests.lock().unwrap().push(request.clone());
             let scripted = self.authority.script.lock().unwrap().0.pop_front();
-            let answer = scripted.unwrap_or_else(|| Ok(self.authority.ticket(request)));
+            let asked = Asked { names: request.dns_names.to_string(), at: self.authority.clock.now() };
+            self.authority.asked.lock().unwrap().push(asked);
+            let reachable = self.authority.reachable();
+            let answer = scripted.unwrap_or_else(|| reachable.map(|()| self.authority.ticket(request)));
             self.gate.after(call).await;
             answer
         }
@@ -164,10 +251,63 @@ impl Issuer for Reached {
             let scripted = self.authority.script.lock().unwrap().1.pop_front();
             let answer = match scripted {
                 Some(answer) => answer,
-                None => self.authority.sign(request, ticket).await,
+                None => match self.authority.reachable() {
+                    Ok(()) => self.authority.sign(request, ticket).await,
+                    Err(error) => Err(error),
+                },
             };
             self.gate.after(call).await;
             answer
+        }
+        .boxed()
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        serial: &'a str,
+        reason: RevocationReason,
+    ) -> BoxFuture<'a, Result<(), IssueError>> {
+        async move {
+            let call = self.gate.before().await;
+            if self.authority.never_revokes.load(Ordering::Relaxed) {
+                return self.authority.inner.revoke(serial, reason).await;
+            }
+            let reachable = self.authority.reachable();
+            if reachable.is_ok() {
+                self.authority.revoked.lock().unwrap().push(serial.to_owned());
+            }
+            self.gate.after(call).await;
+            reachable
+        }
+        .boxed()
+    }
+
+    fn turn(&self, call: Call, caller: &Caller) -> Turn {
+        self.authority.governor().map_or(Turn::Now, |governor| governor.turn(call, caller))
+    }
+
+    fn issue_for<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a Request,
+        described: &'a Described,
+    ) -> BoxFuture<'a, Result<String, IssueError>> {
+        async move {
+            self.authority.pass(Call::Issue, caller).await?;
+            self.issue(request, described).await
+        }
+        .boxed()
+    }
+
+    fn fetch_for<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a Request,
+        ticket: &'a str,
+    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
+        async move {
+            self.authority.pass(Call::Get, caller).await?;
+            self.fetch(request, ticket).await
         }
         .boxed()
     }

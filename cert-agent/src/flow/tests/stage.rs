@@ -14,24 +14,32 @@ use sallyport_contract::{
     DnsNames, IdentityName, identity,
     object::{Delivery, NameClaim},
 };
-use sallyport_process::clock::Clock;
+use sallyport_process::{clock::Clock, shutdown::Stop};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::authority::{Only, Reached, Script, Scripted};
 use crate::{
     claim::Claim,
-    cluster::{turnstile::Turnstile, twin::Twin},
+    cluster::{
+        turnstile::Turnstile,
+        twin::{Place, Twin},
+    },
     flow::{
         agent::{Agent, Settings},
         intake::Intake,
         queue::Work,
+        worker,
     },
-    issuer::embedded::Embedded,
-    metrics::Metrics,
+    issuer::{
+        Issuers,
+        embedded::Embedded,
+        governor::{gate::Governor, rates::Rates},
+    },
+    metrics::{GovernorMetrics, Metrics},
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
-        shelf::Change,
+        shelf::{self, Change},
     },
 };
 
@@ -41,7 +49,7 @@ pub(super) struct Stage {
     pub(super) clock: Clock,
     /// What the agent's outward calls go through.
     pub(super) gate: Arc<Turnstile>,
-    agent: Agent<Twin>,
+    agent: Arc<Agent<Twin>>,
     intake: Intake,
     /// How much of the journal the watches have told.
     told: AtomicUsize,
@@ -49,6 +57,7 @@ pub(super) struct Stage {
 
 pub(super) const NAMESPACE: &str = "shop";
 pub(super) const SYSTEM: &str = "sallyport-system";
+const RESYNC: Duration = Duration::from_secs(60);
 /// The workload that is everywhere.
 pub(super) const WEB: &str = "web";
 
@@ -62,33 +71,78 @@ impl Stage {
     }
 
     async fn new(script: Script, scripted: bool) -> Self {
+        Self::made(script, scripted, None, RESYNC)
+    }
+
+    /// An authority that is asked through a governor, and an agent that looks again rarely.
+    pub(super) async fn governed(rates: Rates) -> Self {
+        let governor = Governor::new(rates, "an account".to_owned(), GovernorMetrics::default());
+        Self::made(Script::default(), true, Some(governor), Duration::from_secs(7 * 86_400))
+    }
+
+    fn made(script: Script, scripted: bool, governor: Option<Governor>, resync: Duration) -> Self {
         let (twin, clock) = (Twin::default(), Clock::manual("2027-01-01T00:00:00Z".parse().unwrap()));
         let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
-        let script = Arc::new(Scripted::new(script, scripted, &clock, inner));
-        let stage = Self::over(&twin, script, clock);
+        let script = Arc::new(Scripted::new(script, scripted, &clock, inner, governor));
+        let stage = Self::over(&twin, script, clock, resync, None);
         stage.furnish();
         stage
     }
 
-    fn over(twin: &Twin, script: Arc<Scripted>, clock: Clock) -> Self {
+    /// One life of an agent that asks these issuers, in the machine's own time: it works until it is killed, in the
+    /// middle of whatever it does.
+    pub(super) async fn live(
+        twin: &Twin,
+        issuers: Arc<dyn Issuers>,
+        life: Duration,
+        furnish: impl FnOnce(&Self),
+    ) {
+        let clock = Clock::system();
+        let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
+        let script = Arc::new(Scripted::new(Script::default(), true, &clock, inner, None));
+        let stage = Self::over(twin, script, clock, RESYNC, Some(issuers));
+        stage.told_by_watch();
+        furnish(&stage);
+        let watch = async {
+            loop {
+                stage.told_by_watch();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            ended = worker::run(Arc::clone(&stage.agent), Stop::new()) => panic!("{ended:?}"),
+            () = watch => {}
+            () = tokio::time::sleep(life) => {}
+        }
+    }
+
+    fn over(
+        twin: &Twin,
+        script: Arc<Scripted>,
+        clock: Clock,
+        resync: Duration,
+        issuers: Option<Arc<dyn Issuers>>,
+    ) -> Self {
         let settings = Settings {
             system: SYSTEM.to_owned(),
             identity_grace: Duration::from_secs(600),
-            resync: Duration::from_secs(60),
+            resync,
             webhook_names: Vec::new(),
         };
         let metrics = Metrics::new(&mut Registry::default());
         let gate: Arc<Turnstile> = Arc::default();
         let reached = Reached { authority: Arc::clone(&script), gate: Arc::clone(&gate) };
-        let (twin, issuers) = (twin.through(&gate), Arc::new(Only(Arc::new(reached))));
-        let agent = Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics);
+        let issuers = issuers.unwrap_or_else(|| Arc::new(Only(Arc::new(reached))));
+        let twin = twin.through(&gate);
+        let agent = Arc::new(Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics));
         let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
         Self { twin, script, clock, gate, agent, intake, told: AtomicUsize::new(usize::MAX) }
     }
 
     /// Another agent over the same cluster, whose first lists are in.
     pub(super) fn beside(&self) -> Self {
-        let stage = Self::over(&self.twin, Arc::clone(&self.script), self.clock.clone());
+        let resync = self.agent.settings.resync;
+        let stage = Self::over(&self.twin, Arc::clone(&self.script), self.clock.clone(), resync, None);
         stage.told_by_watch();
         stage.furnish();
         stage.agent.queue.add(Work::Sweep, Instant::now() + Duration::from_secs(60), true);
@@ -104,11 +158,16 @@ impl Stage {
     }
 
     fn furnish(&self) {
-        let authority = json!({"metadata": {"name": "ca", "uid": "c"}, "spec": {"embedded": {}}});
+        self.authority(&json!({"embedded": {}}));
+        self.furnish_namespace(NAMESPACE, &json!([]));
+    }
+
+    /// The one authority, with this spec.
+    pub(super) fn authority(&self, spec: &Value) {
+        let authority = json!({"metadata": {"name": "ca", "uid": "c"}, "spec": spec});
         self.store("certificateauthorities", "", "ca", &authority);
         let place = (String::new(), "ca".to_owned());
         self.intake.authority(Change::Put(place, read(authority, "CertificateAuthority")));
-        self.furnish_namespace(NAMESPACE, &json!([]));
     }
 
     /// A namespace that is turned on, with a policy of its own that gives these names too.
@@ -201,6 +260,15 @@ impl Stage {
         }
     }
 
+    /// Lets time pass in steps.
+    pub(super) async fn pass_in_steps(&self, time: Duration, step: Duration) {
+        for _ in 0..time.as_millis() / step.as_millis() {
+            tokio::time::advance(step).await;
+            self.clock.advance(SignedDuration::try_from(step).unwrap());
+            self.work_once().await;
+        }
+    }
+
     /// Lets days pass in coarse steps: nothing happens between them but looking again.
     pub(super) async fn pass_days(&self, days: u64) {
         for _ in 0..days * 24 {
@@ -247,44 +315,71 @@ impl Stage {
         panic!("more rounds than anything needs");
     }
 
-    /// What the watches would tell of what the agents wrote.
-    fn told_by_watch(&self) {
+    /// What the watches would tell of what the agents wrote: everything first, then what changed.
+    pub(super) fn told_by_watch(&self) {
         let memory = self.twin.memory();
-        let written = memory.journal.len();
-        if self.told.swap(written, Ordering::Relaxed) == written {
+        let written = memory.places.len();
+        let from = self.told.swap(written, Ordering::Relaxed);
+        if from == written {
             return;
         }
+        let first = from > written;
+        let changed: Vec<Place> =
+            if first { memory.objects.keys().cloned().collect() } else { memory.places[from..].to_vec() };
         let objects: Vec<_> =
-            memory.objects.iter().map(|(place, value)| (place.clone(), value.clone())).collect();
+            changed.into_iter().map(|place| (memory.objects.get(&place).cloned(), place)).collect();
         drop(memory);
-        self.intake.identity(Change::ListBegins);
-        self.intake.binding(Change::ListBegins);
-        self.intake.claim(Change::ListBegins);
-        self.intake.pod_request(Change::ListBegins);
-        for ((kind, namespace, name), value) in objects {
-            let place = (namespace, name);
-            match kind.as_str() {
-                "workloadidentities" => {
-                    self.intake.identity(Change::Listed(place, read(value, "WorkloadIdentity")));
-                }
-                "namespacebindings" => {
-                    self.intake.binding(Change::Listed(place, read(value, "NamespaceBinding")));
-                }
-                "nameclaims" => {
-                    let claim = Claim::read(&read::<NameClaim>(value, "NameClaim")).unwrap();
-                    self.intake.claim(Change::Listed(place, claim));
-                }
-                "podcertificaterequests" => {
-                    let request = serde_json::from_value(value).unwrap();
-                    self.intake.pod_request(Change::Listed(place, request));
-                }
-                _ => {}
-            }
+        if first {
+            self.intake.identity(Change::ListBegins);
+            self.intake.binding(Change::ListBegins);
+            self.intake.claim(Change::ListBegins);
+            self.intake.request(Change::ListBegins);
+            self.intake.pod_request(Change::ListBegins);
         }
-        self.intake.identity(Change::ListEnds);
-        self.intake.binding(Change::ListEnds);
-        self.intake.claim(Change::ListEnds);
-        self.intake.pod_request(Change::ListEnds);
+        for (value, (kind, namespace, name)) in objects {
+            self.tell(&kind, (namespace, name), value, first);
+        }
+        if first {
+            self.intake.identity(Change::ListEnds);
+            self.intake.binding(Change::ListEnds);
+            self.intake.claim(Change::ListEnds);
+            self.intake.request(Change::ListEnds);
+            self.intake.pod_request(Change::ListEnds);
+        }
+    }
+
+    fn tell(&self, kind: &str, at: shelf::Place, value: Option<Value>, listed: bool) {
+        match kind {
+            "workloadidentities" => {
+                let value = value.map(|value| read(value, "WorkloadIdentity"));
+                self.intake.identity(change(at, value, listed));
+            }
+            "namespacebindings" => {
+                let value = value.map(|value| read(value, "NamespaceBinding"));
+                self.intake.binding(change(at, value, listed));
+            }
+            "identityrequests" => {
+                let value = value.map(|value| read(value, "IdentityRequest"));
+                self.intake.request(change(at, value, listed));
+            }
+            "nameclaims" => {
+                let claim = value.map(|value| Claim::read(&read::<NameClaim>(value, "NameClaim")).unwrap());
+                self.intake.claim(change(at, claim, listed));
+            }
+            "podcertificaterequests" => {
+                let value = value.map(|value| serde_json::from_value(value).unwrap());
+                self.intake.pod_request(change(at, value, listed));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn change<V>(at: shelf::Place, value: Option<V>, listed: bool) -> Change<V> {
+    match value {
+        Some(value) if listed => Change::Listed(at, value),
+        Some(value) => Change::Put(at, value),
+        None => Change::Gone(at),
     }
 }
 
