@@ -12,6 +12,7 @@ mod requests;
 mod stage;
 mod two_agents;
 mod views;
+mod watches;
 mod wire;
 
 use authority::Script;

@@ -202,8 +202,9 @@ fn law_13_half_a_bundle_or_a_spoiled_one_is_survived() {
         let mut bundle = Bundle::new(Known::default(), "shop", &[]);
         bundle.add(gather::Source { file: "x".to_owned(), text: Ok(text) }, true);
         let bundle = bundle.complete();
-        bundle.candidates.iter().map(|candidate| verdict::of(candidate, &bundle).0).count()
-            + bundle.findings.len()
+        let verdicts: Vec<Finding> =
+            bundle.candidates.iter().map(|candidate| verdict::of(candidate, &bundle).0).collect();
+        verdicts.len() + bundle.findings.len()
     };
     assert_eq!(judged(bundle.clone()), 1);
     let mut most = 0;

@@ -56,7 +56,8 @@ fn ask(stage: &Stage) -> Vec<u8> {
             "maxExpirationSeconds": 7200, "stubPKCS10Request": stub}});
     let place = ("podcertificaterequests".to_owned(), NAMESPACE.to_owned(), REQUEST.to_owned());
     let mut memory = stage.twin.memory();
-    memory.objects.insert(place, request);
+    memory.objects.insert(place.clone(), request);
+    memory.places.push(place);
     memory.journal.push("the kubelet asks".to_owned());
     drop(memory);
     key.subject_public_key_info()
@@ -67,6 +68,7 @@ fn gone(stage: &Stage) {
     let place = ("podcertificaterequests".to_owned(), NAMESPACE.to_owned(), REQUEST.to_owned());
     let mut memory = stage.twin.memory();
     memory.objects.remove(&place);
+    memory.places.push(place);
     memory.journal.push("the request is gone".to_owned());
 }
 

@@ -1,30 +1,20 @@
 //! A cluster in memory with one agent, time that stands still, and a certificate authority of choice.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use sallyport_contract::{
-    DnsNames, IdentityName, identity,
-    object::{Delivery, NameClaim},
-};
+use sallyport_contract::{DnsNames, IdentityName, identity, object::Delivery};
 use sallyport_process::{clock::Clock, shutdown::Stop};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::authority::{Only, Reached, Script, Scripted};
 use crate::{
-    claim::Claim,
-    cluster::{
-        turnstile::Turnstile,
-        twin::{Place, Twin},
-    },
+    cluster::{turnstile::Turnstile, twin::Twin},
     flow::{
         agent::{Agent, Settings},
         intake::Intake,
@@ -39,7 +29,7 @@ use crate::{
     metrics::{GovernorMetrics, Metrics},
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
-        shelf::{self, Change},
+        shelf::Change,
     },
 };
 
@@ -50,9 +40,9 @@ pub(super) struct Stage {
     /// What the agent's outward calls go through.
     pub(super) gate: Arc<Turnstile>,
     agent: Arc<Agent<Twin>>,
-    intake: Intake,
+    pub(super) intake: Intake,
     /// How much of the journal the watches have told.
-    told: AtomicUsize,
+    pub(super) told: AtomicUsize,
 }
 
 pub(super) const NAMESPACE: &str = "shop";
@@ -313,73 +303,6 @@ impl Stage {
             }
         }
         panic!("more rounds than anything needs");
-    }
-
-    /// What the watches would tell of what the agents wrote: everything first, then what changed.
-    pub(super) fn told_by_watch(&self) {
-        let memory = self.twin.memory();
-        let written = memory.places.len();
-        let from = self.told.swap(written, Ordering::Relaxed);
-        if from == written {
-            return;
-        }
-        let first = from > written;
-        let changed: Vec<Place> =
-            if first { memory.objects.keys().cloned().collect() } else { memory.places[from..].to_vec() };
-        let objects: Vec<_> =
-            changed.into_iter().map(|place| (memory.objects.get(&place).cloned(), place)).collect();
-        drop(memory);
-        if first {
-            self.intake.identity(Change::ListBegins);
-            self.intake.binding(Change::ListBegins);
-            self.intake.claim(Change::ListBegins);
-            self.intake.request(Change::ListBegins);
-            self.intake.pod_request(Change::ListBegins);
-        }
-        for (value, (kind, namespace, name)) in objects {
-            self.tell(&kind, (namespace, name), value, first);
-        }
-        if first {
-            self.intake.identity(Change::ListEnds);
-            self.intake.binding(Change::ListEnds);
-            self.intake.claim(Change::ListEnds);
-            self.intake.request(Change::ListEnds);
-            self.intake.pod_request(Change::ListEnds);
-        }
-    }
-
-    fn tell(&self, kind: &str, at: shelf::Place, value: Option<Value>, listed: bool) {
-        match kind {
-            "workloadidentities" => {
-                let value = value.map(|value| read(value, "WorkloadIdentity"));
-                self.intake.identity(change(at, value, listed));
-            }
-            "namespacebindings" => {
-                let value = value.map(|value| read(value, "NamespaceBinding"));
-                self.intake.binding(change(at, value, listed));
-            }
-            "identityrequests" => {
-                let value = value.map(|value| read(value, "IdentityRequest"));
-                self.intake.request(change(at, value, listed));
-            }
-            "nameclaims" => {
-                let claim = value.map(|value| Claim::read(&read::<NameClaim>(value, "NameClaim")).unwrap());
-                self.intake.claim(change(at, claim, listed));
-            }
-            "podcertificaterequests" => {
-                let value = value.map(|value| serde_json::from_value(value).unwrap());
-                self.intake.pod_request(change(at, value, listed));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn change<V>(at: shelf::Place, value: Option<V>, listed: bool) -> Change<V> {
-    match value {
-        Some(value) if listed => Change::Listed(at, value),
-        Some(value) => Change::Put(at, value),
-        None => Change::Gone(at),
     }
 }
 
