@@ -128,7 +128,10 @@ async fn one_token_is_one_certificate_for_five_minutes() {
 
 #[tokio::test]
 async fn refusals_of_issue_certificate() {
+    // Time stands still: the CA ends to the second after the longest certificate that it gives.
+    let clock = noon();
     let sim = start(|options| {
+        options.clock = clock.clone();
         let short =
             AuthorityOptions { usage_mode: UsageMode::ShortLivedCertificate, ..AuthorityOptions::default() };
         options.authorities =
