@@ -6,7 +6,7 @@ use crate::{
     dns_name::{DnsName, DnsNames},
     firewall_names::readable,
     hash,
-    object::{Action, CertificateTerms, Delivery},
+    object::{Action, CertificateTerms, Delivery, WorkloadIdentity, WorkloadIdentitySpec},
 };
 
 /// Name of a `WorkloadIdentity`, and value of the pod label `sallyport.dev/identity`: the first label of
@@ -90,6 +90,29 @@ pub struct Identity {
     pub certificate: CertificateTerms,
     /// The `Firewall` that must hold the names.
     pub firewall: String,
+}
+
+impl Identity {
+    /// The identity as an object's spec.
+    #[must_use]
+    pub fn spec(&self) -> WorkloadIdentitySpec {
+        WorkloadIdentitySpec {
+            dns_names: self.dns_names.to_strings(),
+            delivery: self.delivery,
+            action: self.action,
+            policy: self.policy.clone(),
+            certificate: self.certificate.clone(),
+            firewall: self.firewall.clone(),
+        }
+    }
+
+    /// The object that stands for it, without labels and annotations.
+    #[must_use]
+    pub fn object(&self) -> WorkloadIdentity {
+        let mut object = WorkloadIdentity::new(self.name.as_str(), self.spec());
+        object.metadata.namespace = Some(self.namespace.clone());
+        object
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::SignedDuration;
 use sallyport_contract::{
     Reason, keys,
-    object::{Delivery, WorkloadIdentity, WorkloadIdentitySpec},
+    object::{Delivery, WorkloadIdentity},
 };
 use tokio::time::Instant;
 
@@ -208,7 +208,7 @@ impl<C: Cluster> Agent<C> {
 fn says(found: &WorkloadIdentity, wanted: &WantedIdentity) -> bool {
     let text = found.metadata.annotations.as_ref().and_then(|annotations| annotations.get(MADE_FOR));
     found.metadata.deletion_timestamp.is_none()
-        && found.spec == spec(wanted)
+        && found.spec == wanted.identity.spec()
         && text == Some(&joined(&wanted.made_for))
 }
 
@@ -216,21 +216,8 @@ fn joined(uids: &BTreeSet<String>) -> String {
     uids.iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
-fn spec(wanted: &WantedIdentity) -> WorkloadIdentitySpec {
-    let identity = &wanted.identity;
-    WorkloadIdentitySpec {
-        dns_names: identity.dns_names.to_strings(),
-        delivery: identity.delivery,
-        action: identity.action,
-        policy: identity.policy.clone(),
-        certificate: identity.certificate.clone(),
-        firewall: identity.firewall.clone(),
-    }
-}
-
 fn object(wanted: &WantedIdentity) -> WorkloadIdentity {
-    let mut object = WorkloadIdentity::new(wanted.identity.name.as_str(), spec(wanted));
-    object.metadata.namespace = Some(wanted.identity.namespace.clone());
+    let mut object = wanted.identity.object();
     let labels = [(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_SALLYPORT.to_owned())];
     object.metadata.labels = Some(labels.into());
     object.metadata.annotations = Some([(MADE_FOR.to_owned(), joined(&wanted.made_for))].into());

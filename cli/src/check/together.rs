@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, Refusal,
     identity::{Identity, claim_of},
-    object::{Action, NameClaim, NameClaimSpec, WorkloadIdentity, WorkloadIdentitySpec},
+    object::{Action, NameClaim, NameClaimSpec},
 };
 use sallyport_policy_sync::{
     desired::desired,
@@ -122,7 +122,7 @@ fn on_firewalls(
     for (at, identity) in granted {
         let key = Key::new(&identity.namespace, identity.name.as_str());
         places.entry(key.clone()).or_insert(*at);
-        identities.insert(key, Arc::new(object_of(identity)));
+        identities.insert(key, Arc::new(identity.object()));
         for name in identity.dns_names.iter() {
             let spec = NameClaimSpec { dns_name: name.to_string(), namespace: identity.namespace.clone() };
             let claim = claim_of(name);
@@ -156,19 +156,4 @@ fn on_firewalls(
             Some((at, Refusal { reason, what: words, place, rule, remedy }))
         })
         .collect()
-}
-
-/// The identity as cert-agent would make it.
-fn object_of(identity: &Identity) -> WorkloadIdentity {
-    let spec = WorkloadIdentitySpec {
-        dns_names: identity.dns_names.to_strings(),
-        delivery: identity.delivery,
-        action: identity.action,
-        policy: identity.policy.clone(),
-        certificate: identity.certificate.clone(),
-        firewall: identity.firewall.clone(),
-    };
-    let mut object = WorkloadIdentity::new(identity.name.as_str(), spec);
-    object.metadata.namespace = Some(identity.namespace.clone());
-    object
 }
