@@ -12,14 +12,12 @@ mod output;
 mod together;
 mod verdict;
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use bundle::{Bundle, Known};
 use output::Format;
+
+use crate::people::{self, print};
 
 /// Something was refused.
 const REFUSED: u8 = 1;
@@ -109,22 +107,17 @@ impl Report {
     }
 }
 
-/// Judges everything that was given.
-///
-/// # Errors
-/// The cluster could not be asked, or nobody reads what is told.
-pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
-    let known = if args.from_cluster { of_cluster()? } else { Known::default() };
-    let report = judge(args, known);
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = output::print(&report, args.output, colour);
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| format!("cannot tell: {error}"))?;
-    Ok(ExitCode::from(report.code()))
+/// Judges everything that was given; what keeps it from an answer is told and ends with 2.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    people::run(answer(args))
 }
 
-fn of_cluster() -> Result<Known, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(cluster::known())
+async fn answer(args: &Args) -> Result<ExitCode, String> {
+    let known = if args.from_cluster { cluster::known().await? } else { Known::default() };
+    let report = judge(args, known);
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    print(&output::print(&report, args.output, colour))?;
+    Ok(ExitCode::from(report.code()))
 }
 
 /// The whole judgement of what was given, in memory.

@@ -5,13 +5,15 @@
 mod scene;
 mod story;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use sallyport_process::clock::Clock;
 
+use crate::people::{self, print};
+
 /// Why a pod is not Ready, on one screen: each stage, whose turn it is, and what to do. Reads only.
 ///
-/// Exit codes: 0 the gate is open or the pod has none to wait for, 1 it waits.
+/// Exit codes: 0 the gate is open or the pod has none to wait for, 1 it waits, 2 it could not be found out.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The pod: `NAME`, or `pod/NAME` as kubectl prints it.
@@ -21,21 +23,19 @@ pub(crate) struct Args {
     namespace: String,
 }
 
-/// Tells one pod's story.
-///
-/// # Errors
-/// The cluster could not be asked, there is no such pod, or nobody reads what is told.
-pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
+/// Tells one pod's story; what keeps it from an answer is told and ends with 2.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    people::run(answer(args))
+}
+
+async fn answer(args: &Args) -> Result<ExitCode, String> {
     let pod = match args.pod.split_once('/') {
         None | Some(("pod" | "pods" | "po", _)) => args.pod.rsplit('/').next().unwrap_or_default(),
         Some((kind, _)) => {
             return Err(format!("{kind:?} cannot be explained; give one of its pods: pod/NAME"));
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    let scene = runtime.block_on(scene::read(&args.namespace, pod))?;
-    let story = story::of(&scene, Clock::system().now());
-    std::io::stdout().write_all(story.text.as_bytes()).map_err(|error| format!("cannot tell: {error}"))?;
+    let story = story::of(&scene::read(&args.namespace, pod).await?, Clock::system().now());
+    print(&story.text)?;
     Ok(if story.waits { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

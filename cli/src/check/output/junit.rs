@@ -5,6 +5,7 @@
 use sallyport_policy_sync::xml::Element;
 
 use super::{Finding, Outcome, Report, code, words};
+use crate::terminal::printable;
 
 pub(super) fn print(report: &Report) -> String {
     let counts =
@@ -40,9 +41,4 @@ fn case(finding: &Finding) -> Element {
 fn attributed(mut element: Element, name: &str, value: &str) -> Element {
     element.attributes.push((name.to_owned(), printable(value)));
     element
-}
-
-/// Control characters have no place in XML, escaped or not.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
