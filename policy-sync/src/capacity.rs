@@ -39,7 +39,7 @@ impl Capacity {
     pub fn of(spec: &FirewallSpec, candidate: &Configuration, ours: &dyn Fn(&Element) -> bool) -> Self {
         let signatures =
             |entry: &Element| entry.child("signature").map_or(0, |signature| signature.entries().count());
-        let others = || candidate.applications.values().filter(|entry| !ours(entry));
+        let others = || candidate.applications.values().map(AsRef::as_ref).filter(|entry| !ours(entry));
         let inherited: usize = candidate.other_applications.iter().map(signatures).sum();
         let own = candidate.applications.len() - others().count();
         let foreign_signatures: usize = others().map(signatures).sum::<usize>() + inherited;
@@ -89,7 +89,7 @@ mod tests {
         let signature = || Element::new("signature").with(Element::entry("sni"));
         let named = |prefix: &str, n: usize| {
             let name = format!("{prefix}-{n}");
-            (name.clone(), Element::entry(&name).with(signature()))
+            (name.clone(), Element::entry(&name).with(signature()).into())
         };
         let candidate = Configuration {
             applications: (0..ours)

@@ -196,7 +196,7 @@ mod tests {
         let mut entry = elements::rule("c", "sp-shop-allow", &rule, &terms());
         change(&mut entry);
         let mut configuration = Configuration { rules: vec![entry], ..Configuration::default() };
-        configuration.applications.insert(name().app, elements::application(&name()));
+        configuration.applications.insert(name().app, elements::application(&name()).into());
         configuration
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let mut changed = running(|_| ());
         changed
             .applications
-            .insert(name().app, Element::entry(&name().app).with(elements::signature("^other$")));
+            .insert(name().app, Element::entry(&name().app).with(elements::signature("^other$")).into());
         assert_eq!(judge(&changed, "", &[ours, ours]), ineffective);
     }
 

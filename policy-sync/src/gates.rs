@@ -109,7 +109,7 @@ impl<C: Cluster> Gates<C> {
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
         let Ok(standing) = self.standing(identity.as_deref(), round.world) else {
-            return Outcome { key, written: Some(written), failed: false };
+            return Outcome { key, written: written.something(), failed: false };
         };
         let observer = round.observer(&key.namespace);
         let scene = Scene {
@@ -135,7 +135,7 @@ impl<C: Cluster> Gates<C> {
             }
         }
         let Some(identity) = identity else {
-            return Outcome { key, written: (!written.gates.is_empty()).then_some(written), failed };
+            return Outcome { key, written: written.something(), failed };
         };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
@@ -150,7 +150,7 @@ impl<C: Cluster> Gates<C> {
                 Err(error) => failed |= self.failed(&error),
             }
         }
-        Outcome { key, written: Some(written), failed }
+        Outcome { key, written: written.something(), failed }
     }
 
     /// How an identity's firewall stands; `None` if there is no such firewall. Before its worker has posted
@@ -232,6 +232,11 @@ impl Round<'_> {
 }
 
 impl Written {
+    /// Nothing if there is nothing to remember.
+    fn something(self) -> Option<Self> {
+        (self.status.is_some() || !self.gates.is_empty()).then_some(self)
+    }
+
     /// Forgets what the watch shows, or something newer instead.
     fn forget_what_is_seen(&mut self, identity: Option<&WorkloadIdentity>, pods: &Pods) {
         let seen = identity.map(|identity| Version::of(&identity.metadata));

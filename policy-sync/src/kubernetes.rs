@@ -42,7 +42,8 @@ const NOTE_LIMIT: usize = 1024;
 #[derive(Clone)]
 pub struct Kubernetes {
     client: Client,
-    recorder: Recorder,
+    /// Remembers a firewall's events for some minutes, so that what repeats makes a series of one.
+    firewalls: Recorder,
     clock: Clock,
 }
 
@@ -50,8 +51,7 @@ impl Kubernetes {
     /// Writes through this client.
     #[must_use]
     pub fn new(client: Client, clock: Clock) -> Self {
-        let reporter = Reporter { controller: MANAGER.to_owned(), instance: None };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, clock }
+        Self { firewalls: recorder(&client), client, clock }
     }
 
     async fn apply<K>(
@@ -198,16 +198,26 @@ impl Cluster for Kubernetes {
             action: "Enforce".to_owned(),
             secondary: None,
         };
-        let reference = match &note.about {
-            About::Firewall(name, uid) => reference::<Firewall>(None, name, uid),
-            About::Identity(key, uid) => reference::<WorkloadIdentity>(Some(&key.namespace), &key.name, uid),
+        let published = match &note.about {
+            About::Firewall(name, uid) => {
+                in_time(self.firewalls.publish(&event, &reference::<Firewall>(None, name, uid))).await
+            }
+            // There are thousands, one commit proves them all, and none says the same twice: nothing is remembered.
+            About::Identity(key, uid) => {
+                let about = reference::<WorkloadIdentity>(Some(&key.namespace), &key.name, uid);
+                in_time(recorder(&self.client).publish(&event, &about)).await
+            }
         };
-        match in_time(self.recorder.publish(&event, &reference)).await {
+        match published {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "an event was not taken"),
             Err(_) => tracing::warn!("an event was not taken in time"),
         }
     }
+}
+
+fn recorder(client: &Client) -> Recorder {
+    Recorder::new(client.clone(), Reporter { controller: MANAGER.to_owned(), instance: None })
 }
 
 fn reference<K: Resource<DynamicType = ()>>(

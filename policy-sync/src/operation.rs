@@ -204,7 +204,7 @@ pub struct Batch {
 ///
 /// # Errors
 /// A name cannot stand in a path.
-pub fn batches(operations: &[Operation], site: &Site) -> Result<Vec<Batch>, NotALiteral> {
+pub fn batches(operations: Vec<Operation>, site: &Site) -> Result<Vec<Batch>, NotALiteral> {
     // Percent-encoding makes three bytes of one at worst.
     const ROOM: usize = BATCH_BYTES / 3;
     let mut batches = Vec::new();
@@ -214,7 +214,7 @@ pub fn batches(operations: &[Operation], site: &Site) -> Result<Vec<Batch>, NotA
         if !open.is_empty() && (open.len() >= BATCH_OPERATIONS || body.len() + printed.len() > ROOM) {
             batches.push(close(&mut open, &mut body));
         }
-        open.push(operation.clone());
+        open.push(operation);
         body.push_str(&printed);
     }
     if !open.is_empty() {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn batches_are_cut_by_number_and_size_and_keep_the_order() {
         let many: Vec<_> = (0..1001).map(delete).collect();
-        let cut = batches(&many, &site()).unwrap();
+        let cut = batches(many.clone(), &site()).unwrap();
         assert_eq!(cut.iter().map(|batch| batch.operations.len()).collect::<Vec<_>>(), [500, 500, 1]);
         assert_eq!(cut.into_iter().flat_map(|batch| batch.operations).collect::<Vec<_>>(), many);
 
@@ -255,7 +255,7 @@ mod tests {
             subject: Subject::Object("x".into()),
             change: Change::Set(Node::Tag("x".into()), big),
         };
-        let cut = batches(&[big.clone(), big.clone(), big], &site()).unwrap();
+        let cut = batches(vec![big.clone(), big.clone(), big], &site()).unwrap();
         assert_eq!(cut.len(), 3);
         assert!(cut.iter().all(|batch| batch.body.len() * 3 <= BATCH_BYTES));
     }

@@ -2,23 +2,29 @@
 
 mod owner;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 pub use owner::{Inventory, Owner, owner_of_application, owner_of_rule, owner_of_service};
 
 use crate::xml::Element;
 
+/// Entries by name.
+pub type Entries = BTreeMap<String, Arc<Element>>;
+
 /// One view of the device's configuration: ours and everybody else's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
     /// Custom App-IDs of the place where we write, by name.
-    pub applications: BTreeMap<String, Element>,
+    pub applications: Entries,
     /// Custom App-IDs of other places that meet ours: shared ones, and those of groups above and below.
     pub other_applications: Vec<Element>,
     /// Service objects of the place where we write.
-    pub services: BTreeMap<String, Element>,
+    pub services: Entries,
     /// Tags of the place where we write.
-    pub tags: BTreeMap<String, Element>,
+    pub tags: Entries,
     /// Security rules in their order.
     pub rules: Vec<Element>,
     /// Names of rules of other rulebases that no rule of ours may have, each with where it stands.
@@ -26,6 +32,23 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// The same, with one copy of the App-IDs that the other one holds alike: what is edited, what is in force and what
+    /// each firewall of a group runs differ in little, and may hold thousands.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        for (name, entry) in &mut self.applications {
+            if let Some(alike) = other.applications.get(name).filter(|there| *there == entry) {
+                *entry = Arc::clone(alike);
+            }
+        }
+        self
+    }
+
+    /// Every custom App-ID that is known here: those of the place where we write, and those that meet them.
+    pub fn all_applications(&self) -> impl Iterator<Item = &Element> {
+        self.applications.values().map(AsRef::as_ref).chain(&self.other_applications)
+    }
+
     /// The rule called so.
     #[must_use]
     pub fn rule(&self, name: &str) -> Option<&Element> {
@@ -51,7 +74,7 @@ impl<'a> Index<'a> {
     /// The App-ID called so.
     #[must_use]
     pub fn application(&self, app: &str) -> Option<&'a Element> {
-        self.configuration.applications.get(app)
+        self.configuration.applications.get(app).map(AsRef::as_ref)
     }
 
     /// The rule called so.
@@ -69,8 +92,8 @@ impl<'a> Index<'a> {
 
 /// The entries of a list as the device sent it, by name.
 #[must_use]
-pub fn by_name(list: Element) -> BTreeMap<String, Element> {
-    in_order(list).into_iter().map(|entry| (entry.entry_name().to_owned(), entry)).collect()
+pub fn by_name(list: Element) -> Entries {
+    in_order(list).into_iter().map(|entry| (entry.entry_name().to_owned(), Arc::new(entry))).collect()
 }
 
 /// The entries of a list as the device sent it, in order.

@@ -1,5 +1,7 @@
 //! Starting a commit, and asking about its job, or a push's, until it ends.
 
+use std::sync::Arc;
+
 use sallyport_contract::{
     Reason,
     object::{JobKind, LastCommit},
@@ -151,7 +153,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let operations: Vec<Operation> = rules.iter().map(delete).collect();
         if !operations.is_empty() {
             tracing::info!(firewall = self.name, ?rules, "taken back, so that another cluster can commit");
-            self.write(device, moment, &operations).await?;
+            self.write(device, moment, operations).await?;
         }
         Ok(())
     }
@@ -169,7 +171,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// Asks about the running job.
-    pub(super) async fn poll(&mut self, moment: Moment<'_>, wanted: &Desired) -> Result<(), Hitch> {
+    pub(super) async fn poll(&mut self, moment: Moment<'_>, wanted: &Arc<Desired>) -> Result<(), Hitch> {
         self.store_status(moment).await?;
         let Some(job) = self.memory.job.clone() else { return Ok(()) };
         let device = self.device(moment)?;

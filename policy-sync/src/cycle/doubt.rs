@@ -47,7 +47,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         tracing::warn!(firewall = self.name, names = carried.len(), "taken back, for they do not commit");
         let operations = self.taken_back(moment, wanted, snapshot, &carried);
-        self.write(device, moment, &operations).await?;
+        self.write(device, moment, operations).await?;
         snapshot.candidate = device.configuration(View::Candidate).await?;
         self.survey(moment, wanted, snapshot);
         Ok(())

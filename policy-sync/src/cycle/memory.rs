@@ -35,7 +35,7 @@ pub(super) struct Memory<F> {
     pub(super) ledger: Ledger,
     /// Whether each name of the ledger was wanted when we last looked.
     pub(super) was_wanted: BTreeMap<DnsName, bool>,
-    pub(super) desired: Option<Desired>,
+    pub(super) desired: Option<Arc<Desired>>,
     pub(super) pace: Pace,
     pub(super) job: Option<Job>,
     pub(super) failed_commits: u32,
@@ -273,7 +273,7 @@ impl<F> Memory<F> {
     }
 
     /// Takes in what is wanted. What differs starts the pace, and lifts what a former version was refused for.
-    pub(super) fn want(&mut self, wanted: &Desired, now: Timestamp) {
+    pub(super) fn want(&mut self, wanted: &Arc<Desired>, now: Timestamp) {
         if let Some(before) = &self.desired {
             if before.names() != wanted.names() || before.rules() != wanted.rules() {
                 self.pace.changed(now);
@@ -290,7 +290,7 @@ impl<F> Memory<F> {
         }
         self.tested.retain(|name, _| wanted.names().contains_key(name));
         self.turning.retain(|name| wanted.names().get(name).is_some_and(|name| name.action == Action::Deny));
-        self.desired = Some(wanted.clone());
+        self.desired = Some(Arc::clone(wanted));
     }
 
     /// Whether something keeps us from asking the device now.

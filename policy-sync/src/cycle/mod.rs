@@ -224,7 +224,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// What is wanted now; what changed starts the pace.
-    async fn wanted(&mut self, moment: Moment<'_>) -> Result<Desired, Hitch> {
+    async fn wanted(&mut self, moment: Moment<'_>) -> Result<Arc<Desired>, Hitch> {
         let mut wanted = self.decide(moment);
         if !leaves(moment.firewall) && self.note_unwanted(moment.spec(), &wanted, moment.now).await? {
             wanted = self.decide(moment);
@@ -234,14 +234,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     }
 
     /// What is wanted by all that is known now.
-    fn decide(&self, moment: Moment<'_>) -> Desired {
+    fn decide(&self, moment: Moment<'_>) -> Arc<Desired> {
         let Memory { ledger, capacity, loans, .. } = &self.memory;
         let firewall = self.member.firewall();
         if leaves(moment.firewall) {
-            return Desired::nothing(firewall, moment.world);
+            return Desired::nothing(firewall, moment.world).into();
         }
         desired(firewall, moment.spec(), moment.world, ledger, capacity.as_ref(), moment.now)
             .with_loans(loans)
+            .into()
     }
 
     /// The question before anything is written to the device: a replica that slept may lead no more.

@@ -43,7 +43,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     pub(super) async fn pass(
         &mut self,
         moment: Moment<'_>,
-        wanted: &Desired,
+        wanted: &Arc<Desired>,
         after: After,
     ) -> Result<(), Hitch> {
         let device = self.device(moment)?;
@@ -114,13 +114,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
 
     /// Judges what may be written: all that goes before a write, and all that a preview rests on. How much fits and what
     /// others lend is known only now, so what is wanted is decided once more.
-    pub(super) fn fit(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) -> Desired {
+    pub(super) fn fit(
+        &mut self,
+        moment: Moment<'_>,
+        wanted: &Arc<Desired>,
+        snapshot: &Snapshot,
+    ) -> Arc<Desired> {
         self.survey(moment, wanted, snapshot);
         let refused = self.borrow(moment, wanted, snapshot);
         let fitting = self.decide(moment);
         if fitting != *wanted {
             self.survey(moment, &fitting, snapshot);
-            self.memory.desired = Some(fitting.clone());
+            self.memory.desired = Some(Arc::clone(&fitting));
         }
         self.memory.held.extend(refused);
         fitting
@@ -235,7 +240,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let (mut held, copies) = obstacles(sides);
         self.memory.copies = copies;
         let candidate = &snapshot.candidate;
-        let entries = candidate.applications.values().chain(&candidate.other_applications);
+        let entries = candidate.all_applications();
         let ours = |entry: &_| owner_of_application(entry, &spec.cluster_name, &inventory) == Owner::Ours;
         let foreign = foreign_signatures(entries, ours);
         self.memory.overlaps.keep_only(&foreign);
@@ -269,7 +274,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let app = |entry: &&_| owner_of_application(entry, cluster, &inventory) == Owner::Ours;
         let rule = |entry: &&_| owner_of_rule(entry, cluster, &inventory) == Owner::Ours;
         let apps = |here: &Configuration, there: &Configuration| {
-            here.applications.values().filter(app).any(|entry| {
+            here.applications.values().map(AsRef::as_ref).filter(app).any(|entry| {
                 there.applications.get(entry.entry_name()).is_none_or(|other| !same(entry, other))
             })
         };

@@ -77,7 +77,7 @@ impl<F: Firewall> Cycle<F, Bystander> {
         let operations = self.operations(moment, &wanted, &snapshot);
         let malformed =
             |error: NotALiteral| Fault { fate: Fate::Stop(Reason::Malformed), message: error.to_string() };
-        let batches = batches(&operations, &moment.access.site).map_err(malformed)?;
+        let batches = batches(operations.clone(), &moment.access.site).map_err(malformed)?;
         let company = self.company(device, moment, &snapshot, &operations).await?;
         let facts = self.memory.facts.clone().unwrap_or_default();
         let (status, _, words) = attested(moment.spec(), &facts.version);
@@ -159,7 +159,7 @@ fn anchor(spec: &FirewallSpec, candidate: &Configuration) -> Anchor {
 }
 
 fn foreign_app_ids(spec: &FirewallSpec, candidate: &Configuration, inventory: &Inventory) -> usize {
-    let entries = candidate.applications.values().chain(&candidate.other_applications);
+    let entries = candidate.all_applications();
     let ours = |entry: &_| owner_of_application(entry, &spec.cluster_name, inventory) == Owner::Ours;
     foreign_signatures(entries, ours).len()
 }

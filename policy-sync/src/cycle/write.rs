@@ -43,12 +43,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             self.rules_are_free(device, moment, &operations, snapshot).await?;
             self.announce(moment, wanted, |name| name.lender.is_none()).await?;
-            match self.write(device, moment, &operations).await? {
+            match self.write(device, moment, operations).await? {
                 None => return Ok(true),
                 Some((refused, message)) => {
                     written |= refused.written;
                     if wants_a_comment(&message) && !commented {
                         commented = true;
+                        let operations = self.operations(moment, wanted, snapshot);
                         self.comment(device, moment, &operations).await?;
                         continue;
                     }
@@ -133,7 +134,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         &self,
         device: &F,
         moment: Moment<'_>,
-        operations: &[Operation],
+        operations: Vec<Operation>,
     ) -> Result<Option<(Refused, String)>, Hitch> {
         let malformed = |error: crate::xml::NotALiteral| Fault {
             fate: Fate::Stop(Reason::Malformed),

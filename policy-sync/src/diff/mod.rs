@@ -84,11 +84,13 @@ impl Ours {
             entries.filter(|e| owner(e) == Owner::Ours).map(|e| e.entry_name().to_owned()).collect()
         };
         Self {
-            apps: named(&mut candidate.applications.values(), &|e| {
+            apps: named(&mut candidate.applications.values().map(AsRef::as_ref), &|e| {
                 owner_of_application(e, cluster, inventory)
             }),
             rules: named(&mut candidate.rules.iter(), &|e| owner_of_rule(e, cluster, inventory)),
-            services: named(&mut candidate.services.values(), &|e| owner_of_service(e, cluster)),
+            services: named(&mut candidate.services.values().map(AsRef::as_ref), &|e| {
+                owner_of_service(e, cluster)
+            }),
         }
     }
 }

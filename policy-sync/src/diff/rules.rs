@@ -166,7 +166,7 @@ fn correct_fields(
     let subject = || Subject::Rule(name.to_owned());
     let fields = elements::rule_fields(cluster, terms);
     for field in &fields {
-        let node = Node::Field(name.to_owned(), field.name.clone());
+        let node = Node::Field(name.to_owned(), field.name.to_string());
         let change = match entry.child(&field.name) {
             Some(actual) if same(actual, field) => continue,
             Some(_) if !field.children.is_empty() => Change::Edit(node, field.clone()),
@@ -179,7 +179,7 @@ fn correct_fields(
     for child in &entry.children {
         let ours = fields.iter().any(|field| field.name == child.name);
         if !ours && !harmless(child) {
-            let node = Node::Field(name.to_owned(), child.name.clone());
+            let node = Node::Field(name.to_owned(), child.name.to_string());
             operations.push(Operation { subject: subject(), change: Change::Delete(node) });
         }
     }

@@ -290,7 +290,7 @@ fn what_somebody_added_is_taken_back_and_what_changes_nothing_is_left() {
     );
     let case = {
         let mut case = Case::new().want(WEB, "Allow").written();
-        let entry = case.candidate.applications.get_mut(&app(WEB)).unwrap();
+        let entry = std::sync::Arc::make_mut(case.candidate.applications.get_mut(&app(WEB)).unwrap());
         entry.children.push(Element::leaf("timeout", "5"));
         case
     };

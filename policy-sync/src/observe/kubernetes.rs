@@ -138,9 +138,10 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
     }
 }
 
-/// Without the list of who wrote which field, which nobody here looks at and which is half of an object.
+/// Without what nobody here looks at: who wrote which field, which is half of an object, and labels and annotations.
 fn slim<K: Resource>(mut object: K) -> Option<K> {
-    object.meta_mut().managed_fields = None;
+    let meta = object.meta_mut();
+    (meta.managed_fields, meta.labels, meta.annotations) = (None, None, None);
     Some(object)
 }
 

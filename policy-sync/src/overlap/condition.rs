@@ -51,7 +51,7 @@ fn test(operator: &Element) -> Option<Test> {
         Some(pattern) => Operator::Pattern(pattern.to_owned()),
         None => {
             let value = operator.text_of("value").unwrap_or_default();
-            Operator::Number(operator.name.clone(), value.to_owned())
+            Operator::Number(operator.name.to_string(), value.to_owned())
         }
     };
     Some(Test { context, operator })

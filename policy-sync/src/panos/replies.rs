@@ -179,7 +179,7 @@ fn device_words(device: &Element) -> String {
 /// Each entry of the answer as one line of words; attributes count, since the form is not public.
 pub(super) fn bad_signatures(reply: &Reply) -> BadSignatures {
     let Some(result) = reply.result() else { return BadSignatures::default() };
-    let mut all = vec![result.text.clone()];
+    let mut all = vec![result.text.to_string()];
     all.extend(result.children.iter().map(|entry| {
         let words = entry.walk().flat_map(|element| {
             element.attributes.iter().map(|(_, value)| value.as_str()).chain([element.text.as_str()])

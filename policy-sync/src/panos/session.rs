@@ -144,7 +144,7 @@ impl Session {
             return Err(fate::fault(&reply, "logging in"));
         }
         let made =
-            reply.root.at(&["result", "key"]).map(|key| key.text.clone()).filter(|key| !key.is_empty());
+            reply.root.at(&["result", "key"]).map(|key| key.text.to_string()).filter(|key| !key.is_empty());
         let value = Zeroizing::new(made.ok_or_else(|| Fault {
             fate: Fate::Retry(Reason::FirewallUnreachable),
             message: "logging in: the firewall answers without a key".to_owned(),

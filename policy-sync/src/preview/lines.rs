@@ -109,7 +109,7 @@ fn below(path: &str, element: &Element, lines: &mut Vec<String>) {
         lines.push(format!("set {path} {}", flat.join(" ")).trim_end().to_owned());
     }
     for child in element.children.iter().filter(|child| value(child).is_none()) {
-        let step = if child.name == "entry" { quoted(child.entry_name()) } else { child.name.clone() };
+        let step = if child.name == "entry" { quoted(child.entry_name()) } else { child.name.to_string() };
         below(&format!("{path} {step}"), child, lines);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{actual::Configuration, xml::Element};
+use crate::{
+    actual::{Configuration, Entries},
+    xml::Element,
+};
 
 /// Where a rule stands, in the order in which the device looks:
 /// <https://docs.paloaltonetworks.com/panorama/9-1/panorama-admin/panorama-overview/centralized-firewall-configuration-and-update-management/device-groups/device-group-policies>.
@@ -142,9 +145,10 @@ impl Rulebase {
     /// A standalone firewall's, as far as a [`Configuration`] holds it.
     #[must_use]
     pub fn standalone(vsys: &str, configuration: &Configuration) -> Self {
+        let of = |entries: &Entries| entries.values().map(|entry| entry.as_ref().clone()).collect();
         let own = Scope::new(vsys)
-            .with(Kind::Application, configuration.applications.values().cloned().collect())
-            .with(Kind::Service, configuration.services.values().cloned().collect());
+            .with(Kind::Application, of(&configuration.applications))
+            .with(Kind::Service, of(&configuration.services));
         let shared = configuration.other_applications.clone();
         Self::default()
             .with_rules(Layer::Local, configuration.rules.clone())

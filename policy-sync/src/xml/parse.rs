@@ -64,8 +64,7 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
                 }
             }
             Event::End(_) => {
-                let mut closed = open.pop().ok_or(ParseError::Truncated)?;
-                closed.text = closed.text.trim().to_owned();
+                let closed = closed(open.pop().ok_or(ParseError::Truncated)?);
                 match open.last_mut() {
                     Some(parent) => parent.children.push(closed),
                     None => return Ok(closed),
@@ -88,6 +87,17 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
     }
 }
 
+/// The element without the room that it grew in, and without the white space round its text.
+fn closed(mut element: Element) -> Element {
+    let trimmed = element.text.trim();
+    if trimmed.len() < element.text.len() {
+        element.text = trimmed.into();
+    }
+    element.text.shrink_to_fit();
+    element.children.shrink_to_fit();
+    element
+}
+
 /// The parser's words, which repeat what the device sent, cut short.
 fn malformed(error: impl std::fmt::Display) -> ParseError {
     ParseError::Malformed(excerpt(&error.to_string(), 160))
@@ -103,8 +113,9 @@ fn element(start: &BytesStart<'_>) -> Result<Element, ParseError> {
     for attribute in start.attributes() {
         let attribute = attribute.map_err(malformed)?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(malformed)?;
-        element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+        element.attributes.push((attribute.key.as_ref().into(), value.into()));
     }
+    element.attributes.shrink_to_fit();
     Ok(element)
 }
 

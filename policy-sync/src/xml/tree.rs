@@ -1,16 +1,21 @@
 //! A small XML tree: names, attributes, text, children.
 
+use compact_str::CompactString;
+
 use super::escape;
 
 /// One element. Mixed content is not kept apart: an element has children, or text.
+///
+/// A firewall with thousands of names is read as a hundred thousand elements, most of whose strings are short: those take no
+/// memory of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Element {
     /// The tag.
-    pub name: String,
+    pub name: CompactString,
     /// The attributes in the order written.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Vec<(CompactString, CompactString)>,
     /// All text directly inside, trimmed.
-    pub text: String,
+    pub text: CompactString,
     /// The child elements in order.
     pub children: Vec<Element>,
 }
@@ -19,19 +24,19 @@ impl Element {
     /// An empty element.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// An element with text.
     #[must_use]
     pub fn leaf(name: &str, text: &str) -> Self {
-        Self { text: text.to_owned(), ..Self::new(name) }
+        Self { text: text.into(), ..Self::new(name) }
     }
 
     /// `<entry name="…">`.
     #[must_use]
     pub fn entry(name: &str) -> Self {
-        Self { attributes: vec![("name".to_owned(), name.to_owned())], ..Self::new("entry") }
+        Self { attributes: vec![("name".into(), name.into())], ..Self::new("entry") }
     }
 
     /// `<name><member>…</member></name>`.
@@ -43,6 +48,7 @@ impl Element {
     /// The same element with one more child.
     #[must_use]
     pub fn with(mut self, child: Self) -> Self {
+        self.children.reserve_exact(1);
         self.children.push(child);
         self
     }

@@ -93,7 +93,7 @@ fn engine(pattern: &str) -> Arc<Engine> {
 
 fn app(entry: &Element) -> App {
     let patterns = entry.walk().filter(|element| element.name == "pattern");
-    App { patterns: patterns.map(|element| element.text.clone()).collect() }
+    App { patterns: patterns.map(|element| element.text.to_string()).collect() }
 }
 
 fn rule(entry: &Element) -> Rule {

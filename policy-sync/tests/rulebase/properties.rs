@@ -100,13 +100,13 @@ fn element() -> impl Strategy<Value = Element> {
         "application-default",
     ][..];
     let leaf = (select(names), select(texts), select(texts)).prop_map(|(name, entry, text)| Element {
-        name: name.to_owned(),
-        text: text.to_owned(),
+        name: name.into(),
+        text: text.into(),
         ..Element::entry(entry)
     });
     leaf.prop_recursive(4, 40, 6, move |inner| {
         (select(names), select(texts), vec(inner, 0..6)).prop_map(|(name, entry, children)| Element {
-            name: name.to_owned(),
+            name: name.into(),
             children,
             ..Element::entry(entry)
         })

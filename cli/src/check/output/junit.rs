@@ -39,6 +39,6 @@ fn case(finding: &Finding) -> Element {
 }
 
 fn attributed(mut element: Element, name: &str, value: &str) -> Element {
-    element.attributes.push((name.to_owned(), printable(value)));
+    element.attributes.push((name.into(), printable(value).into()));
     element
 }
