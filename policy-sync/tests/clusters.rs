@@ -5,11 +5,11 @@
 mod support;
 
 use panos_sim::{Accounts, Options, Running, Simulator};
-use sallyport_contract::Reason;
+use sallyport_contract::{Reason, object::ClaimedFirewall};
 use sallyport_policy_sync::{board::Board, cycle::Cycle, panos::Panos};
 use sallyport_process::clock::Clock;
 use serde_json::{Value, json};
-use support::{SETTINGS, Twin, counts, dns, objects, options, ports};
+use support::{SETTINGS, Twin, commits, counts, dns, objects, options, ports};
 
 const WEB: &str = "web.shop.corp.example";
 const PAY: &str = "pay.shop.corp.example";
@@ -18,6 +18,7 @@ struct Cluster {
     twin: Twin,
     board: Board,
     cycle: Cycle<Panos, Twin>,
+    spec: Value,
 }
 
 impl Cluster {
@@ -26,13 +27,20 @@ impl Cluster {
         spec["clusterName"] = name.into();
         change(&mut spec);
         let twin = Twin::default();
-        twin.put_firewall("edge", spec);
+        twin.put_firewall("edge", spec.clone());
         twin.put_policy("shop", objects::policy_spec("shop"));
         twin.login("edge", name, "pass", "1");
         twin.complete();
         let board = Board::default();
         let cycle = Cycle::new(support::edge(&twin), ports(&twin, &board), SETTINGS);
-        Self { twin, board, cycle }
+        Self { twin, board, cycle, spec }
+    }
+
+    /// Has `spec.adopted` list these names.
+    fn adopt(&self, names: &[&str]) {
+        let mut spec = self.spec.clone();
+        spec["adopted"] = json!(names);
+        self.twin.put_firewall("edge", spec);
     }
 
     fn state(&self, name: &str) -> Option<(Reason, String)> {
@@ -49,6 +57,11 @@ async fn firewall() -> Running {
     let accounts = ["prod-eu-0", "prod-eu-1", "admin"]
         .map(|user| (user.to_owned(), if user == "admin" { "admin" } else { "pass" }.to_owned()));
     Simulator::start(Options { accounts: Accounts::new(accounts), ..options() }).await.unwrap()
+}
+
+/// How many App-IDs, of whichever cluster, a name has.
+fn held(xml: &str, name: &str) -> usize {
+    xml.matches(&format!(" {name}  (managed")).count()
 }
 
 /// Steps both until the condition holds.
@@ -124,6 +137,64 @@ async fn a_name_is_borrowed_and_made_anew_once_the_other_cluster_lets_go() {
     .await;
     assert_eq!(counts(&sim.running_xml(), WEB), (1, 1));
     assert!(!sim.running_xml().contains(&lent.app), "the other's is gone");
+}
+
+#[tokio::test]
+async fn an_adopted_name_changes_hands_in_one_commit() {
+    let sim = firewall().await;
+    let shared = |with: &'static str| move |spec: &mut Value| spec["sharedWith"] = json!([with]);
+    let mut both = [
+        Cluster::new(&sim, "prod-eu-0", shared("prod-eu-1")),
+        Cluster::new(&sim, "prod-eu-1", shared("prod-eu-0")),
+    ];
+    both[0].twin.want("web-1", &[WEB], "Allow");
+    both[0].twin.want("pay-1", &[PAY], "Allow");
+    until("the first holds both", &mut both[..1], |both| {
+        both[0].is(WEB, Reason::Enforced) && both[0].is(PAY, Reason::Enforced)
+    })
+    .await;
+    both[1].twin.want("web-1", &[WEB], "Allow");
+    until("the second borrows one", &mut both, |both| both[1].is(WEB, Reason::Enforced)).await;
+    let ClaimedFirewall { app: theirs, rule: their_rule, .. } = both[1].twin.entry(WEB).unwrap();
+
+    let before = commits(&sim);
+    both[1].adopt(&[WEB]);
+    until("the second makes its own", &mut both[1..], |both| {
+        both[0].is(WEB, Reason::Enforced) && both[0].twin.entry(WEB).unwrap().app != theirs
+    })
+    .await;
+    let running = sim.running_xml();
+    assert_eq!((held(&running, WEB), held(&running, PAY), counts(&running, WEB)), (1, 1, (1, 1)));
+    assert!(!running.contains(&theirs) && running.contains(&their_rule));
+    assert_eq!(commits(&sim) - before, 1);
+
+    until("the first goes on with what the second holds", &mut both, |both| {
+        let (lent, own) = (both[0].twin.entry(WEB), both[1].twin.entry(WEB));
+        both[0].is(WEB, Reason::Enforced) && lent.unwrap().app == own.unwrap().app
+    })
+    .await;
+    assert_eq!(sim.running_xml(), running, "nobody writes anything for it");
+
+    both[1].adopt(&[WEB, PAY]);
+    both[1].twin.want("pay-1", &[PAY], "Allow");
+    until("the last name takes its rule along", &mut both[1..], |both| both[0].is(PAY, Reason::Enforced))
+        .await;
+    let running = sim.running_xml();
+    assert_eq!((held(&running, WEB), held(&running, PAY), counts(&running, WEB)), (1, 1, (1, 1)));
+    assert!(!running.contains(&their_rule), "their rule went with its last App-ID");
+}
+
+#[tokio::test]
+async fn law_5_what_is_not_shared_is_not_adopted() {
+    let sim = firewall().await;
+    let mut both = [Cluster::new(&sim, "prod-eu-0", |_| ()), Cluster::new(&sim, "prod-eu-1", |_| ())];
+    both[0].twin.want("web-1", &[WEB], "Allow");
+    until("the first holds it", &mut both[..1], |both| both[0].is(WEB, Reason::Enforced)).await;
+    let before = (sim.candidate_xml(), sim.running_xml());
+    both[1].adopt(&[WEB]);
+    both[1].twin.want("web-1", &[WEB], "Allow");
+    until("it is refused", &mut both, |both| both[1].is(WEB, Reason::NameHeldElsewhere)).await;
+    assert_eq!((sim.candidate_xml(), sim.running_xml()), before);
 }
 
 #[tokio::test]

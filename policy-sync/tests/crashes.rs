@@ -5,19 +5,14 @@
 mod support;
 
 use futures::{StreamExt as _, stream};
-use panos_sim::Running;
 use support::{
-    foreign,
+    commits, foreign,
     turns::{Replica, Turns, ground},
 };
 
 const WEB: &str = "web.shop.corp.example";
 /// Journeys that go on at once.
 const AT_ONCE: usize = 8;
-
-fn commits(sim: &Running) -> usize {
-    sim.log_lines().iter().filter(|line| line.kind == "commit").count()
-}
 
 /// Wants the name until it is enforced, by a process that ends at a place and by the one after it. Tells whether
 /// the first came to that place.

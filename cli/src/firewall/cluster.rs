@@ -1,4 +1,4 @@
-//! The cluster as one list of each kind, and the one field that is written from here.
+//! The cluster as one list of each kind, and the few fields of a `Firewall` that are written from here.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use sallyport_policy_sync::{
     world::{Key, World},
 };
 use sallyport_process::kubernetes::{in_time, is_conflict};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{client, list, refused, timely};
 
@@ -67,22 +67,49 @@ pub(crate) async fn view(name: Option<&str>) -> Result<View, String> {
     Ok(View { firewalls, identities, claims })
 }
 
-/// Adds or takes out one entry of `spec.blocked`, of the version of the object that was read.
+/// What a command writes into a `Firewall`, and what it says about it.
+pub(crate) struct Edit {
+    /// Fields of the spec; nothing if they are so already.
+    pub(crate) change: Option<Value>,
+    /// For people.
+    pub(crate) words: String,
+}
+
+/// Adds or takes out one entry of `spec.blocked`.
 pub(crate) async fn block(firewall: &str, name: &DnsName, wish: Wish) -> Result<String, String> {
     let client = client().await?;
+    let claims: Api<NameClaim> = Api::all(client.clone());
+    let claimed = timely("read NameClaims", claims.get_opt(&claim_of(name))).await?.is_some();
+    edit(&client, firewall, |found| {
+        let list = block::list(&found.spec.blocked, name, wish);
+        let words = block::words(found, name, wish, list.is_some(), claimed);
+        Ok(Edit { change: list.map(|list| json!({"blocked": list})), words })
+    })
+    .await
+}
+
+/// Changes a `Firewall` as `decide` says of the version that was read.
+pub(crate) async fn change(
+    firewall: &str,
+    decide: impl Fn(&Firewall) -> Result<Edit, String>,
+) -> Result<String, String> {
+    edit(&client().await?, firewall, decide).await
+}
+
+async fn edit(
+    client: &Client,
+    firewall: &str,
+    decide: impl Fn(&Firewall) -> Result<Edit, String>,
+) -> Result<String, String> {
     let api: Api<Firewall> = Api::all(client.clone());
-    let claim =
-        timely("read NameClaims", Api::<NameClaim>::all(client.clone()).get_opt(&claim_of(name))).await?;
     for _ in 0..TRIES {
-        let found = get_firewall(&client, firewall).await?;
-        let Some(list) = block::list(&found.spec.blocked, name, wish) else {
-            return Ok(block::words(&found, name, wish, false, claim.is_some()));
-        };
-        let body =
-            json!({"metadata": {"resourceVersion": found.resource_version()}, "spec": {"blocked": list}});
+        let found = get_firewall(client, firewall).await?;
+        let Edit { change, words } = decide(&found)?;
+        let Some(spec) = change else { return Ok(words) };
+        let body = json!({"metadata": {"resourceVersion": found.resource_version()}, "spec": spec});
         let patch = Patch::Merge(&body);
         match in_time(api.patch(firewall, &PatchParams::default(), &patch)).await {
-            Ok(Ok(_)) => return Ok(block::words(&found, name, wish, true, claim.is_some())),
+            Ok(Ok(_)) => return Ok(words),
             Ok(Err(error)) if is_conflict(&error) => {}
             Ok(Err(error)) => return Err(refused(&format!("patch Firewall {firewall}"), &error)),
             Err(late) => {

@@ -1,8 +1,9 @@
-//! `sallyport firewall …`: what stands on a firewall, what would be changed there, and the brake on one name.
+//! `sallyport firewall …`: what stands on a firewall, what would be changed there, the brake on one name, and names that change hands.
 
 mod block;
 mod cluster;
 mod files;
+mod handover;
 mod source;
 mod status;
 
@@ -56,6 +57,26 @@ pub(crate) enum Command {
     Block(Brake),
     /// Take that back.
     Unblock(Brake),
+    /// Take names over that another cluster holds on this firewall: one commit brings our App-IDs and takes theirs away.
+    ///
+    /// The other cluster must stand in `spec.sharedWith`. Written is only `spec.adopted`; policy-sync does the rest.
+    Adopt {
+        /// The DNS names in normal form: lower case, no trailing dot.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// The `Firewall` object.
+        #[arg(long, value_name = "FIREWALL")]
+        on: String,
+    },
+    /// Let another cluster take names over, and go on with what it holds from then on. Written is only `spec.sharedWith`.
+    Handover {
+        /// The `Firewall` object.
+        #[arg(long, value_name = "FIREWALL")]
+        on: String,
+        /// The other cluster: `spec.clusterName` of its `Firewall`.
+        #[arg(long, value_name = "CLUSTER")]
+        to: String,
+    },
 }
 
 /// One name on one firewall.
@@ -98,6 +119,15 @@ async fn answer(command: Command) -> Result<ExitCode, String> {
         }
         Command::Block(brake) => pull(brake, block::Wish::Block).await,
         Command::Unblock(brake) => pull(brake, block::Wish::Unblock).await,
+        Command::Adopt { names, on } => {
+            let names = names.iter().map(|name| normal(name)).collect::<Result<Vec<_>, _>>()?;
+            print(&cluster::change(&on, |found| handover::adopt(found, &names)).await?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Handover { on, to } => {
+            print(&cluster::change(&on, |found| handover::hand_over(found, &to)).await?)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

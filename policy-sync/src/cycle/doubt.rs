@@ -9,7 +9,7 @@ use crate::{
     actual::{Configuration, Inventory},
     cluster::Cluster,
     desired::Desired,
-    diff::{Held, diff},
+    diff::{Held, diff, give_back},
     firewall::{Firewall, View},
     operation::{Change, Operation},
     pace::later,
@@ -53,7 +53,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(())
     }
 
-    /// What takes these names out of the candidate: removals only.
+    /// What takes these names out of the candidate: removals only, and what adopted names were taken from.
     fn taken_back(
         &mut self,
         moment: Moment<'_>,
@@ -65,9 +65,16 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let rest = wanted.without(names);
         let mut frozen = self.memory.frozen(moment.now);
         frozen.names.retain(|dns| !names.contains(dns));
-        let mut operations = diff(snapshot.sides(moment, &rest, &inventory), &frozen);
+        let mut operations = diff(snapshot.sides(moment, &rest, &inventory, &BTreeMap::new()), &frozen);
         operations.retain(|operation| matches!(operation.change, Change::Delete(_)));
-        operations
+        let adopted = names.iter().filter(|dns| moment.spec().adopted.iter().any(|one| one == dns.as_str()));
+        let back = give_back(
+            &moment.spec().cluster_name,
+            &snapshot.candidate,
+            &snapshot.running,
+            &adopted.collect(),
+        );
+        back.into_iter().chain(operations).collect()
     }
 
     /// The new names that wait because commits failed.

@@ -67,6 +67,8 @@ pub(super) struct Memory<F> {
     pub(super) shipping: Shipping,
     /// What other clusters lend.
     pub(super) loans: BTreeMap<DnsName, Loan>,
+    /// What other clusters hold and `spec.adopted` takes over.
+    pub(super) adoptions: BTreeMap<DnsName, Loan>,
     /// What is round our rules.
     pub(super) surroundings: Surroundings,
     /// How full the device is; nothing before it was read.
@@ -175,6 +177,7 @@ impl<F> Default for Memory<F> {
             away: BTreeMap::new(),
             shipping: Shipping::default(),
             loans: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
             surroundings: Surroundings::default(),
             capacity: None,
             look_again: None,

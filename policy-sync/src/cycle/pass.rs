@@ -120,8 +120,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         wanted: &Arc<Desired>,
         snapshot: &Snapshot,
     ) -> Arc<Desired> {
-        self.survey(moment, wanted, snapshot);
         let refused = self.borrow(moment, wanted, snapshot);
+        self.survey(moment, wanted, snapshot);
         let fitting = self.decide(moment);
         if fitting != *wanted {
             self.survey(moment, &fitting, snapshot);
@@ -206,7 +206,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(firewall)
     }
 
-    /// Looks which names other clusters serve; tells the names that are refused for it.
+    /// Looks which names other clusters serve, and which of those are taken over; tells the names that are refused for it.
     fn borrow(
         &mut self,
         moment: Moment<'_>,
@@ -214,7 +214,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         snapshot: &Snapshot,
     ) -> BTreeMap<DnsName, Held> {
         let spec = moment.spec();
-        let mut loans = BTreeMap::new();
+        let (mut loans, mut adoptions) = (BTreeMap::new(), BTreeMap::new());
         let mut refused = BTreeMap::new();
         let names =
             wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none() && !name.blocked);
@@ -223,12 +223,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 continue;
             };
             match lending::loan(spec, dns, name, terms, &snapshot.candidate) {
+                Ok(Some(loan)) if spec.adopted.iter().any(|adopted| adopted == dns.as_str()) => {
+                    adoptions.insert(dns.clone(), loan);
+                }
                 Ok(Some(loan)) => drop(loans.insert(dns.clone(), loan)),
                 Ok(None) => {}
                 Err(held) => drop(refused.insert(dns.clone(), held)),
             }
         }
-        self.memory.loans = loans;
+        (self.memory.loans, self.memory.adoptions) = (loans, adoptions);
         refused
     }
 
@@ -236,7 +239,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     pub(super) fn survey(&mut self, moment: Moment<'_>, wanted: &Desired, snapshot: &Snapshot) {
         let spec = moment.spec();
         let inventory = Inventory::of(&self.memory.ledger);
-        let sides = snapshot.sides(moment, wanted, &inventory);
+        let sides = snapshot.sides(moment, wanted, &inventory, &self.memory.adoptions);
         let (mut held, copies) = obstacles(sides);
         self.memory.copies = copies;
         let candidate = &snapshot.candidate;
@@ -245,7 +248,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let foreign = foreign_signatures(entries, ours);
         self.memory.overlaps.keep_only(&foreign);
         for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
-            let others = foreign.iter().filter(|other| name.lender.is_none() || other.app != name.app);
+            let used = self.memory.adoptions.get(dns).map(|loan| loan.app.as_str());
+            let used = used.or(name.lender.is_some().then_some(name.app.as_str()));
+            let others = foreign.iter().filter(|other| used != Some(other.app.as_str()));
             let Some((other, words)) = self.memory.overlaps.first(dns, &name.app, others) else { continue };
             let of = lending::marked_by(&other.description, &spec.cluster_name);
             held.entry(dns.clone()).or_insert(match of {

@@ -1,9 +1,12 @@
 //! What one pass reads of a firewall: both configurations where we write, and every device that enforces.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
 };
+
+use sallyport_contract::DnsName;
 
 use super::{Cycle, Hitch, Moment};
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
     devices::{Counted, counted},
     diff::Sides,
     firewall::{BadSignatures, Enforcers, Firewall, JobLine, View},
+    lending::Loan,
     xml::Element,
 };
 
@@ -69,9 +73,11 @@ impl Snapshot {
         moment: Moment<'a>,
         desired: &'a Desired,
         inventory: &'a Inventory,
+        adoptions: &'a BTreeMap<DnsName, Loan>,
     ) -> Sides<'a> {
         let (spec, site) = (&moment.firewall.spec, &moment.access.site);
-        Sides { spec, site, desired, candidate: &self.candidate, running: &self.running, inventory }
+        let (candidate, running) = (&self.candidate, self.running.as_ref());
+        Sides { spec, site, desired, candidate, running, inventory, adoptions }
     }
 
     /// The policy of every device without our own members: names are tested again only when it changes.

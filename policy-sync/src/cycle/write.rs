@@ -70,8 +70,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         snapshot: &Snapshot,
     ) -> Vec<Operation> {
         let inventory = Inventory::of(&self.memory.ledger);
-        let sides = snapshot.sides(moment, wanted, &inventory);
-        diff(sides, &self.memory.frozen(moment.now))
+        let frozen = self.memory.frozen(moment.now);
+        diff(snapshot.sides(moment, wanted, &inventory, &self.memory.adoptions), &frozen)
     }
 
     /// Stores what is about to be written, before it is: nothing of ours is ever without its inventory.

@@ -1,12 +1,15 @@
 //! From what the device holds to what it is to hold: ordered operations, and nothing where nothing differs.
 //!
-//! Order: tag, services, App-IDs, rules, new members; then out of the rules, rules, App-IDs, services, tag.
+//! Order: tag, services, App-IDs, rules, new members; then what was adopted from other clusters, out of the rules, rules,
+//! App-IDs, services, tag.
 
+mod adoption;
 mod obstacles;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use adoption::give_back;
 pub use obstacles::{Held, obstacles};
 pub use rules::place as placement;
 use sallyport_contract::{DnsName, firewall_names, object::FirewallSpec};
@@ -15,6 +18,7 @@ use crate::{
     actual::{Configuration, Inventory, Owner, owner_of_application, owner_of_rule, owner_of_service, same},
     desired::Desired,
     elements,
+    lending::Loan,
     member::Site,
     operation::{Change, Node, Operation, Subject},
     xml::Element,
@@ -44,6 +48,8 @@ pub struct Sides<'a> {
     pub running: &'a Configuration,
     /// What we remember having written.
     pub inventory: &'a Inventory,
+    /// What other clusters hold for names that are ours from now on.
+    pub adoptions: &'a BTreeMap<DnsName, Loan>,
 }
 
 /// The operations that make the candidate hold what is wanted, in their order.
@@ -58,6 +64,7 @@ pub fn diff(sides: Sides<'_>, frozen: &Frozen) -> Vec<Operation> {
     write_services(sides, &ports, &mut operations);
     write_applications(sides, frozen, &ours, &mut operations);
     rules::write(sides, frozen, &ours, &mut operations);
+    adoption::take_over(sides, frozen, &mut operations);
     let leaving = leaving(sides, frozen, &ours);
     rules::remove(sides, &leaving, &ours, &mut operations);
     for (app, subject) in &leaving.apps {

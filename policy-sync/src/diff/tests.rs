@@ -135,7 +135,18 @@ impl Case {
         let (desired, inventory) = (self.desired(), Inventory::of(&self.ledger));
         let (spec, candidate) = (&self.spec, &self.candidate);
         let (site, desired, inventory) = (&site(), &desired, &inventory);
-        diff(Sides { spec, site, desired, candidate, running, inventory }, frozen)
+        diff(
+            Sides {
+                spec,
+                site,
+                desired,
+                candidate,
+                running,
+                inventory,
+                adoptions: &std::collections::BTreeMap::new(),
+            },
+            frozen,
+        )
     }
 
     /// The operations, with the path of the virtual system and the escaped quotes made short.

@@ -284,6 +284,11 @@ pub(crate) fn foreign(xml: &str) -> String {
     root.print()
 }
 
+/// How many commits were asked for.
+pub(crate) fn commits(sim: &Running) -> usize {
+    sim.log_lines().iter().filter(|line| line.kind == "commit").count()
+}
+
 /// How many App-IDs and how many memberships in rules a configuration holds for a name.
 pub(crate) fn counts(xml: &str, name: &str) -> (usize, usize) {
     let app = firewall_names::app_id("prod-eu-1", &dns(name));

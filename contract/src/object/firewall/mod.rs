@@ -100,6 +100,11 @@ pub struct FirewallSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")))]
     pub shared_with: Vec<String>,
+    /// DNS names that a cluster of `sharedWith` holds and this one takes over: its App-ID goes from its rule and from the
+    /// firewall in the batch that brings ours, so that one commit changes hands and no session is left without a rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6000), inner(length(min = 1, max = 253)))]
+    pub adopted: Vec<String>,
     /// The memory tier of a VM-Series, which the device does not tell and which decides how many rules it
     /// holds: <https://docs.paloaltonetworks.com/vm-series/activation-and-onboarding/software-ngfw/maximum-limits-based-on-memory>.
     #[serde(default, skip_serializing_if = "Option::is_none")]
