@@ -213,7 +213,7 @@ reasons! {
          them; set `spec.suspend: true` if in doubt.";
     EntryRefused => NetworkSecurity, [Gate Identity Firewall], "The firewall refused one entry of the batch.",
         "The message has the firewall's words about the entry: a log setting or profile group that it does not have, a name that \
-         somebody else took, a signature context that its content lacks. Correct that, or the policy. It is tried again every five \
+         somebody else took. Correct that, or the policy. It is tried again every five \
          minutes; other names are not held up.";
     ForeignWriteByOurAccount => NetworkSecurity, [Gate Identity Firewall], "Our administrator account changed something that we did not write.",
         "Our administrator's account has a pending change that we did not write; the message has its place. Find out who used the \
@@ -260,8 +260,9 @@ reasons! {
     EngineTooOld => NetworkSecurity, [Firewall], "The firewall's pattern engine cannot take our patterns.",
         "Your device check said that patterns do not hold on this release (`spec.attested`). Do not rely on allow rules there: \
          update PAN-OS or its content, check again, and write the new result.";
-    ContextMissing => NetworkSecurity, [], "The firewall's content does not know the SNI context.",
-        "Nothing: a device without the SNI context refuses the entry, which shows as `EntryRefused`.";
+    ContextMissing => NetworkSecurity, [Gate Identity], "The firewall's content does not know the SNI context.",
+        "Install a newer *Applications and Threats* content version, on Panorama and on every firewall of the group: the context \
+         `ssl-req-chello-sni` comes with it. It is tried again every five minutes; names that stand are not touched.";
     CopiedMark => NetworkSecurity, [Gate Identity Firewall], "An object carries our mark but is not one that we made.",
         "The message names the objects. Somebody cloned one of ours, or restored an old configuration: remove the copy, or its tag \
          and description. It is never used, changed or removed by us.";

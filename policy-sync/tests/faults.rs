@@ -137,6 +137,15 @@ async fn a_commit_that_fails_is_told_in_the_devices_words_and_tried_again() {
 }
 
 #[tokio::test]
+async fn content_without_the_sni_context_is_told_as_such() {
+    let quirks = Quirks { sni_context_known: false, ..Quirks::default() };
+    let mut ground = Ground::with(Options { quirks, ..options() }, |_| ()).await;
+    ground.twin.want("web-1", &[WEB], "Allow");
+    let words = ground.until_reason(WEB, Reason::ContextMissing).await;
+    assert!(words.contains("does not know ssl-req-chello-sni") && words.contains("newer content"), "{words}");
+}
+
+#[tokio::test]
 async fn names_that_do_not_commit_are_taken_back_so_that_colleagues_can() {
     let quirks = Quirks { application_limit: 3, ..Quirks::default() };
     let clock = Clock::manual(Clock::system().now());

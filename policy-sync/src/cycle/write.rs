@@ -12,10 +12,11 @@ use crate::{
     actual::Inventory,
     cluster::{Cluster, Loss},
     desired::{Desired, Name},
-    diff::diff,
+    diff::{Held, diff},
+    elements,
     firewall::{Fate, Fault, Firewall, View},
     ledger::Holding,
-    operation::{Change, Operation, Subject, batches},
+    operation::{Change, Node, Operation, Subject, batches},
     pace::later,
 };
 
@@ -192,10 +193,27 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 users_of(object, &moment.spec().cluster_name, wanted)
             }
         };
+        let held = why(&operation.change, message);
         for name in names {
-            self.memory.refused.insert(name, ((Reason::EntryRefused, message.to_owned()), until));
+            self.memory.refused.insert(name, (held.clone(), until));
         }
     }
+}
+
+/// Why an entry was refused. Contexts come with content updates
+/// (<https://docs.paloaltonetworks.com/ngfw/help/12-1/objects/objects-applications/defining-applications>); a device that
+/// knows not ours names it when it refuses an App-ID.
+fn why(change: &Change, message: &str) -> Held {
+    let app_id =
+        matches!(change, Change::Set(Node::Application(_), _) | Change::Edit(Node::Application(_), _));
+    if !(app_id && message.contains(elements::SNI_CONTEXT)) {
+        return (Reason::EntryRefused, message.to_owned());
+    }
+    let words = format!(
+        "the firewall's content does not know {}, the context of our signatures: {message}; install a newer content version",
+        elements::SNI_CONTEXT
+    );
+    (Reason::ContextMissing, words)
 }
 
 /// The operation that the device refused, and whether an earlier batch of the same list was written.
