@@ -1,4 +1,6 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
+//!
+//! A library with a thin front, so that what reads files of strangers can be fuzzed: [`document`].
 
 mod cert;
 mod check;
@@ -6,13 +8,17 @@ mod cluster;
 mod crds;
 mod explain;
 mod firewall;
+mod manual;
 mod people;
+mod plan;
+mod status;
 mod table;
 mod terminal;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{ffi::OsString, io::Write as _, path::Path, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+pub use check::document;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use sallyport_process::{args::ProcessArgs, logs, report};
 
 /// Certificates and firewall rules for the same name, proven before a pod is Ready.
@@ -32,6 +38,8 @@ enum Command {
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
     Check(check::Args),
+    Plan(plan::Args),
+    Status(status::Args),
     Explain(explain::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
@@ -41,31 +49,56 @@ enum Command {
     Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
+    Completion(manual::Completion),
+    Man(manual::Man),
 }
 
-fn main() -> ExitCode {
-    match run(Sallyport::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            // Who closed standard error does not want to hear it.
-            drop(writeln!(std::io::stderr(), "sallyport: {error}"));
-            ExitCode::FAILURE
+/// The name under which kubectl finds a plugin, and how people then call it
+/// (<https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/>).
+const PLUGIN: (&str, &str) = ("kubectl-sallyport", "kubectl sallyport");
+
+/// Runs what the command line says, the program's own name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let named = args.first().and_then(|path| Path::new(path).file_stem());
+    let mut command = Sallyport::command();
+    if named.is_some_and(|name| name == PLUGIN.0) {
+        command = command.bin_name(PLUGIN.1);
+    }
+    let read = command.try_get_matches_from(args).and_then(|matches| Sallyport::from_arg_matches(&matches));
+    match read {
+        Ok(read) => done(read.command),
+        Err(told) => {
+            // Help and version come this way too. Who closed standard error does not want to hear it.
+            drop(told.print());
+            ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(u8::MAX))
         }
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, String> {
+fn done(command: Command) -> ExitCode {
     match command {
         Command::Webhook(args) => program(&args.process.clone(), sallyport_webhook::run(args)),
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
-        Command::Check(args) => return Ok(check::run(&args)),
-        Command::Explain(args) => return Ok(explain::run(&args)),
-        Command::Firewall(command) => return Ok(firewall::run(command)),
-        Command::Cert(command) => return Ok(cert::run(command)),
+        Command::Check(args) => return check::run(&args),
+        Command::Plan(args) => return plan::run(&args),
+        Command::Status(args) => return status::run(&args),
+        Command::Explain(args) => return explain::run(&args),
+        Command::Firewall(command) => return firewall::run(command),
+        Command::Cert(command) => return cert::run(command),
         Command::Crds(args) => crds::run(&args),
+        Command::Completion(args) => manual::complete(&args, Sallyport::command()),
+        Command::Man(args) => manual::pages(&args, Sallyport::command()),
     }
-    .map(|()| ExitCode::SUCCESS)
+    .map_or_else(
+        |error| {
+            // Who closed standard error does not want to hear it.
+            drop(writeln!(std::io::stderr(), "sallyport: {error}"));
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 /// Runs one of the programs until it ends.
