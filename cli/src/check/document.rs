@@ -123,10 +123,10 @@ impl Document {
         let wanted = steps(place);
         let name = || vec![Step::Key("metadata".to_owned()), Step::Key("name".to_owned())];
         // Reading everything again for the line of a name would double the work for what is in order.
-        let within = if wanted.is_empty() && self.item.is_none() {
-            self.line_of_name()
-        } else {
-            self.line_at(wanted).or_else(|| self.line_at(name()))
+        let within = match (wanted.is_empty(), self.item) {
+            (true, None) => self.line_of_name(),
+            (true, Some(_)) => self.line_at(name()),
+            (false, _) => self.line_at(wanted).or_else(|| self.line_at(name())),
         };
         let content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         let first = || self.origin.text.lines().position(content).map(|at| at + 1);
