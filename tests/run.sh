@@ -33,7 +33,7 @@ count() {
 	     END { print p + 0, f + 0 }' "$1"
 }
 
-unit=(-p sallyport-contract -p sallyport-process -p tidy -p ground -p demo)
+unit=(-p sallyport-contract -p sallyport-process -p tidy -p corpus -p ground -p demo)
 service=(-p sallyport-webhook -p sallyport-cert-agent -p sallyport-policy-sync -p sallyport -p panos-sim -p pca-sim)
 
 # Tests of the ground, and the system tests, start the programs and the simulators as processes.

@@ -57,7 +57,7 @@ pub struct Grant {
     pub first: Identity,
     /// Further identities: the other ordinals of a StatefulSet whose names differ.
     pub rest: Vec<Identity>,
-    /// The containers that get the certificate.
+    /// The containers that get the certificate, init containers only where they are asked for.
     pub containers: Vec<String>,
     /// Annotations that the policy puts on every pod.
     pub pod_annotations: BTreeMap<String, String>,
@@ -148,6 +148,7 @@ fn decide(subject: &Subject, policy: &Policy, also: &[&str]) -> Result<Option<Gr
             subject.namespace, policy.name
         )
     });
+    let warnings = warnings.chain(misspelt(subject));
     Ok(identities.next().map(|first| Grant {
         first,
         rest: identities.collect(),
@@ -155,6 +156,14 @@ fn decide(subject: &Subject, policy: &Policy, also: &[&str]) -> Result<Option<Gr
         pod_annotations: policy.pod_annotations.clone(),
         warnings: warnings.collect(),
     }))
+}
+
+/// Annotations that look like wishes and are none.
+fn misspelt(subject: &Subject) -> impl Iterator<Item = String> {
+    let ours = subject.annotations.keys().filter(|key| key.starts_with(keys::WISH_PREFIX));
+    ours.filter(|key| !keys::WISHES.contains(&key.as_str())).map(|key| {
+        format!("annotation {} asks for nothing; those that do are {}", quoted(key), keys::WISHES.join(", "))
+    })
 }
 
 fn identity(subject: &Subject, policy: &Policy, dns_names: DnsNames, action: Action) -> Identity {
@@ -246,15 +255,16 @@ fn action(subject: &Subject, policy: &Policy, wish: &Wish) -> Result<Action, Ref
 
 fn containers(subject: &Subject, policy: &Policy, wish: &Wish) -> Result<Vec<String>, Refusal> {
     let Some(asked) = &wish.containers else { return Ok(subject.containers.clone()) };
-    match asked.iter().find(|name| !subject.containers.contains(name)) {
-        None => Ok(subject.containers.iter().filter(|name| asked.contains(name)).cloned().collect()),
+    let all = || subject.containers.iter().chain(&subject.init_containers);
+    match asked.iter().find(|asked| !all().any(|name| name == *asked)) {
+        None => Ok(all().filter(|name| asked.contains(name)).cloned().collect()),
         Some(unknown) => Err(Refusal {
             reason: Reason::NameRefused,
             what: format!("there is no container {} to give the certificate to", quoted(unknown)),
             place: subject.annotation_place(keys::CONTAINERS),
             rule: format!(
                 "the annotation names containers of the pod, which are {} (IdentityPolicy {})",
-                subject.containers.join(", "),
+                all().map(String::as_str).collect::<Vec<_>>().join(", "),
                 policy.name
             ),
             remedy: "name containers of the pod, or leave the annotation away to give it to all".to_owned(),

@@ -22,6 +22,11 @@ pub const ACTION: &str = "sallyport.dev/action";
 /// Annotation (wish): the containers that get the certificate, separated by commas.
 pub const CONTAINERS: &str = "sallyport.dev/containers";
 
+/// Prefix of every wish.
+pub const WISH_PREFIX: &str = "sallyport.dev/";
+/// Every annotation that asks for something.
+pub const WISHES: [&str; 3] = [SAN, ACTION, CONTAINERS];
+
 /// Prefix of every answer. Keys under it are Sallyport's and are always recomputed.
 pub const RESOLVED_PREFIX: &str = "resolved.sallyport.dev/";
 /// Annotation (answer): the DNS names given, sorted, separated by commas.

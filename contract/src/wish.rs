@@ -75,8 +75,8 @@ impl Wish {
     }
 }
 
-/// The items between commas; spaces around them do not count.
+/// The items between commas; white space around them does not count: YAML's block texts end with a line end.
 fn list<'a>(key: &'static str, text: &'a str) -> Result<Vec<&'a str>, WishError> {
-    let items: Vec<&str> = text.split(',').map(|item| item.trim_matches(' ')).collect();
+    let items: Vec<&str> = text.split(',').map(|item| item.trim_ascii()).collect();
     if items.iter().all(|item| item.is_empty()) { Err(WishError::Nothing(key)) } else { Ok(items) }
 }

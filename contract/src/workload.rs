@@ -6,7 +6,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
         batch::v1::{CronJob, Job},
-        core::v1::{Pod, PodSpec, PodTemplateSpec},
+        core::v1::{Container, Pod, PodSpec, PodTemplateSpec},
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
@@ -32,6 +32,8 @@ pub struct Subject {
     pub service: Option<String>,
     /// The names of the containers, without init containers.
     pub containers: Vec<String>,
+    /// The names of the init containers, sidecars among them.
+    pub init_containers: Vec<String>,
     /// The pod's labels.
     pub labels: BTreeMap<String, String>,
     /// The pod's annotations.
@@ -186,8 +188,10 @@ impl Subject {
             pods,
             service_account: account.unwrap_or_else(|| "default".to_owned()),
             service: service.filter(|name| !name.is_empty()),
-            containers: spec
-                .map(|spec| spec.containers.iter().map(|c| c.name.clone()).collect())
+            containers: spec.map(|spec| names(&spec.containers)).unwrap_or_default(),
+            init_containers: spec
+                .and_then(|spec| spec.init_containers.as_deref())
+                .map(names)
                 .unwrap_or_default(),
             labels: meta.labels.clone().unwrap_or_default(),
             annotations: meta.annotations.clone().unwrap_or_default(),
@@ -206,6 +210,10 @@ impl Subject {
     pub fn with_workload(self, workload: String) -> Self {
         Self { workload: Some(workload), ..self }
     }
+}
+
+fn names(containers: &[Container]) -> Vec<String> {
+    containers.iter().map(|container| container.name.clone()).collect()
 }
 
 /// The owner that controls an object, if one does.

@@ -29,6 +29,25 @@ pub fn annotate(workload: &Value, case: &Case, grant: &Grant) -> Result<Vec<Chan
     Ok(changes)
 }
 
+/// Wishes on the workload itself, where nobody reads them: they belong to its pods.
+pub fn misplaced(workload: &Value, case: &Case) -> Vec<String> {
+    if case.kind == Kind::Pod {
+        return Vec::new();
+    }
+    let metadata = |map: &'static str| Path::of(&["metadata", map]).map(workload).ok().flatten();
+    let holds = |map, key: &str| metadata(map).is_some_and(|map| map.contains_key(key));
+    let wishes =
+        keys::WISHES.into_iter().filter(|key| holds("annotations", key)).map(|key| ("annotation", key));
+    let label = holds("labels", keys::INJECT).then_some(("label", keys::INJECT));
+    let place = case.subject.metadata_path;
+    wishes
+        .chain(label)
+        .map(|(what, key)| {
+            format!("{what} {key} of the {} itself is not read; put it into {place}", case.kind.as_str())
+        })
+        .collect()
+}
+
 /// Takes stale answers off a workload that is left out.
 ///
 /// # Errors

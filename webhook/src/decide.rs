@@ -140,6 +140,9 @@ impl Case {
             }
         };
         let owner = controller(&meta);
+        if kind == Kind::Pod && is_mirror(&meta) {
+            return Ok(None);
+        }
         // A workload that something else controls is that owner's business, and one that is being deleted
         // must never be kept from going.
         if kind != Kind::Pod && (owner.is_some() || meta.deletion_timestamp.is_some()) {
@@ -149,11 +152,26 @@ impl Case {
         Ok(Some(Self { kind, subject, name: own_name(meta), of_job }))
     }
 
+    /// A place in the pod, or in the template of the pods.
+    #[must_use]
+    pub fn of_pod(&self, keys: &[&'static str]) -> Path {
+        keys.iter().fold(self.kind.template(), |place, key| place.key(key))
+    }
+
     /// What the policies say. The labels are those of a namespace that is turned on.
     #[must_use]
     pub fn decide(&self, labels: &Labels, known: &Known) -> Verdict {
         derive(&self.subject, labels, &known.policies)
     }
+}
+
+/// The kubelet's picture of a static pod, which runs already and may name no Secret
+/// (<https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>). A kubelet runs no pod
+/// that says so and has no static pod behind it.
+fn is_mirror(meta: &ObjectMeta) -> bool {
+    meta.annotations
+        .as_ref()
+        .is_some_and(|annotations| annotations.contains_key("kubernetes.io/config.mirror"))
 }
 
 fn own_name(meta: ObjectMeta) -> Option<String> {
@@ -206,6 +224,10 @@ mod tests {
             (Entry::Pods, json!({"kind": pod, "operation": "DELETE"})),
             (Entry::Pods, json!({"kind": pod, "operation": "CONNECT", "subResource": "exec"})),
             (Entry::Pods, json!({"kind": pod, "subResource": "eviction"})),
+            (
+                Entry::Pods,
+                json!({"kind": pod, "object": {"metadata": {"annotations": {"kubernetes.io/config.mirror": "hash"}}}}),
+            ),
             (Entry::Pods, json!({"kind": web})),
             (Entry::Workloads, json!({"kind": pod})),
             (Entry::Workloads, json!({"kind": kind("apps", "ReplicaSet")})),

@@ -1,6 +1,7 @@
 //! What a pod gets: names, gate, volume, mounts and environment. Never in place of what somebody wrote.
 //!
-//! Init containers and ephemeral containers get nothing. A container that is not chosen is not looked at.
+//! Init containers get something only where they are named, ephemeral containers never. A container that is not chosen is
+//! not looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,24 +38,27 @@ pub struct Injection {
     pub warnings: Vec<String>,
 }
 
-/// Everything that a granted pod lacks.
+/// Everything that a granted pod lacks; of a workload, what its template lacks to be as its pods will be.
 ///
 /// # Errors
 /// Something stands in the way.
-pub fn inject(pod: &Value, case: &Case, grant: &Grant) -> Result<Injection, Obstacle> {
+pub fn inject(object: &Value, case: &Case, grant: &Grant) -> Result<Injection, Obstacle> {
     let mut injection = Injection::default();
-    annotate(pod, case, grant, &mut injection)?;
+    annotate(object, case, grant, &mut injection)?;
     let identity = grant.first.name.as_str();
-    let labels = Path::of(&["metadata", "labels"]);
+    let labels = case.of_pod(&["metadata", "labels"]);
     injection.changes.push(Change::Set(labels, keys::IDENTITY.to_owned(), identity.to_owned()));
-    injection.changes.extend(gate(pod)?);
-    injection.changes.extend(volume(pod, case, &grant.first)?);
-    for (index, container) in Path::of(&["spec", "containers"]).list(pod)?.iter().enumerate() {
-        let chosen = container.get("name").and_then(Value::as_str);
-        if chosen.is_some_and(|name| grant.containers.iter().any(|granted| granted == name)) {
-            let place = Path::of(&["spec", "containers"]).index(index);
-            injection.changes.extend(mount(pod, case, &place)?);
-            injection.changes.extend(environment(pod, case, &place, grant.first.delivery)?);
+    injection.changes.extend(gate(object, case)?);
+    injection.changes.extend(volume(object, case, &grant.first)?);
+    for kind in ["containers", "initContainers"] {
+        let containers = case.of_pod(&["spec", kind]);
+        for (index, container) in containers.list(object)?.iter().enumerate() {
+            let chosen = container.get("name").and_then(Value::as_str);
+            if chosen.is_some_and(|name| grant.containers.iter().any(|granted| granted == name)) {
+                let place = containers.index(index);
+                injection.changes.extend(mount(object, case, &place)?);
+                injection.changes.extend(environment(object, case, &place, grant.first.delivery)?);
+            }
         }
     }
     Ok(injection)
@@ -65,8 +69,8 @@ pub fn inject(pod: &Value, case: &Case, grant: &Grant) -> Result<Injection, Obst
 /// # Errors
 /// The metadata does not have the shape of an object's.
 pub fn clean(pod: &Value, case: &Case) -> Result<Vec<Change>, Misshapen> {
-    let labels = Path::of(&["metadata", "labels"]);
-    let mut changes = answers(pod, &annotations(), &BTreeMap::new(), kept(case))?;
+    let labels = case.of_pod(&["metadata", "labels"]);
+    let mut changes = answers(pod, &annotations(case), &BTreeMap::new(), kept(case))?;
     if labels.map(pod)?.is_some_and(|map| map.contains_key(keys::IDENTITY)) {
         changes.push(Change::Unset(labels, keys::IDENTITY.to_owned()));
     }
@@ -94,8 +98,8 @@ pub fn answers(
     Ok(set.chain(stale.into_iter().map(|key| Change::Unset(place.clone(), key.clone()))).collect())
 }
 
-fn annotations() -> Path {
-    Path::of(&["metadata", "annotations"])
+fn annotations(case: &Case) -> Path {
+    case.of_pod(&["metadata", "annotations"])
 }
 
 /// A Job's pods carry the name of their CronJob, which their template got from us.
@@ -103,18 +107,19 @@ fn kept(case: &Case) -> Option<&'static str> {
     case.of_job.then_some(keys::RESOLVED_WORKLOAD)
 }
 
-fn annotate(pod: &Value, case: &Case, grant: &Grant, injection: &mut Injection) -> Result<(), Misshapen> {
+fn annotate(object: &Value, case: &Case, grant: &Grant, injection: &mut Injection) -> Result<(), Misshapen> {
     let identity = &grant.first;
     let given = BTreeMap::from([
         (keys::RESOLVED_DNS_NAMES, identity.dns_names.to_string()),
         (keys::RESOLVED_ACTION, identity.action.as_str().to_owned()),
         (keys::RESOLVED_POLICY, identity.policy.clone()),
     ]);
-    injection.changes.extend(answers(pod, &annotations(), &given, kept(case))?);
-    let standing = annotations().map(pod)?;
+    let place = annotations(case);
+    injection.changes.extend(answers(object, &place, &given, kept(case))?);
+    let standing = place.map(object)?;
     for (key, value) in &grant.pod_annotations {
         match standing.and_then(|map| map.get(key)) {
-            None => injection.changes.push(Change::Set(annotations(), key.clone(), value.clone())),
+            None => injection.changes.push(Change::Set(place.clone(), key.clone(), value.clone())),
             Some(own) if own.as_str() == Some(value) => {}
             Some(_) => injection.warnings.push(format!(
                 "annotation {key} is left as it is; IdentityPolicy {} would set another value",
@@ -125,17 +130,19 @@ fn annotate(pod: &Value, case: &Case, grant: &Grant, injection: &mut Injection) 
     Ok(())
 }
 
-fn gate(pod: &Value) -> Result<Option<Change>, Misshapen> {
-    let place = Path::of(&["spec", "readinessGates"]);
-    let there =
-        place.list(pod)?.iter().any(|gate| gate.get("conditionType").is_some_and(|kind| kind == keys::GATE));
+fn gate(object: &Value, case: &Case) -> Result<Option<Change>, Misshapen> {
+    let place = case.of_pod(&["spec", "readinessGates"]);
+    let there = place
+        .list(object)?
+        .iter()
+        .any(|gate| gate.get("conditionType").is_some_and(|kind| kind == keys::GATE));
     Ok((!there).then(|| Change::Append(place, json!({"conditionType": keys::GATE}))))
 }
 
-fn mount(pod: &Value, case: &Case, container: &Path) -> Result<Option<Change>, Obstacle> {
+fn mount(object: &Value, case: &Case, container: &Path) -> Result<Option<Change>, Obstacle> {
     let place = container.key("volumeMounts");
     let mut there = false;
-    for (index, mount) in place.list(pod)?.iter().enumerate() {
+    for (index, mount) in place.list(object)?.iter().enumerate() {
         let ours = named(mount, keys::VOLUME);
         let here = mount.get("mountPath").and_then(Value::as_str).is_some_and(is_our_path);
         let whole = ["subPath", "subPathExpr"].iter().all(|key| is_blank(mount.get(*key)));
@@ -166,7 +173,7 @@ fn variables(delivery: Delivery) -> impl Iterator<Item = (&'static str, &'static
 }
 
 fn environment(
-    pod: &Value,
+    object: &Value,
     case: &Case,
     container: &Path,
     delivery: Delivery,
@@ -177,7 +184,7 @@ fn environment(
         let wanted = format!("{}/{file}", keys::MOUNT_PATH);
         let mut there = false;
         for (index, variable) in
-            place.list(pod)?.iter().enumerate().filter(|(_, variable)| named(variable, name))
+            place.list(object)?.iter().enumerate().filter(|(_, variable)| named(variable, name))
         {
             there = variable.get("value").is_some_and(|value| *value == wanted)
                 && variable.get("valueFrom").is_none_or(Value::is_null);

@@ -161,24 +161,27 @@ fn granted(object: &Value, case: &Case, grant: Grant) -> Result<Gift, Obstacle> 
             Ok((injection.changes, [grant.warnings, injection.warnings].concat()))
         }
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::Job | Kind::CronJob => {
-            Ok((annotation::annotate(object, case, &grant)?, grant.warnings))
+            // What its pods would be refused for is told here, where a person reads it.
+            let pods = pods(object, case, &grant)?;
+            Ok((annotation::annotate(object, case, &grant)?, [grant.warnings, pods].concat()))
         }
     }
 }
 
-/// What becomes of the pods of a granted object, before there are any: its template is injected as they will be, and
-/// thrown away. Hands back what their owner should know.
+/// What becomes of the pods of a granted object, before there are any. Hands back what their owner should know.
 ///
 /// # Errors
 /// Something in the template stands where ours has to go, or it has not the shape of a pod's.
 pub fn pods_of(object: &Value, case: &Case, grant: &Grant) -> Result<Vec<String>, Refusal> {
-    let obstacle = |obstacle| match obstacle {
+    pods(object, case, grant).map_err(|obstacle| match obstacle {
         Obstacle::Taken(refusal) => refusal,
         Obstacle::Misshapen(error) => misshapen(case, &error),
-    };
-    let template = case.kind.template().value(object).map_err(|error| obstacle(error.into()))?;
-    let pod = template.cloned().unwrap_or_default();
-    injection::inject(&pod, case, grant).map(|injection| injection.warnings).map_err(obstacle)
+    })
+}
+
+fn pods(object: &Value, case: &Case, grant: &Grant) -> Result<Vec<String>, Obstacle> {
+    let warnings = injection::inject(object, case, grant)?.warnings;
+    Ok([warnings, annotation::misplaced(object, case)].concat())
 }
 
 fn left_out(object: &Value, case: &Case) -> Result<Gift, Obstacle> {

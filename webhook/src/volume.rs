@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     decide::Case,
     injection::{Obstacle, named, taken},
-    patch::{Change, Path},
+    patch::Change,
 };
 
 /// The kind of key that the kubelet makes.
@@ -16,10 +16,10 @@ const KEY_TYPE: &str = "ECDSAP256";
 const LONGEST_SECS: u32 = 7_862_400;
 
 /// The volume, if the pod lacks it.
-pub(crate) fn volume(pod: &Value, case: &Case, identity: &Identity) -> Result<Option<Change>, Obstacle> {
-    let place = Path::of(&["spec", "volumes"]);
+pub(crate) fn volume(object: &Value, case: &Case, identity: &Identity) -> Result<Option<Change>, Obstacle> {
+    let place = case.of_pod(&["spec", "volumes"]);
     let wanted = source(identity);
-    let volumes = place.list(pod)?;
+    let volumes = place.list(object)?;
     for (index, volume) in volumes.iter().enumerate().filter(|(_, volume)| !named(volume, keys::VOLUME)) {
         if asks_our_signer(volume) {
             return Err(taken(

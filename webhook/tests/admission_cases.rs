@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
-use json_patch::PatchOperation;
+use corpus::Golden;
 use kube::core::ObjectMeta;
 use sallyport_contract::{
     object::{IdentityPolicy, IdentityPolicySpec},
@@ -13,10 +13,10 @@ use sallyport_contract::{
 };
 use sallyport_webhook::{
     facts::{Labels, Snapshot},
-    judge::{Judged, Outcome, judge},
+    judge::{Judged, judge},
     review::{Entry, Ruling},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// One case file.
@@ -38,7 +38,7 @@ struct Case {
     #[serde(default)]
     pod_certificates_not_served: bool,
     #[serde(default)]
-    expect: Expect,
+    expect: Golden,
 }
 
 #[derive(Deserialize)]
@@ -53,22 +53,6 @@ struct Namespace {
 enum EntryName {
     Pods,
     Workloads,
-}
-
-/// What comes out: a patch, `untouched`, `leftOut` (with a patch if it has to be cleaned) or `refused`.
-#[derive(Deserialize, Serialize, PartialEq, Debug, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Expect {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    patch: Vec<PatchOperation>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    untouched: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    left_out: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refused: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
 }
 
 #[test]
@@ -135,17 +119,10 @@ fn snapshot(case: &Case) -> Snapshot {
     }
 }
 
-fn expect(judged: &Judged) -> Expect {
+fn expect(judged: &Judged) -> Golden {
     let unsaid = judged.answer.warnings.iter().find(|warning| warning.contains(char::is_control));
     assert_eq!(unsaid, None, "the API server drops a warning with control characters");
-    let mut expect = Expect { warnings: judged.answer.warnings.clone(), ..Expect::default() };
-    match &judged.answer.ruling {
-        Ruling::Allowed(patch) => expect.patch = patch.operations().to_vec(),
-        Ruling::Denied { message, .. } => expect.refused = Some(format!("{message}\n")),
-    }
-    expect.untouched = judged.outcome == Outcome::Untouched;
-    expect.left_out = judged.outcome == Outcome::LeftOut;
-    expect
+    Golden::from(judged)
 }
 
 fn check_second_pass(case: &Case, judged: &Judged) {

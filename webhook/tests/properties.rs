@@ -32,6 +32,7 @@ fn strings() -> impl Strategy<Value = Value> {
         Just("app"),
         Just("a/b~c"),
         Just("sallyport.dev/action"),
+        Just("sallyport.dev/containers"),
         Just("sallyport.dev/inject"),
         Just("sallyport.dev/identity"),
         Just("resolved.sallyport.dev/dns-names"),
@@ -39,8 +40,15 @@ fn strings() -> impl Strategy<Value = Value> {
         Just("resolved.sallyport.dev/else"),
         Just("paloaltonetworks.com/firewall"),
     ];
-    let value =
-        prop_oneof![Just("1"), Just("allow"), Just("deny"), Just("disabled"), Just("pan-fw"), Just("")];
+    let value = prop_oneof![
+        Just("1"),
+        Just("allow"),
+        Just("deny"),
+        Just("disabled"),
+        Just("pan-fw"),
+        Just("a,c"),
+        Just("")
+    ];
     let map = prop::collection::btree_map(key, value, 0..4).prop_map(|map| json!(map));
     prop_oneof![4 => map, 1 => Just(Value::Null)]
 }
@@ -83,16 +91,20 @@ fn pod() -> impl Strategy<Value = Value> {
         list(&[json!({"conditionType": "x/y"}), json!({"conditionType": "sallyport.dev/identity-ready"})]);
     let containers = prop::collection::vec(container(), 0..4);
     let meta = (prop::option::of(strings()), prop::option::of(strings()));
-    (meta, containers, volumes, gates).prop_map(|((labels, annotations), containers, volumes, gates)| {
-        let meta =
-            object(vec![("name", Some(json!("web"))), ("labels", labels), ("annotations", annotations)]);
-        let spec = object(vec![
-            ("containers", Some(json!(containers))),
-            ("volumes", volumes),
-            ("readinessGates", gates),
-        ]);
-        json!({"metadata": meta, "spec": spec, "status": {}, "fromTheFuture": {"level": 11}})
-    })
+    let init = prop::option::of(prop::collection::vec(container(), 0..3).prop_map(|init| json!(init)));
+    (meta, containers, init, volumes, gates).prop_map(
+        |((labels, annotations), containers, init, volumes, gates)| {
+            let meta =
+                object(vec![("name", Some(json!("web"))), ("labels", labels), ("annotations", annotations)]);
+            let spec = object(vec![
+                ("containers", Some(json!(containers))),
+                ("initContainers", init),
+                ("volumes", volumes),
+                ("readinessGates", gates),
+            ]);
+            json!({"metadata": meta, "spec": spec, "status": {}, "fromTheFuture": {"level": 11}})
+        },
+    )
 }
 
 /// Puts something odd in one place of a document; which place, the number tells.

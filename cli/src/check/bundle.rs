@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Finding, Outcome,
-    document::{self, Document},
+    document::{self, Document, Piece},
     gather::Source,
+    parallel,
 };
 
 const API: &str = "sallyport.dev/";
@@ -31,12 +32,12 @@ const JUDGED: [(&str, &str); 6] = [
 ];
 
 /// What is known beside the manifests: of a cluster, or nothing.
-#[derive(Default)]
-pub(super) struct Known {
-    pub(super) policies: Vec<IdentityPolicy>,
-    pub(super) firewalls: Vec<Firewall>,
-    pub(super) claims: Vec<NameClaim>,
-    pub(super) namespaces: HashMap<String, Arc<Labels>>,
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) policies: Vec<IdentityPolicy>,
+    pub(crate) firewalls: Vec<Firewall>,
+    pub(crate) claims: Vec<NameClaim>,
+    pub(crate) namespaces: HashMap<String, Arc<Labels>>,
 }
 
 /// One workload to judge.
@@ -47,26 +48,25 @@ pub(super) struct Candidate {
 }
 
 /// Everything that was given.
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     known: Known,
     namespace: String,
-    pub(super) candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
     /// What could not be read.
-    pub(super) findings: Vec<Finding>,
+    findings: Vec<Finding>,
 }
 
-/// The same, with what decides.
-pub(super) struct Complete {
-    pub(super) facts: Snapshot,
-    pub(super) policies: BTreeMap<String, Arc<IdentityPolicy>>,
-    pub(super) firewalls: Vec<Firewall>,
+/// What decides, sorted.
+pub(crate) struct Complete {
+    pub(crate) facts: Snapshot,
+    pub(crate) policies: BTreeMap<String, Arc<IdentityPolicy>>,
+    pub(crate) firewalls: Vec<Firewall>,
     pub(super) claims: Vec<NameClaim>,
-    pub(super) candidates: Vec<Candidate>,
     pub(super) findings: Vec<Finding>,
 }
 
 impl Bundle {
-    pub(super) fn new(mut known: Known, namespace: &str, enabled: &[String]) -> Self {
+    pub(crate) fn new(mut known: Known, namespace: &str, enabled: &[String]) -> Self {
         for name in enabled {
             let labels = known.namespaces.entry(name.clone()).or_default();
             Arc::make_mut(labels).insert(keys::INJECT.to_owned(), keys::INJECT_ENABLED.to_owned());
@@ -74,26 +74,33 @@ impl Bundle {
         Self { known, namespace: namespace.to_owned(), candidates: Vec::new(), findings: Vec::new() }
     }
 
-    /// Takes a file in. What decides counts wherever it stands, `judged` or not.
-    pub(super) fn add(&mut self, source: Source, judged: bool) {
-        let Source { file, text } = source;
-        let text = match text {
-            Ok(text) => text,
-            Err(error) => return self.unreadable(&file, 1, format!("the file cannot be read: {error}")),
-        };
-        for document in document::all(&text) {
-            match document {
-                Ok(document) => self.sort(&file, document, judged),
-                Err((line, words)) => self.unreadable(&file, line, words),
+    /// Takes files in. What decides counts wherever it stands, `judged` or not.
+    pub(crate) fn add(&mut self, sources: impl Iterator<Item = Source>, judged: bool) {
+        let mut pieces: Vec<(Arc<str>, Piece)> = Vec::new();
+        for Source { file, text } in sources {
+            match text {
+                Ok(text) => {
+                    let file: Arc<str> = file.into();
+                    pieces.extend(document::split(&text).into_iter().map(|piece| (Arc::clone(&file), piece)));
+                }
+                Err(error) => self.unreadable(&file, 1, format!("the file cannot be read: {error}")),
+            }
+        }
+        let read = parallel::map(pieces, parallel::processors(), |(file, piece)| (file, piece.read()));
+        for (file, documents) in read {
+            for document in documents {
+                match document {
+                    Ok(document) => self.sort(&file, document, judged),
+                    Err((line, words)) => self.unreadable(&file, line, words),
+                }
             }
         }
     }
 
     fn unreadable(&mut self, file: &str, line: usize, words: String) {
         let outcome = Outcome::Unjudged(words);
-        let finding =
-            Finding { file: file.to_owned(), line, object: String::new(), outcome, warnings: Vec::new() };
-        self.findings.push(finding);
+        let (file, object) = (file.to_owned(), String::new());
+        self.findings.push(Finding { file, line, width: 1, object, outcome, warnings: Vec::new() });
     }
 
     fn sort(&mut self, file: &str, document: Document, judged: bool) {
@@ -140,8 +147,17 @@ impl Bundle {
         }
     }
 
-    /// Everything was added.
-    pub(super) fn complete(self) -> Complete {
+    /// What is to be judged: apiVersion, kind, namespace and name of each.
+    pub(crate) fn subjects(&self) -> Vec<[String; 4]> {
+        let subject = |one: &Candidate| {
+            let text = |path: &[&str]| one.document.text_at(path).to_owned();
+            [text(&["apiVersion"]), text(&["kind"]), one.namespace.clone(), text(&["metadata", "name"])]
+        };
+        self.candidates.iter().map(subject).collect()
+    }
+
+    /// Everything was added: what is judged, and by what.
+    pub(super) fn complete(self) -> (Vec<Candidate>, Complete) {
         let Self { known, candidates, findings, namespace: _ } = self;
         let Known { policies, firewalls, claims, namespaces } = known;
         // Of two policies of one name the later one counts, as if it was applied over the former.
@@ -152,6 +168,6 @@ impl Bundle {
         let book = PolicyBook::new(policies.values().map(AsRef::as_ref));
         let facts =
             Snapshot { namespaces: Arc::new(namespaces), policies: Arc::new(book), pod_certificates: true };
-        Complete { facts, policies, firewalls, claims, candidates, findings }
+        (candidates, Complete { facts, policies, firewalls, claims, findings })
     }
 }

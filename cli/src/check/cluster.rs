@@ -9,7 +9,7 @@ use super::bundle::Known;
 use crate::cluster::{client, list};
 
 /// Everything of the cluster that manifests are judged by.
-pub(super) async fn known() -> Result<Known, String> {
+pub(crate) async fn known() -> Result<Known, String> {
     let client = client().await?;
     let namespaces = list::<Namespace>(&client).await?.into_iter();
     let labels = |namespace: Namespace| {

@@ -1,78 +1,107 @@
 //! The documents of one file, each by itself: a broken one does not take the others with it.
 
+use std::sync::{Arc, OnceLock};
+
 use serde_json::Value;
+
+use super::place::{Lines, Step, steps};
 
 /// The API server takes no larger object.
 const LONGEST: usize = 3 * 1024 * 1024;
 
+/// A document that was not read yet, and its first line, from 1.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    line: usize,
+    text: String,
+}
+
 /// One object, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
+pub struct Document {
     /// The object.
-    pub(super) object: Value,
-    /// The first line of its document, from 1.
+    pub object: Value,
+    origin: Arc<Origin>,
+    /// Its place in a list of objects.
+    item: Option<usize>,
+}
+
+/// What an object was read from.
+#[derive(Debug)]
+struct Origin {
     line: usize,
-    text: std::sync::Arc<str>,
+    text: String,
+    /// Read only where somebody asks for a line.
+    lines: OnceLock<Option<Lines>>,
 }
 
 /// A document that cannot be read: line and words.
-pub(super) type Broken = (usize, String);
+pub type Broken = (usize, String);
 
 /// Everything in a file. Lists are taken apart; empty documents are none.
-pub(super) fn all(text: &str) -> Vec<Result<Document, Broken>> {
-    split(text).into_iter().flat_map(|(line, text)| read(line, text)).collect()
+#[must_use]
+pub fn all(text: &str) -> Vec<Result<Document, Broken>> {
+    split(text).into_iter().flat_map(Piece::read).collect()
 }
 
-/// The documents of a stream with their first lines. A line that begins with `---` ends one: nothing else in YAML may stand
-/// in the first column and begin so (<https://yaml.org/spec/1.2.2/#912-document-markers>).
-fn split(text: &str) -> Vec<(usize, &str)> {
-    let mut documents = Vec::new();
+/// The documents of a stream. A line that begins with `---` ends one: nothing else in YAML may stand in the first column
+/// and begin so (<https://yaml.org/spec/1.2.2/#912-document-markers>).
+pub(super) fn split(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
     let (mut begin, mut first, mut offset) = (0, 1, 0);
+    let mut piece = |line, begin, end| {
+        let text: &str = text.get(begin..end).unwrap_or_default();
+        if !text.trim().is_empty() {
+            pieces.push(Piece { line, text: text.to_owned() });
+        }
+    };
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let is_end = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.starts_with(char::is_whitespace) || rest.is_empty());
         if is_end {
-            documents.push((first, text.get(begin..offset).unwrap_or_default()));
+            piece(first, begin, offset);
             // What follows on the line of the marker belongs to the next document.
             (begin, first) = (offset + 3, number + 1);
         }
         offset += line.len();
     }
-    documents.push((first, text.get(begin..).unwrap_or_default()));
-    documents.retain(|(_, text)| !text.trim().is_empty());
-    documents
+    piece(first, begin, text.len());
+    pieces
 }
 
-fn read(line: usize, text: &str) -> Vec<Result<Document, Broken>> {
-    if text.len() > LONGEST {
-        return vec![Err((
-            line,
-            format!("the document has more than {LONGEST} bytes, which no API server takes"),
-        ))];
-    }
-    let object: Value = match serde_saphyr::from_str(text) {
-        Ok(object) => object,
-        Err(error) => {
-            let error = error.without_snippet();
-            let within = error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
-            return vec![Err((
-                line + within.saturating_sub(1),
-                format!("it cannot be read as YAML: {error}"),
-            ))];
+impl Piece {
+    /// Reads it: one object, those of a list, or none.
+    pub(super) fn read(self) -> Vec<Result<Document, Broken>> {
+        let Self { line, text } = self;
+        if text.len() > LONGEST {
+            let words = format!("the document has more than {LONGEST} bytes, which no API server takes");
+            return vec![Err((line, words))];
         }
-    };
-    let text: std::sync::Arc<str> = text.into();
-    let of = |object: Value| Ok(Document { object, line, text: text.clone() });
-    match object {
-        Value::Null => Vec::new(),
-        Value::Object(mut list) if is_list(&list) => match list.remove("items") {
-            Some(Value::Array(items)) => items.into_iter().map(of).collect(),
-            _ => Vec::new(),
-        },
-        Value::Object(_) => vec![of(object)],
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            vec![Err((line, "it is not a Kubernetes object: the document is no mapping".to_owned()))]
+        let object: Value = match serde_saphyr::from_str(&text) {
+            Ok(object) => object,
+            Err(error) => {
+                let error = error.without_snippet();
+                let within =
+                    error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
+                let words = format!("it cannot be read as YAML: {error}");
+                return vec![Err((line + within.saturating_sub(1), words))];
+            }
+        };
+        let origin = Arc::new(Origin { line, text, lines: OnceLock::new() });
+        let of = |object: Value, item| Ok(Document { object, origin: Arc::clone(&origin), item });
+        match object {
+            Value::Null => Vec::new(),
+            Value::Object(mut list) if is_list(&list) => match list.remove("items") {
+                Some(Value::Array(items)) => {
+                    items.into_iter().enumerate().map(|(at, item)| of(item, Some(at))).collect()
+                }
+                _ => Vec::new(),
+            },
+            Value::Object(_) => vec![of(object, None)],
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                vec![Err((line, "it is not a Kubernetes object: the document is no mapping".to_owned()))]
+            }
         }
     }
 }
@@ -85,32 +114,58 @@ fn is_list(object: &serde_json::Map<String, Value>) -> bool {
 impl Document {
     /// A text of the object at this path, or nothing.
     pub(super) fn text_at(&self, path: &[&str]) -> &str {
-        path.iter()
-            .try_fold(&self.object, |value, key| value.get(key))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        text_at(&self.object, path)
     }
 
-    /// The line that a refusal is about: the first one that says the key that its place names, else the object's name, else
-    /// the first with content.
-    pub(super) fn line_of(&self, place: &str) -> usize {
-        let key = place.rsplit("[\"").next().and_then(|rest| rest.strip_suffix("\"]"));
+    /// The line that a refusal's place is about: that of its path, else of the object's name, else the first with content.
+    #[must_use]
+    pub fn line_of(&self, place: &str) -> usize {
+        let wanted = steps(place);
+        let name = || vec![Step::Key("metadata".to_owned()), Step::Key("name".to_owned())];
+        // Reading everything again for the line of a name would double the work for what is in order.
+        let within = match (wanted.is_empty(), self.item) {
+            (true, None) => self.line_of_name(),
+            (true, Some(_)) => self.line_at(name()),
+            (false, _) => self.line_at(wanted).or_else(|| self.line_at(name())),
+        };
+        let content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let first = || self.origin.text.lines().position(content).map(|at| at + 1);
+        self.origin.line + within.or_else(first).unwrap_or(1) - 1
+    }
+
+    /// How many characters a line of it has.
+    #[must_use]
+    pub fn width_of(&self, line: usize) -> usize {
+        let within = line.saturating_sub(self.origin.line);
+        self.origin.text.lines().nth(within).map_or(1, |line| line.chars().count().max(1))
+    }
+
+    fn line_at(&self, path: Vec<Step>) -> Option<usize> {
+        let item = self.item.map(|at| vec![Step::Key("items".to_owned()), Step::Index(at)]);
+        let path = [item.unwrap_or_default(), path].concat();
+        self.origin.lines.get_or_init(|| Lines::read(&self.origin.text)).as_ref()?.line(&path)
+    }
+
+    /// The first line that gives a name of the object's value.
+    fn line_of_name(&self) -> Option<usize> {
         let name = self.text_at(&["metadata", "name"]);
-        let holds = |line: &str, key: &str, value: &str| {
-            let line = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+        if name.is_empty() {
+            return None;
+        }
+        let holds = |line: &str, key: &str| {
+            let line = line.trim_start().trim_start_matches(['"', '\'']);
             line.strip_prefix(key).is_some_and(|rest| {
-                rest.trim_start_matches(['"', '\'']).starts_with(':') && rest.contains(value)
+                rest.trim_start_matches(['"', '\'']).starts_with(':') && rest.contains(name)
             })
         };
-        let find = |key: &str, value: &str| self.text.lines().position(|line| holds(line, key, value));
-        let named = !name.is_empty();
-        let content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        let at = key
-            .and_then(|key| find(key, ""))
-            .or_else(|| named.then(|| find("name", name).or_else(|| find("metadata", name))).flatten())
-            .or_else(|| self.text.lines().position(content));
-        self.line + at.unwrap_or_default()
+        let find = |key: &str| self.origin.text.lines().position(|line| holds(line, key));
+        find("name").or_else(|| find("metadata")).map(|at| at + 1)
     }
+}
+
+/// A text of an object at this path, or nothing.
+pub(super) fn text_at<'a>(object: &'a Value, path: &[&str]) -> &'a str {
+    path.iter().try_fold(object, |value, key| value.get(key)).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -146,6 +201,25 @@ mod tests {
         let document = all(text).pop().unwrap().unwrap();
         assert_eq!(document.line_of("Pod shop/web, metadata.annotations[\"sallyport.dev/san\"]"), 7);
         assert_eq!(document.line_of("Pod shop/web"), 5);
-        assert_eq!(document.line_of("Pod shop/web, metadata.annotations[\"other\"]"), 5);
+        assert_eq!(document.line_of("Pod shop/web, metadata.annotations[\"other\"]"), 6);
+        assert_eq!(document.line_of("Pod shop/web, spec.volumes[0]"), 5, "the name, where nothing is there");
+    }
+
+    #[test]
+    fn a_refusal_of_a_template_has_the_line_of_the_template_and_of_a_list_that_of_its_own_item() {
+        let san = |name: &str| {
+            format!(
+                "- kind: Deployment\n  metadata:\n    name: {name}\n    annotations: {{sallyport.dev/san: no}}\n  spec:\n    \
+                 template:\n      metadata:\n        annotations:\n          sallyport.dev/san: {name}\n"
+            )
+        };
+        let text = format!("# two\nkind: List\nitems:\n{}{}", san("a"), san("b"));
+        let place = "Deployment shop/b, spec.template.metadata.annotations[\"sallyport.dev/san\"]";
+        let lines: Vec<(usize, usize)> = all(&text)
+            .into_iter()
+            .map(Result::unwrap)
+            .map(|one| (one.line_of(""), one.line_of(place)))
+            .collect();
+        assert_eq!(lines, [(6, 12), (15, 21)]);
     }
 }

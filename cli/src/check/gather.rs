@@ -11,15 +11,15 @@ const LONGEST: u64 = 64 * 1024 * 1024;
 const DEEPEST: usize = 32;
 
 /// One file, or why it cannot be read.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// The file as it was given, or `-`.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// What stands in it.
-    pub(super) text: Result<String, String>,
+    pub(crate) text: Result<String, String>,
 }
 
 /// Everything in these places, sorted within each folder.
-pub(super) fn all(paths: &[PathBuf]) -> impl Iterator<Item = Source> + '_ {
+pub(crate) fn all(paths: &[PathBuf]) -> impl Iterator<Item = Source> + '_ {
     paths.iter().flat_map(|path| {
         if path.as_os_str() == "-" {
             return vec![source("-".to_owned(), bounded(std::io::stdin()))];

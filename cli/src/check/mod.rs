@@ -6,16 +6,24 @@
 
 mod bundle;
 mod cluster;
-mod document;
+pub mod document;
 mod gather;
 mod output;
+mod parallel;
+mod place;
 mod together;
 mod verdict;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
-use bundle::{Bundle, Known};
+use bundle::Complete;
+pub(crate) use bundle::{Bundle, Known};
+pub(crate) use cluster::known;
+pub(crate) use gather::{Source, all as sources};
 use output::Format;
+pub(crate) use output::words;
+use sallyport_contract::Identity;
+pub(crate) use together::world;
 
 use crate::people::{self, print};
 
@@ -58,6 +66,8 @@ pub(crate) struct Finding {
     pub(crate) file: String,
     /// The line in it, from 1.
     pub(crate) line: usize,
+    /// How many characters that line has.
+    pub(crate) width: usize,
     /// `Deployment shop/web`.
     pub(crate) object: String,
     /// How it came out.
@@ -77,6 +87,8 @@ pub(crate) enum Outcome {
     Audited(Option<String>),
     /// Its namespace is not enabled.
     NotEnabled,
+    /// It is not for admission to judge: something else controls it, or a kubelet runs it already.
+    Passed,
     /// A rule forbids it.
     Refused(Box<sallyport_contract::Refusal>),
     /// It could not be judged, and why.
@@ -98,7 +110,7 @@ impl Report {
         self.findings.iter().filter(|one| matches!(one.outcome, Outcome::Unjudged(_))).count()
     }
 
-    fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         match (self.refused(), self.unjudged()) {
             (0, 0) => 0,
             (0, _) => UNJUDGED,
@@ -123,29 +135,63 @@ async fn answer(args: &Args) -> Result<ExitCode, String> {
 /// The whole judgement of what was given, in memory.
 fn judge(args: &Args, known: Known) -> Report {
     let mut bundle = Bundle::new(known, &args.namespace, &args.enabled);
-    for source in gather::all(&args.with) {
-        bundle.add(source, false);
-    }
-    for source in gather::all(&args.paths) {
-        bundle.add(source, true);
-    }
-    let bundle = bundle.complete();
-    let mut report = Report { findings: bundle.findings.clone() };
-    let mut granted = Vec::new();
-    for candidate in &bundle.candidates {
-        let (finding, identities) = verdict::of(candidate, &bundle);
-        granted.extend(identities.into_iter().map(|identity| (report.findings.len(), identity)));
-        report.findings.push(finding);
-    }
-    for (at, refusal) in together::conflicts(&granted, &report.findings, &bundle) {
-        if let Some(finding) =
-            report.findings.get_mut(at).filter(|one| matches!(one.outcome, Outcome::Granted(_)))
-        {
-            finding.outcome = Outcome::Refused(Box::new(refusal));
+    bundle.add(gather::all(&args.with), false);
+    bundle.add(gather::all(&args.paths), true);
+    Judgement::of(bundle).report
+}
+
+/// All that came of a bundle.
+pub(crate) struct Judgement {
+    /// The findings.
+    pub(crate) report: Report,
+    /// The identities that are given, each with the place of its finding.
+    pub(crate) granted: Vec<(usize, Identity)>,
+    /// What decided.
+    pub(crate) bundle: Complete,
+}
+
+impl Judgement {
+    /// Judges each workload by itself, then all of them together.
+    pub(crate) fn of(bundle: Bundle) -> Self {
+        let (candidates, bundle) = bundle.complete();
+        let mut report = Report { findings: bundle.findings.clone() };
+        let mut granted = Vec::new();
+        let verdicts =
+            parallel::map(candidates, parallel::processors(), |candidate| verdict::of(candidate, &bundle));
+        for (finding, identities) in verdicts {
+            granted.extend(identities.into_iter().map(|identity| (report.findings.len(), identity)));
+            report.findings.push(finding);
         }
+        for (at, refusal) in together::conflicts(&granted, &report.findings, &bundle) {
+            if let Some(finding) =
+                report.findings.get_mut(at).filter(|one| matches!(one.outcome, Outcome::Granted(_)))
+            {
+                finding.outcome = Outcome::Refused(Box::new(refusal));
+            }
+        }
+        let given = |at: usize| report.findings.get(at).map(|finding| &finding.outcome);
+        granted.retain(|(at, _)| matches!(given(*at), Some(Outcome::Granted(_))));
+        let mut judgement = Self { report, granted, bundle };
+        judgement.sort();
+        judgement
     }
-    report.findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    report
+
+    /// Puts the findings into the order of their files.
+    fn sort(&mut self) {
+        let findings = std::mem::take(&mut self.report.findings);
+        let mut order: Vec<(usize, Finding)> = findings.into_iter().enumerate().collect();
+        order.sort_by(|(_, a), (_, b)| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        let mut moved = vec![0; order.len()];
+        for (to, (from, _)) in order.iter().enumerate() {
+            if let Some(place) = moved.get_mut(*from) {
+                *place = to;
+            }
+        }
+        for (at, _) in &mut self.granted {
+            *at = moved.get(*at).copied().unwrap_or(*at);
+        }
+        self.report.findings = order.into_iter().map(|(_, finding)| finding).collect();
+    }
 }
 
 #[cfg(test)]

@@ -200,10 +200,11 @@ fn law_13_half_a_bundle_or_a_spoiled_one_is_survived() {
     let bundle = format!("{POLICY}---\n{NAMESPACE}---\n{}", deployment("web", &san("web.shop.corp.example")));
     let judged = |text: String| {
         let mut bundle = Bundle::new(Known::default(), "shop", &[]);
-        bundle.add(gather::Source { file: "x".to_owned(), text: Ok(text) }, true);
-        let bundle = bundle.complete();
+        let source = gather::Source { file: "x".to_owned(), text: Ok(text) };
+        bundle.add(std::iter::once(source), true);
+        let (candidates, bundle) = bundle.complete();
         let verdicts: Vec<Finding> =
-            bundle.candidates.iter().map(|candidate| verdict::of(candidate, &bundle).0).collect();
+            candidates.into_iter().map(|candidate| verdict::of(candidate, &bundle).0).collect();
         verdicts.len() + bundle.findings.len()
     };
     assert_eq!(judged(bundle.clone()), 1);

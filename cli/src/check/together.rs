@@ -1,13 +1,16 @@
 //! What only all workloads together show: a name for two namespaces, two actions for one name, names that one firewall
 //! cannot hold. The last is decided by the policy syncer's own code.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, Refusal,
     identity::{Identity, claim_of},
-    object::{Action, NameClaim, NameClaimSpec},
+    object::{Action, NameClaim, NameClaimSpec, WorkloadIdentity},
 };
 use sallyport_policy_sync::{
     desired::desired,
@@ -25,13 +28,52 @@ struct Holder<'a> {
     place: String,
 }
 
+/// All names that were given. Those under one parent stand together: only they and its wildcard can match one SNI.
+#[derive(Default)]
+struct Held<'a>(HashMap<String, BTreeMap<DnsName, Holder<'a>>>);
+
+impl<'a> Held<'a> {
+    fn parent(name: &DnsName) -> &str {
+        name.as_str().split_once('.').map_or("", |(_, parent)| parent)
+    }
+
+    fn get(&self, name: &DnsName) -> Option<&Holder<'a>> {
+        self.0.get(Self::parent(name))?.get(name)
+    }
+
+    /// The first one to come has it.
+    fn take(&mut self, name: &DnsName, holder: Holder<'a>) {
+        let family = self.0.entry(Self::parent(name).to_owned()).or_default();
+        family.entry(name.clone()).or_insert(holder);
+    }
+
+    /// Another name on the same firewall that meets this one.
+    fn meets(&self, name: &DnsName, firewall: &str) -> Option<(&DnsName, &Holder<'a>)> {
+        let family = self.0.get(Self::parent(name))?;
+        let wildcards = family.range(..).take_while(|(other, _)| other.is_wildcard());
+        // A wildcard is the first of its family; a plain name can only meet that one.
+        let near: Box<dyn Iterator<Item = (&DnsName, &Holder<'a>)>> =
+            if name.is_wildcard() { Box::new(family.iter()) } else { Box::new(wildcards) };
+        near.into_iter()
+            .find(|(other, holder)| *other != name && holder.firewall == firewall && other.overlaps(name))
+    }
+}
+
+impl<'a> FromIterator<(DnsName, Holder<'a>)> for Held<'a> {
+    fn from_iter<I: IntoIterator<Item = (DnsName, Holder<'a>)>>(names: I) -> Self {
+        let mut held = Self::default();
+        names.into_iter().for_each(|(name, holder)| held.take(&name, holder));
+        held
+    }
+}
+
 /// The findings that do not go with others, and why. `granted`: identities with the places of their findings.
 pub(super) fn conflicts(
     granted: &[(usize, Identity)],
     findings: &[Finding],
     bundle: &Complete,
 ) -> Vec<(usize, Refusal)> {
-    let mut held: BTreeMap<DnsName, Holder<'_>> = bundle.claims.iter().filter_map(of_cluster).collect();
+    let mut held: Held<'_> = bundle.claims.iter().filter_map(of_cluster).collect();
     let (mut refused, mut stands) = (Vec::new(), Vec::new());
     for (at, identity) in granted {
         let Some(finding) = findings.get(*at) else { continue };
@@ -42,12 +84,8 @@ pub(super) fn conflicts(
                 let place = format!("{} ({}:{})", finding.object, finding.file, finding.line);
                 for name in identity.dns_names.iter() {
                     let (namespace, firewall) = (identity.namespace.as_str(), identity.firewall.as_str());
-                    held.entry(name.clone()).or_insert(Holder {
-                        namespace,
-                        action: identity.action,
-                        firewall,
-                        place: place.clone(),
-                    });
+                    let place = place.clone();
+                    held.take(name, Holder { namespace, action: identity.action, firewall, place });
                 }
             }
         }
@@ -64,7 +102,7 @@ fn of_cluster(claim: &NameClaim) -> Option<(DnsName, Holder<'_>)> {
     Some((name, Holder { namespace, action: Action::Allow, firewall: "", place }))
 }
 
-fn conflict(identity: &Identity, finding: &Finding, held: &BTreeMap<DnsName, Holder<'_>>) -> Option<Refusal> {
+fn conflict(identity: &Identity, finding: &Finding, held: &Held<'_>) -> Option<Refusal> {
     identity.dns_names.iter().find_map(|name| {
         if let Some(holder) = held.get(name) {
             if holder.namespace != identity.namespace {
@@ -87,10 +125,7 @@ fn conflict(identity: &Identity, finding: &Finding, held: &BTreeMap<DnsName, Hol
             }
             return None;
         }
-        let meets = |(other, holder): &(&DnsName, &Holder<'_>)| {
-            *other != name && holder.firewall == identity.firewall && other.overlaps(name)
-        };
-        held.iter().find(meets).map(|(other, holder)| {
+        held.meets(name, &identity.firewall).map(|(other, holder)| {
             refusal(
                 finding,
                 Reason::NameHeldElsewhere,
@@ -118,26 +153,13 @@ fn on_firewalls(
     findings: &[Finding],
     bundle: &Complete,
 ) -> Vec<(usize, Refusal)> {
-    let (mut identities, mut claims, mut places) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut identities, mut places) = (BTreeMap::new(), BTreeMap::new());
     for (at, identity) in granted {
         let key = Key::new(&identity.namespace, identity.name.as_str());
         places.entry(key.clone()).or_insert(*at);
         identities.insert(key, Arc::new(identity.object()));
-        for name in identity.dns_names.iter() {
-            let spec = NameClaimSpec { dns_name: name.to_string(), namespace: identity.namespace.clone() };
-            let claim = claim_of(name);
-            claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec)));
-        }
     }
-    let world = World {
-        identities: Arc::new(identities),
-        claims: Arc::new(claims),
-        policies: Arc::new(bundle.policies.clone()),
-        namespaces: Arc::new(
-            bundle.facts.namespaces.iter().map(|(name, labels)| (name.clone(), labels.clone())).collect(),
-        ),
-        ..World::default()
-    };
+    let world = world(identities, bundle);
     let judged = bundle.firewalls.iter().flat_map(|firewall| {
         let name = firewall.metadata.name.clone().unwrap_or_default();
         let desired = desired(&name, &firewall.spec, &world, &Ledger::default(), None, Timestamp::UNIX_EPOCH);
@@ -156,4 +178,25 @@ fn on_firewalls(
             Some((at, Refusal { reason, what: words, place, rule, remedy }))
         })
         .collect()
+}
+
+/// What the policy syncer would see, if these were the identities.
+pub(crate) fn world(identities: BTreeMap<Key, Arc<WorkloadIdentity>>, bundle: &Complete) -> World {
+    let mut claims = BTreeMap::new();
+    for (key, identity) in &identities {
+        let names = identity.spec.dns_names.iter().filter_map(|name| name.parse::<DnsName>().ok());
+        for name in names {
+            let spec = NameClaimSpec { dns_name: name.to_string(), namespace: key.namespace.clone() };
+            let claim = claim_of(&name);
+            claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec)));
+        }
+    }
+    let labels = bundle.facts.namespaces.iter().map(|(name, labels)| (name.clone(), labels.clone()));
+    World {
+        identities: Arc::new(identities),
+        claims: Arc::new(claims),
+        policies: Arc::new(bundle.policies.clone()),
+        namespaces: Arc::new(labels.collect()),
+        ..World::default()
+    }
 }

@@ -15,37 +15,46 @@ use serde_json::Value;
 use super::{
     Finding, Outcome,
     bundle::{Candidate, Complete},
+    document::{Document, text_at},
 };
 
 /// The verdict, and the identities that it gives.
-pub(super) fn of(candidate: &Candidate, bundle: &Complete) -> (Finding, Vec<Identity>) {
-    let Candidate { file, namespace, document } = candidate;
-    let review = review(candidate);
-    let object = format!("{} {namespace}/{}", review.kind.kind, review.name);
+pub(super) fn of(candidate: Candidate, bundle: &Complete) -> (Finding, Vec<Identity>) {
+    let Candidate { file, namespace, mut document } = candidate;
+    let review = review(&namespace, &mut document);
+    let object = format!("{} {namespace}/{}", review.kind.kind, shown(&review));
     let entry = if review.kind.kind == "Pod" { Entry::Pods } else { Entry::Workloads };
     let (outcome, warnings, identities) = match Case::of(entry, &review) {
         Err(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
-        Ok(None) => (Outcome::LeftOut, Vec::new(), Vec::new()),
-        Ok(Some(case)) => judged(&case, &review.object, namespace, bundle),
+        Ok(None) => (Outcome::Passed, Vec::new(), Vec::new()),
+        Ok(Some(case)) => judged(&case, &review.object, &namespace, bundle),
     };
     let place = if let Outcome::Refused(refusal) = &outcome { refusal.place.as_str() } else { "" };
+    document.object = review.object;
     let line = document.line_of(place);
-    (Finding { file: file.clone(), line, object, outcome, warnings }, identities)
+    let width = document.width_of(line);
+    (Finding { file, line, width, object, outcome, warnings }, identities)
 }
 
-fn review(candidate: &Candidate) -> Review {
-    let document = &candidate.document;
+/// The object's name, or what it is to be generated from.
+fn shown(review: &Review) -> &str {
+    if review.name.is_empty() { text_at(&review.object, &["metadata", "generateName"]) } else { &review.name }
+}
+
+/// The review of the object, which is taken out of its document.
+fn review(namespace: &str, document: &mut Document) -> Review {
     let version = document.text_at(&["apiVersion"]);
     let (group, version) = version.split_once('/').unwrap_or(("", version));
     let kind = document.text_at(&["kind"]).to_owned();
+    let kind = ObjectKind { group: group.to_owned(), version: version.to_owned(), kind };
     Review {
         uid: "check".to_owned(),
-        kind: ObjectKind { group: group.to_owned(), version: version.to_owned(), kind },
+        kind,
         sub_resource: String::new(),
-        namespace: candidate.namespace.clone(),
+        namespace: namespace.to_owned(),
         name: document.text_at(&["metadata", "name"]).to_owned(),
         operation: Operation::Create,
-        object: document.object.clone(),
+        object: document.object.take(),
         old_object: Value::Null,
     }
 }

@@ -7,7 +7,7 @@ use sallyport_contract::{
 };
 
 use super::scene::Scene;
-use crate::terminal::printable;
+use crate::terminal::{printable, rounded};
 
 /// What is told.
 pub(super) struct Story {
@@ -242,20 +242,6 @@ fn line(text: &mut String, stage: &Stage, now: Timestamp) {
 
 fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%S").to_string()
-}
-
-/// A length in its two largest units: `6d 3h`, `41s`.
-fn rounded(length: SignedDuration) -> String {
-    let seconds = length.as_secs().max(0);
-    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
-    let (mut left, mut parts) = (seconds, Vec::new());
-    for (size, unit) in units {
-        if left >= size && parts.len() < 2 {
-            parts.push(format!("{}{unit}", left / size));
-            left %= size;
-        }
-    }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]

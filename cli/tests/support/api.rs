@@ -122,6 +122,7 @@ async fn answer(
             "namespaces",
             "certificateauthorities",
             "identityrequests",
+            "pods",
         ]
         .contains(&last)
     });

@@ -1,7 +1,8 @@
-//! `make bench`: measures admission, the journey and thousands of identities, prints the figures, and writes
+//! `make bench`: measures admission, the check, the journey and thousands of identities, prints the figures, and writes
 //! `target/bench/report.json`. These machines may be shared: compare medians, not single runs.
 
 mod admission;
+mod check;
 mod firewall;
 mod journey;
 mod report;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
 
 async fn measure(report: &mut Report) -> Result<()> {
     admission::in_process(report)?;
+    check::deployments(report).await?;
     let mut options = Options::fresh("bench")?;
     options.job_poll = Duration::from_secs(2);
     let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;

@@ -2,7 +2,7 @@
 
 use tidy::{Source, sources};
 
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "contract",
     "process",
     "webhook",
@@ -12,6 +12,7 @@ const CRATES: [&str; 15] = [
     "tests/panos-sim",
     "tests/pca-sim",
     "tests/ground",
+    "tests/corpus",
     "tests/conformance",
     "tests/mistakes",
     "tests/system",

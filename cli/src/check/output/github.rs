@@ -26,7 +26,11 @@ fn commands(finding: &Finding) -> Vec<String> {
     match &finding.outcome {
         Outcome::Refused(_) | Outcome::Unjudged(_) => commands.push(command("error", &words)),
         Outcome::Audited(Some(_)) => commands.push(command("warning", &words)),
-        Outcome::Granted(_) | Outcome::LeftOut | Outcome::Audited(None) | Outcome::NotEnabled => {}
+        Outcome::Granted(_)
+        | Outcome::LeftOut
+        | Outcome::Audited(None)
+        | Outcome::NotEnabled
+        | Outcome::Passed => {}
     }
     commands
 }

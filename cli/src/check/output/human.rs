@@ -40,7 +40,7 @@ fn painted(outcome: &Outcome, colour: bool) -> String {
         Outcome::Refused(_) => "31;1",
         Outcome::Unjudged(_) | Outcome::Audited(Some(_)) => "33;1",
         Outcome::Granted(_) => "32",
-        Outcome::LeftOut | Outcome::NotEnabled | Outcome::Audited(None) => "2",
+        Outcome::LeftOut | Outcome::NotEnabled | Outcome::Passed | Outcome::Audited(None) => "2",
     };
     if colour { format!("\u{1b}[{paint}m{word}\u{1b}[0m") } else { word }
 }

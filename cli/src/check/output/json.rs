@@ -30,7 +30,7 @@ fn finding(finding: &Finding) -> Value {
             });
         }
         Outcome::Audited(Some(words)) | Outcome::Unjudged(words) => value["words"] = json!(words),
-        Outcome::Audited(None) | Outcome::LeftOut | Outcome::NotEnabled => {}
+        Outcome::Audited(None) | Outcome::LeftOut | Outcome::NotEnabled | Outcome::Passed => {}
     }
     value
 }

@@ -30,7 +30,11 @@ fn case(finding: &Finding) -> Element {
     let kind = match &finding.outcome {
         Outcome::Refused(_) => "failure",
         Outcome::Unjudged(_) => "error",
-        Outcome::Granted(_) | Outcome::LeftOut | Outcome::Audited(_) | Outcome::NotEnabled => return case,
+        Outcome::Granted(_)
+        | Outcome::LeftOut
+        | Outcome::Audited(_)
+        | Outcome::NotEnabled
+        | Outcome::Passed => return case,
     };
     let words = printable(&words(&finding.outcome));
     let first = words.lines().next().unwrap_or_default();

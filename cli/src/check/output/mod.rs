@@ -41,19 +41,23 @@ const fn word(outcome: &Outcome) -> &'static str {
         Outcome::LeftOut => "left out",
         Outcome::Audited(_) => "audited",
         Outcome::NotEnabled => "not enabled",
+        Outcome::Passed => "passed by",
         Outcome::Refused(_) => "refused",
         Outcome::Unjudged(_) => "not judged",
     }
 }
 
 /// What is said of an outcome; the refusal word for word as the cluster says it.
-fn words(outcome: &Outcome) -> String {
+pub(crate) fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Granted(names) => names.join(", "),
         Outcome::LeftOut => "asks to be left out, which its policy allows".to_owned(),
         Outcome::Audited(Some(would)) => would.clone(),
         Outcome::Audited(None) => "its policy only audits".to_owned(),
         Outcome::NotEnabled => "its namespace is not enabled".to_owned(),
+        Outcome::Passed => {
+            "not for admission to judge: something else controls it, or a kubelet runs it already".to_owned()
+        }
         Outcome::Refused(refusal) => refusal.to_string(),
         Outcome::Unjudged(words) => words.clone(),
     }
@@ -64,7 +68,11 @@ fn code(finding: &Finding) -> &'static str {
     match &finding.outcome {
         Outcome::Refused(refusal) => refusal.reason.code(),
         Outcome::Unjudged(_) => "NotJudged",
-        Outcome::Granted(_) | Outcome::LeftOut | Outcome::Audited(_) | Outcome::NotEnabled => "Warning",
+        Outcome::Granted(_)
+        | Outcome::LeftOut
+        | Outcome::Audited(_)
+        | Outcome::NotEnabled
+        | Outcome::Passed => "Warning",
     }
 }
 

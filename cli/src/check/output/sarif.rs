@@ -18,10 +18,23 @@ pub(super) fn print(report: &Report) -> String {
     format!("{:#}\n", json!({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}))
 }
 
+/// All that is required of a rule; an empty text does not count.
 fn rule(id: &str) -> Value {
-    let meaning = sallyport_contract::Reason::from_code(id).map_or("", sallyport_contract::Reason::meaning);
-    let text = if meaning.is_empty() { id } else { meaning };
-    json!({"id": id, "name": id, "shortDescription": {"text": text}})
+    let reason = sallyport_contract::Reason::from_code(id);
+    let (meaning, action) = match (reason, id) {
+        (Some(reason), _) => (reason.meaning(), reason.action()),
+        (None, "NotJudged") => {
+            ("A document or workload that could not be judged.", "Read the message; the rest was judged.")
+        }
+        (None, _) => ("Allowed, and unwise.", "Read the message; nothing is refused for it."),
+    };
+    json!({
+        "id": id,
+        "name": id,
+        "shortDescription": {"text": meaning},
+        "fullDescription": {"text": meaning},
+        "help": {"text": action},
+    })
 }
 
 fn results(finding: &Finding) -> Vec<Value> {
@@ -32,8 +45,14 @@ fn results(finding: &Finding) -> Vec<Value> {
             "message": {"text": text},
             "locations": [{"physicalLocation": {
                 "artifactLocation": {"uri": uri(&finding.file)},
-                "region": {"startLine": finding.line},
+                "region": {
+                    "startLine": finding.line,
+                    "startColumn": 1,
+                    "endLine": finding.line,
+                    "endColumn": finding.width + 1,
+                },
             }}],
+            "partialFingerprints": {"primaryLocationLineHash": fingerprint(&[id, &finding.file, &finding.object, text])},
         })
     };
     let words = words(&finding.outcome);
@@ -42,9 +61,22 @@ fn results(finding: &Finding) -> Vec<Value> {
     match &finding.outcome {
         Outcome::Refused(_) | Outcome::Unjudged(_) => results.push(result(code(finding), "error", &words)),
         Outcome::Audited(Some(_)) => results.push(result("Warning", "warning", &words)),
-        Outcome::Granted(_) | Outcome::LeftOut | Outcome::Audited(None) | Outcome::NotEnabled => {}
+        Outcome::Granted(_)
+        | Outcome::LeftOut
+        | Outcome::Audited(None)
+        | Outcome::NotEnabled
+        | Outcome::Passed => {}
     }
     results
+}
+
+/// By what a result is known again when lines move: all but the line. FNV-1a, which is the same everywhere and always.
+fn fingerprint(parts: &[&str]) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    format!("{hash:016x}:1")
 }
 
 /// A path as a relative reference: what a URI does not take is escaped.

@@ -20,6 +20,7 @@ mod gates;
 mod interposed;
 mod journey;
 mod lifetimes;
+mod one_verdict;
 mod pod_certificates;
 mod replicas;
 mod rights;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         devices::tests(),
         examples::tests(),
         verdict::tests(),
+        one_verdict::tests(),
         switches::tests(),
         faults::tests(),
         rights::tests(),
