@@ -135,18 +135,8 @@ impl Case {
         let (desired, inventory) = (self.desired(), Inventory::of(&self.ledger));
         let (spec, candidate) = (&self.spec, &self.candidate);
         let (site, desired, inventory) = (&site(), &desired, &inventory);
-        diff(
-            Sides {
-                spec,
-                site,
-                desired,
-                candidate,
-                running,
-                inventory,
-                adoptions: &std::collections::BTreeMap::new(),
-            },
-            frozen,
-        )
+        let adoptions = &BTreeMap::new();
+        diff(Sides { spec, site, desired, candidate, running, inventory, adoptions }, frozen)
     }
 
     /// The operations, with the path of the virtual system and the escaped quotes made short.
