@@ -99,4 +99,6 @@ pub enum About {
     Firewall(String, String),
     /// A `WorkloadIdentity`, with its UID.
     Identity(Key, String),
+    /// A pod, with its UID.
+    Pod(Key, String),
 }

@@ -201,6 +201,7 @@ impl Cluster for Kubernetes {
         let reference = match &note.about {
             About::Firewall(name, uid) => reference::<Firewall>(None, name, uid),
             About::Identity(key, uid) => reference::<WorkloadIdentity>(Some(&key.namespace), &key.name, uid),
+            About::Pod(key, uid) => reference::<Pod>(Some(&key.namespace), &key.name, uid),
         };
         match in_time(self.recorder.publish(&event, &reference)).await {
             Ok(Ok(())) => {}
