@@ -1,5 +1,6 @@
 //! The one binary `sallyport`: the programs that run in the cluster, and the commands for people and CI.
 
+mod breakglass;
 mod cert;
 mod check;
 mod cluster;
@@ -33,6 +34,7 @@ enum Command {
     PolicySync(sallyport_policy_sync::args::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Breakglass(breakglass::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -61,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
         Command::Check(args) => return Ok(check::run(&args)),
         Command::Explain(args) => return Ok(explain::run(&args)),
+        Command::Breakglass(args) => return Ok(breakglass::run(&args)),
         Command::Firewall(command) => return Ok(firewall::run(command)),
         Command::Cert(command) => return Ok(cert::run(command)),
         Command::Crds(args) => crds::run(&args),
