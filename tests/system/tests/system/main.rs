@@ -11,6 +11,7 @@ mod certificates;
 mod claims;
 mod crashes;
 mod devices;
+mod end_state;
 mod examples;
 mod fault_matrix;
 mod faults;
@@ -20,6 +21,7 @@ mod gates;
 mod interposed;
 mod journey;
 mod lifetimes;
+mod overrides;
 mod pod_certificates;
 mod replicas;
 mod rights;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         lifetimes::tests(),
         firewall::tests(),
         gates::tests(),
+        overrides::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         forgeries::tests(),
         tokens::tests(),
         absence::tests(),
+        end_state::tests(),
         pod_certificates::tests(),
         crashes::tests(),
         replicas::tests(),

@@ -46,7 +46,7 @@ async fn explained(ground: &Ground) -> Result<()> {
 }
 
 /// The command, its exit code and what it prints.
-async fn sallyport(ground: &Ground, args: &[&str], input: &str) -> Result<(Option<i32>, String)> {
+pub(crate) async fn sallyport(ground: &Ground, args: &[&str], input: &str) -> Result<(Option<i32>, String)> {
     let mut child = Command::new(ground::built("sallyport")?)
         .args(args)
         .env("KUBECONFIG", &ground.cluster.kubectl.kubeconfig)
