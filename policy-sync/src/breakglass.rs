@@ -13,6 +13,7 @@ use crate::{
 /// A `GateOverride` that runs covers the pod. Made by nothing but [`BreakGlass::of`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakGlass {
+    name: Key,
     words: String,
 }
 
@@ -30,9 +31,18 @@ impl BreakGlass {
     }
 
     fn by(granted: &GateOverride) -> Option<Self> {
-        let (name, until) = (granted.metadata.name.as_deref().unwrap_or_default(), granted.end()?);
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let key = Key { namespace: text(&granted.metadata.namespace), name: text(&granted.metadata.name) };
+        let (name, until) = (&key.name, granted.end()?);
         let (who, why) = (&granted.spec.requested_by, &granted.spec.reason);
-        Some(Self { words: format!("GateOverride {name} of {who} until {until:.0}: {why}") })
+        let words = format!("GateOverride {name} of {who} until {until:.0}: {why}");
+        Some(Self { name: key, words })
+    }
+
+    /// The override.
+    #[must_use]
+    pub const fn name(&self) -> &Key {
+        &self.name
     }
 
     /// Which override, whose, until when and why.
@@ -44,7 +54,7 @@ impl BreakGlass {
     /// What a test takes as given.
     #[cfg(test)]
     pub(crate) fn assumed(words: &str) -> Self {
-        Self { words: words.to_owned() }
+        Self { name: Key::new("shop", "assumed"), words: words.to_owned() }
     }
 
     /// What is told of a gate that it opens although something is missing.

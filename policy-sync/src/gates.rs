@@ -127,8 +127,9 @@ impl<C: Cluster> Gates<C> {
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
         let (observer, now) = (round.observer(&key.namespace), self.clock.now());
+        let glass_of = |pod: &Carrier| BreakGlass::of(round.world, &key.namespace, &pod.labels, now);
         let gate_of = |pod: &Carrier, expected: Option<&Expected>| {
-            let glass = BreakGlass::of(round.world, &key.namespace, &pod.labels, now);
+            let glass = glass_of(pod);
             let leave = Leave { observer: observer.as_ref(), glass: glass.as_ref() };
             decide(pod, &key.name, expected, leave)
         };
@@ -139,7 +140,7 @@ impl<C: Cluster> Gates<C> {
                 let shut = pod.gate.as_ref().is_none_or(|gate| !gate.open);
                 gate_of(pod, expected.as_ref()).filter(|gate| shut && gate.is_by_person())
             };
-            let failed = self.write_gates(&key.namespace, &pods, opens, &mut written).await;
+            let failed = self.write_gates(&key.namespace, &pods, opens, glass_of, &mut written).await;
             return Outcome::new(key, &pods, written, failed);
         };
         let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
@@ -149,7 +150,7 @@ impl<C: Cluster> Gates<C> {
         };
         let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
         let decided = |pod: &Carrier| gate_of(pod, expected.as_ref());
-        let mut failed = self.write_gates(&key.namespace, &pods, decided, &mut written).await;
+        let mut failed = self.write_gates(&key.namespace, &pods, decided, glass_of, &mut written).await;
         let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
@@ -173,6 +174,7 @@ impl<C: Cluster> Gates<C> {
         namespace: &str,
         pods: &[(String, Carrier)],
         decided: impl Fn(&Carrier) -> Option<Gate>,
+        glass: impl Fn(&Carrier) -> Option<BreakGlass>,
         written: &mut Written,
     ) -> bool {
         let mut failed = false;
@@ -182,7 +184,8 @@ impl<C: Cluster> Gates<C> {
             match self.cluster.store_gate(&key, pod, &gate).await {
                 Ok(version) => {
                     self.metrics.gate(&gate.reason);
-                    self.tell_of_override(key, pod, &gate).await;
+                    let by = glass(pod).filter(|_| gate.is_by_person());
+                    self.tell_of_override(key, pod, &gate, by.map(|glass| glass.name().clone())).await;
                     written.gates.insert(pod.uid.clone(), (gate, version));
                 }
                 Err(error) => failed |= self.failed(&error),
@@ -192,14 +195,14 @@ impl<C: Cluster> Gates<C> {
     }
 
     /// Tells people when an override lets a pod in, and what became of it.
-    async fn tell_of_override(&self, key: Key, pod: &Carrier, gate: &Gate) {
+    async fn tell_of_override(&self, key: Key, pod: &Carrier, gate: &Gate, related: Option<Key>) {
         let was = pod.gate.as_ref().is_some_and(Gate::is_by_person);
         let Some(reason) = Reason::from_code(&gate.reason).filter(|_| was || gate.is_by_person()) else {
             return;
         };
         let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message).to_owned();
         let about = About::Pod(key, pod.uid.clone());
-        self.cluster.tell(&Note { about, reason, words, warning: gate.is_by_person() }).await;
+        self.cluster.tell(&Note { about, related, reason, words, warning: gate.is_by_person() }).await;
     }
 
     /// How an identity's firewall stands; `None` if there is no such firewall. Before its worker has posted
@@ -258,6 +261,7 @@ impl<C: Cluster> Gates<C> {
         self.cluster
             .tell(&Note {
                 about,
+                related: None,
                 reason,
                 words,
                 warning: !matches!(reason, Reason::Enforced | Reason::EnforcedPermissive),

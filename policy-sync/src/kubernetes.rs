@@ -11,7 +11,8 @@ use kube::{
 use sallyport_contract::{
     keys,
     object::{
-        ClaimedFirewall, Firewall, FirewallStatus, NameClaim, WorkloadIdentity, WorkloadIdentityStatus,
+        ClaimedFirewall, Firewall, FirewallStatus, GateOverride, NameClaim, WorkloadIdentity,
+        WorkloadIdentityStatus,
     },
 };
 use sallyport_process::{
@@ -196,7 +197,11 @@ impl Cluster for Kubernetes {
             reason: note.reason.code().to_owned(),
             note: Some(note.words.chars().take(NOTE_LIMIT / 4).collect()),
             action: "Enforce".to_owned(),
-            secondary: None,
+            // Events that differ in nothing but their words become one, with the first one's words.
+            secondary: note
+                .related
+                .as_ref()
+                .map(|key| reference::<GateOverride>(Some(&key.namespace), &key.name, "")),
         };
         let reference = match &note.about {
             About::Firewall(name, uid) => reference::<Firewall>(None, name, uid),
@@ -221,7 +226,7 @@ fn reference<K: Resource<DynamicType = ()>>(
         kind: Some(K::kind(&()).into_owned()),
         namespace: namespace.map(ToOwned::to_owned),
         name: Some(name.to_owned()),
-        uid: Some(uid.to_owned()),
+        uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()),
         ..ObjectReference::default()
     }
 }

@@ -86,6 +86,15 @@ async fn law_2_an_override_opens_says_whose_word_it_is_and_ends_by_time() {
     assert_eq!(codes, [(Reason::BreakGlass, true), (Reason::BreakGlass, true), (Reason::Enforced, false)]);
     assert!(told[0].1.starts_with("GateOverride incident-4242 of jane"), "{told:?}");
     assert!(told[1].1.starts_with("ended: GateOverride incident-4242 of jane"), "{told:?}");
+    let notes = ground.twin.notes.lock().unwrap();
+    let of_a =
+        notes.iter().filter(|note| note.about == About::Pod(Key::new("shop", "web-a"), "web-a".to_owned()));
+    let related: Vec<Option<Key>> = of_a.map(|note| note.related.clone()).collect();
+    assert_eq!(
+        related,
+        [Some(Key::new("shop", "incident-4242")), None, None],
+        "or one event would hide the other"
+    );
 }
 
 #[tokio::test]

@@ -44,7 +44,8 @@ impl<C: Cluster> Agent<C> {
                 about: missed.about.clone(),
                 warning: true,
                 reason: Reason::NotInjected.code(),
-                action: "Audit",
+                // Events that differ in nothing but their words become one, with the first one's words.
+                action: missed.why.as_str(),
                 note: missed.words(),
             })
             .await;

@@ -158,6 +158,8 @@ fn mirrors(ground: &Ground) -> Running<'_> {
         let node = nodes["items"][0]["metadata"]["name"].as_str().context("no node")?;
         let mut pod = bare_pod(&team, "static", json!({"annotations": {"kubernetes.io/config.mirror": "x"}}));
         pod["spec"]["nodeName"] = json!(node);
+        pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": node,
+            "uid": nodes["items"][0]["metadata"]["uid"], "controller": true}]);
         let person = Person::with_role(&ground.cluster, &team.name, "edit").await?;
         let path = format!("/api/v1/namespaces/{}/pods", team.name);
         let by_hand = person.ask(Verb::Create, &path, Some(&pod)).await?;
