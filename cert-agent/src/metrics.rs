@@ -37,6 +37,11 @@ struct Capped {
     cap: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MissedPods {
+    why: &'static str,
+}
+
 /// One bucket: an account with its Region, and a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Budget {
@@ -95,6 +100,7 @@ pub struct Metrics {
     money: Counter<f64, AtomicU64>,
     price: f64,
     capped: Family<Capped, Counter>,
+    missed: Family<MissedPods, Gauge>,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -112,6 +118,7 @@ impl Metrics {
             money: Counter::default(),
             price: 0.0,
             capped: Family::default(),
+            missed: Family::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -128,6 +135,8 @@ impl Metrics {
         registry.register("certificates_cost", help, metrics.money.clone());
         let help = "How often a cap on the number of certificates was reached anew, by the cap";
         registry.register("spending_caps_reached", help, metrics.capped.clone());
+        let help = "Living pods without what their policy gives, by why";
+        registry.register("pods_missed", help, metrics.missed.clone());
         metrics.governor.register(registry);
         metrics
     }
@@ -148,6 +157,11 @@ impl Metrics {
     /// A cap of `spec.caps` was reached.
     pub fn capped(&self, cap: &'static str) {
         self.capped.get_or_create(&Capped { cap }).inc();
+    }
+
+    /// So many more pods were missed by the webhook, or fewer.
+    pub fn missed(&self, why: &'static str, more: i64) {
+        self.missed.get_or_create(&MissedPods { why }).inc_by(more);
     }
 
     /// A certificate authority was asked.

@@ -2,6 +2,7 @@
 //!
 //! A library with a thin front, so that what reads files of strangers can be fuzzed: [`document`].
 
+mod breakglass;
 mod cert;
 mod check;
 mod cluster;
@@ -41,6 +42,7 @@ enum Command {
     Plan(plan::Args),
     Status(status::Args),
     Explain(explain::Args),
+    Breakglass(breakglass::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -85,6 +87,7 @@ fn done(command: Command) -> ExitCode {
         Command::Plan(args) => return plan::run(&args),
         Command::Status(args) => return status::run(&args),
         Command::Explain(args) => return explain::run(&args),
+        Command::Breakglass(args) => return breakglass::run(&args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
         Command::Crds(args) => crds::run(&args),

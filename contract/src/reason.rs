@@ -54,6 +54,8 @@ pub enum Place {
     Policy,
     /// The condition of a `CertificateAuthority`.
     Authority,
+    /// The condition of a `NamespaceBinding`.
+    Binding,
 }
 
 impl Place {
@@ -68,6 +70,7 @@ impl Place {
             Self::Firewall => "the firewall (`kubectl describe fw`)",
             Self::Policy => "the policy (`kubectl describe idpol`)",
             Self::Authority => "the authority (`kubectl describe ca`)",
+            Self::Binding => "the namespace's binding (`kubectl describe nsb -n NAMESPACE`)",
         }
     }
 }
@@ -130,8 +133,10 @@ reasons! {
     Observed => Nobody, [Gate Identity], "The policy only observes: the gate is open without proof.",
         "Nothing to do now: pods start without proof. Set `spec.mode: Enforce` in the IdentityPolicy once the messages say that \
          everything is proven.";
-    BreakGlass => Platform, [], "A GateOverride holds the gate open without proof.",
-        "Nothing: no part of Sallyport reads a GateOverride yet.";
+    BreakGlass => Platform, [Gate Event], "A GateOverride opened the gate without proof.",
+        "The message names the override, who asked for it, why, and until when. Mend what kept the proof away; then the gate says \
+         `Enforced` by itself. Once the override has ended, new pods wait again; the open gate stays open: to have such a pod wait \
+         for its proof, delete it.";
     Issued => Nobody, [Identity], "A verified certificate for exactly these names is delivered.",
         "Nothing to do.";
     AwaitingCertificate => Sallyport, [Gate Identity], "The certificate has been asked for and is not there yet.",
@@ -266,7 +271,10 @@ reasons! {
     CopiedMark => NetworkSecurity, [Gate Identity Firewall], "An object carries our mark but is not one that we made.",
         "The message names the objects. Somebody cloned one of ours, or restored an old configuration: remove the copy, or its tag \
          and description. It is never used, changed or removed by us.";
-    Accepted => Nobody, [Firewall Policy Authority], "The object is well formed and in force.",
+    NotInjected => Application, [Event Binding], "Pods run without what the namespace's policy gives.",
+        "They came in while the webhook was away, before the label or the policy, or under another policy. The message names the \
+         workloads and the command that makes their pods anew; where they would be refused, correct that first.";
+    Accepted => Nobody, [Firewall Policy Authority Binding], "The object is well formed and in force.",
         "Nothing to do.";
     Malformed => Platform, [Admission Gate Identity Firewall Policy], "The object cannot be understood, so nothing is done under it.",
         "The message says what cannot be read, and where. Correct that object; what stood before stays as it is.";

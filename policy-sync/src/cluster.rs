@@ -84,6 +84,8 @@ pub enum Loss {
 pub struct Note {
     /// What it is about.
     pub about: About,
+    /// The override that it is by; what is by another one is told anew.
+    pub related: Option<Key>,
     /// The code.
     pub reason: Reason,
     /// For people, with the far side's own words.
@@ -99,4 +101,6 @@ pub enum About {
     Firewall(String, String),
     /// A `WorkloadIdentity`, with its UID.
     Identity(Key, String),
+    /// A pod, with its UID.
+    Pod(Key, String),
 }

@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::StreamExt as _;
@@ -17,8 +18,9 @@ use sallyport_process::{clock::Clock, report::chain};
 
 use crate::{
     board::Board,
+    breakglass::{self, BreakGlass},
     cluster::{About, Cluster, ClusterError, Loss, Note},
-    gate::{Carrier, Gate, Observer, decide},
+    gate::{Carrier, Expected, Gate, Leave, Observer, Overridden, decide},
     member::Member,
     metrics::Metrics,
     observe::{Pods, Seen},
@@ -39,6 +41,7 @@ pub struct Gates<C> {
     clock: Clock,
     metrics: Metrics,
     written: BTreeMap<Key, Written>,
+    overridden: BTreeMap<Key, Overridden>,
 }
 
 /// What was last stored. It counts until the watch shows something newer, which another replica may have
@@ -63,6 +66,7 @@ struct NotPosted;
 struct Outcome {
     key: Key,
     written: Option<Written>,
+    overridden: Overridden,
     failed: bool,
 }
 
@@ -70,7 +74,8 @@ impl<C: Cluster> Gates<C> {
     /// The flow over what is seen and what the firewalls' workers post.
     #[must_use]
     pub fn new(seen: Seen, board: Board, cluster: C, clock: Clock, metrics: Metrics) -> Self {
-        Self { seen, board, cluster, clock, metrics, written: BTreeMap::new() }
+        let (written, overridden) = (BTreeMap::new(), BTreeMap::new());
+        Self { seen, board, cluster, clock, metrics, written, overridden }
     }
 
     /// Judges these identities and stores what differs. Hands back those that could not be stored.
@@ -91,16 +96,29 @@ impl<C: Cluster> Gates<C> {
             .collect()
             .await;
         let mut failed = BTreeSet::new();
-        for Outcome { key, written, failed: again } in outcomes {
+        for Outcome { key, written, overridden, failed: again } in outcomes {
             if again {
                 failed.insert(key.clone());
+            }
+            match overridden == Overridden::default() {
+                true => drop(self.overridden.remove(&key)),
+                false => drop(self.overridden.insert(key.clone(), overridden)),
             }
             match written {
                 Some(written) => drop(self.written.insert(key, written)),
                 None => drop(self.written.remove(&key)),
             }
         }
+        self.metrics
+            .overridden(self.overridden.values().fold(Overridden::default(), |sum, one| sum.and(*one)));
         failed
+    }
+
+    /// How long until an override ends, and pods have to be told.
+    #[must_use]
+    pub fn wake(&self, world: &World) -> Option<Duration> {
+        let now = self.clock.now();
+        Duration::try_from(breakglass::next_end(world, now)?.duration_since(now)).ok()
     }
 
     async fn one(&self, round: &Round<'_>, key: Key, mut written: Written) -> Outcome {
@@ -108,35 +126,32 @@ impl<C: Cluster> Gates<C> {
         written.forget_what_is_seen(identity.as_deref(), &pods);
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
+        let (observer, now) = (round.observer(&key.namespace), self.clock.now());
+        let glass_of = |pod: &Carrier| BreakGlass::of(round.world, &key.namespace, &pod.labels, now);
+        let gate_of = |pod: &Carrier, expected: Option<&Expected>| {
+            let glass = glass_of(pod);
+            let leave = Leave { observer: observer.as_ref(), glass: glass.as_ref() };
+            decide(pod, &key.name, expected, leave)
+        };
         let Ok(standing) = self.standing(identity.as_deref(), round.world) else {
-            return Outcome { key, written: written.something(), failed: false };
+            // A person's word does not wait for a firewall.
+            let expected = identity.as_deref().map(Expected::not_asked);
+            let opens = |pod: &Carrier| {
+                let shut = pod.gate.as_ref().is_none_or(|gate| !gate.open);
+                gate_of(pod, expected.as_ref()).filter(|gate| shut && gate.is_by_person())
+            };
+            let failed = self.write_gates(&key.namespace, &pods, opens, glass_of, &mut written).await;
+            return Outcome::new(key, &pods, written, failed);
         };
-        let observer = round.observer(&key.namespace);
-        let scene = Scene {
-            world: round.world,
-            book: &round.book,
-            standing: standing.as_deref(),
-            now: self.clock.now(),
-        };
+        let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
         let judged = |identity: &WorkloadIdentity, pods: &[(String, Carrier)], written: &Written| {
             let previous = conditions(identity, written);
             judge(&key, identity, scene, observer.as_ref(), pods.iter().map(|(_, pod)| pod), &previous)
         };
         let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
-        let mut failed = false;
-        for (name, pod) in &pods {
-            let Some(gate) = decide(pod, &key.name, expected.as_ref(), observer.as_ref()) else { continue };
-            match self.cluster.store_gate(&Key::new(&key.namespace, name), pod, &gate).await {
-                Ok(version) => {
-                    self.metrics.gate(&gate.reason);
-                    written.gates.insert(pod.uid.clone(), (gate, version));
-                }
-                Err(error) => failed |= self.failed(&error),
-            }
-        }
-        let Some(identity) = identity else {
-            return Outcome { key, written: written.something(), failed };
-        };
+        let decided = |pod: &Carrier| gate_of(pod, expected.as_ref());
+        let mut failed = self.write_gates(&key.namespace, &pods, decided, glass_of, &mut written).await;
+        let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
             pods.into_iter().map(|(name, pod)| (name, with_written(&pod, &written))).collect();
@@ -150,7 +165,44 @@ impl<C: Cluster> Gates<C> {
                 Err(error) => failed |= self.failed(&error),
             }
         }
-        Outcome { key, written: written.something(), failed }
+        Outcome::new(key, &pods, written, failed)
+    }
+
+    /// Writes the conditions of pods that are to say something else. Whether some are to be tried again.
+    async fn write_gates(
+        &self,
+        namespace: &str,
+        pods: &[(String, Carrier)],
+        decided: impl Fn(&Carrier) -> Option<Gate>,
+        glass: impl Fn(&Carrier) -> Option<BreakGlass>,
+        written: &mut Written,
+    ) -> bool {
+        let mut failed = false;
+        for (name, pod) in pods {
+            let Some(gate) = decided(pod) else { continue };
+            let key = Key::new(namespace, name);
+            match self.cluster.store_gate(&key, pod, &gate).await {
+                Ok(version) => {
+                    self.metrics.gate(&gate.reason);
+                    let by = glass(pod).filter(|_| gate.is_by_person());
+                    self.tell_of_override(key, pod, &gate, by.map(|glass| glass.name().clone())).await;
+                    written.gates.insert(pod.uid.clone(), (gate, version));
+                }
+                Err(error) => failed |= self.failed(&error),
+            }
+        }
+        failed
+    }
+
+    /// Tells people when an override lets a pod in, and what became of it.
+    async fn tell_of_override(&self, key: Key, pod: &Carrier, gate: &Gate, related: Option<Key>) {
+        let was = pod.gate.as_ref().is_some_and(Gate::is_by_person);
+        let Some(reason) = Reason::from_code(&gate.reason).filter(|_| was || gate.is_by_person()) else {
+            return;
+        };
+        let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message).to_owned();
+        let about = About::Pod(key, pod.uid.clone());
+        self.cluster.tell(&Note { about, related, reason, words, warning: gate.is_by_person() }).await;
     }
 
     /// How an identity's firewall stands; `None` if there is no such firewall. Before its worker has posted
@@ -209,11 +261,21 @@ impl<C: Cluster> Gates<C> {
         self.cluster
             .tell(&Note {
                 about,
+                related: None,
                 reason,
                 words,
                 warning: !matches!(reason, Reason::Enforced | Reason::EnforcedPermissive),
             })
             .await;
+    }
+}
+
+impl Outcome {
+    /// `pods` as they were seen; what was written of them counts.
+    fn new(key: Key, pods: &[(String, Carrier)], written: Written, failed: bool) -> Self {
+        let pods: Vec<Carrier> = pods.iter().map(|(_, pod)| with_written(pod, &written)).collect();
+        let anything = written.status.is_some() || !written.gates.is_empty();
+        Self { key, overridden: Overridden::of(pods.iter()), written: anything.then_some(written), failed }
     }
 }
 
@@ -232,11 +294,6 @@ impl Round<'_> {
 }
 
 impl Written {
-    /// Nothing if there is nothing to remember.
-    fn something(self) -> Option<Self> {
-        (self.status.is_some() || !self.gates.is_empty()).then_some(self)
-    }
-
     /// Forgets what the watch shows, or something newer instead.
     fn forget_what_is_seen(&mut self, identity: Option<&WorkloadIdentity>, pods: &Pods) {
         let seen = identity.map(|identity| Version::of(&identity.metadata));

@@ -11,7 +11,8 @@ use kube::{
 use sallyport_contract::{
     keys,
     object::{
-        ClaimedFirewall, Firewall, FirewallStatus, NameClaim, WorkloadIdentity, WorkloadIdentityStatus,
+        ClaimedFirewall, Firewall, FirewallStatus, GateOverride, NameClaim, WorkloadIdentity,
+        WorkloadIdentityStatus,
     },
 };
 use sallyport_process::{
@@ -42,8 +43,8 @@ const NOTE_LIMIT: usize = 1024;
 #[derive(Clone)]
 pub struct Kubernetes {
     client: Client,
-    /// Remembers a firewall's events for some minutes, so that what repeats makes a series of one.
-    firewalls: Recorder,
+    /// Remembers events for some minutes, so that what repeats makes a series of one.
+    recorder: Recorder,
     clock: Clock,
 }
 
@@ -51,7 +52,7 @@ impl Kubernetes {
     /// Writes through this client.
     #[must_use]
     pub fn new(client: Client, clock: Clock) -> Self {
-        Self { firewalls: recorder(&client), client, clock }
+        Self { recorder: recorder(&client), client, clock }
     }
 
     async fn apply<K>(
@@ -196,11 +197,19 @@ impl Cluster for Kubernetes {
             reason: note.reason.code().to_owned(),
             note: Some(note.words.chars().take(NOTE_LIMIT / 4).collect()),
             action: "Enforce".to_owned(),
-            secondary: None,
+            // Events that differ in nothing but their words become one, with the first one's words.
+            secondary: note
+                .related
+                .as_ref()
+                .map(|key| reference::<GateOverride>(Some(&key.namespace), &key.name, "")),
         };
         let published = match &note.about {
             About::Firewall(name, uid) => {
-                in_time(self.firewalls.publish(&event, &reference::<Firewall>(None, name, uid))).await
+                in_time(self.recorder.publish(&event, &reference::<Firewall>(None, name, uid))).await
+            }
+            About::Pod(key, uid) => {
+                let about = reference::<Pod>(Some(&key.namespace), &key.name, uid);
+                in_time(self.recorder.publish(&event, &about)).await
             }
             // There are thousands, one commit proves them all, and none says the same twice: nothing is remembered.
             About::Identity(key, uid) => {
@@ -230,7 +239,7 @@ fn reference<K: Resource<DynamicType = ()>>(
         kind: Some(K::kind(&()).into_owned()),
         namespace: namespace.map(ToOwned::to_owned),
         name: Some(name.to_owned()),
-        uid: Some(uid.to_owned()),
+        uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()),
         ..ObjectReference::default()
     }
 }

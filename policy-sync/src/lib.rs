@@ -5,14 +5,15 @@
 //! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`diff`] the operations
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
 //! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
-//! [`proven`] what is proven of an identity · [`gate`], [`status`] and [`gates`] what pods and identities are told
-//! · [`cluster`] where that is stored · [`preview`] the same for people, with nothing written.
+//! [`proven`] what is proven of an identity · [`breakglass`] who lets pods in without · [`gate`], [`status`] and
+//! [`gates`] what pods and identities are told · [`cluster`] where that is stored · [`preview`] the same for people, with nothing written.
 
 pub mod actual;
 pub mod args;
 pub mod board;
 pub mod bounds;
 pub mod brakes;
+pub mod breakglass;
 pub mod capacity;
 pub mod cluster;
 pub mod cycle;

@@ -10,6 +10,8 @@ use prometheus_client::{
 };
 use sallyport_contract::Reason;
 
+use crate::gate::Overridden;
+
 /// The counters of the program. Clones are one.
 #[derive(Clone)]
 pub struct Metrics(Arc<Counters>);
@@ -28,6 +30,7 @@ struct Counters {
     drifts: Family<ByName, Counter>,
     names: Family<ByFirewall, Gauge>,
     gates: Family<ByReason, Counter>,
+    overridden: Family<ByState, Gauge>,
     store_failures: Counter,
 }
 
@@ -39,6 +42,11 @@ struct ByReason {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByResult {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -85,6 +93,7 @@ impl Metrics {
             drifts: Family::default(),
             names: Family::default(),
             gates: Family::default(),
+            overridden: Family::default(),
             store_failures: Counter::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_policy_sync");
@@ -108,6 +117,8 @@ impl Metrics {
         );
         registry.register("names", "Wanted DNS names, by firewall and reason", counters.names.clone());
         registry.register("gate_writes", "Conditions written to pods, by reason", counters.gates.clone());
+        let help = "Living pods that a GateOverride let in without proof, by whether it still runs";
+        registry.register("pods_open_by_override", help, counters.overridden.clone());
         registry.register(
             "store_failures",
             "Writes that the API server did not take",
@@ -179,6 +190,13 @@ impl Metrics {
     pub fn gate(&self, reason: &str) {
         if let Some(reason) = Reason::from_code(reason) {
             self.0.gates.get_or_create(&ByReason { reason: reason.code() }).inc();
+        }
+    }
+
+    /// How many living pods an override let in that have no proof yet.
+    pub fn overridden(&self, pods: Overridden) {
+        for (state, count) in [("running", pods.running), ("ended", pods.ended)] {
+            self.0.overridden.get_or_create(&ByState { state }).set(count);
         }
     }
 

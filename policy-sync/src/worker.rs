@@ -118,7 +118,7 @@ pub async fn gates<C: Cluster>(
 ) -> TaskResult {
     let mut touched = seen.watch_gates();
     let mut again = std::collections::BTreeSet::new();
-    let mut all = true;
+    let (mut all, mut until) = (true, GATE_RESYNC);
     let mut resync = tokio::time::interval(GATE_RESYNC);
     loop {
         touched.mark_unchanged();
@@ -126,12 +126,14 @@ pub async fn gates<C: Cluster>(
             let mut keys = seen.take_touched(std::mem::take(&mut all));
             keys.append(&mut again);
             again = gates.judge(&world, keys).await;
+            until = gates.wake(&world).unwrap_or(GATE_RESYNC).min(GATE_RESYNC);
         }
         tokio::select! {
             () = stop.wait() => return Ok(()),
             _ = touched.changed() => {}
             _ = posted.changed() => all = true,
             _ = resync.tick() => all = true,
+            () = tokio::time::sleep(until) => all = true,
             () = tokio::time::sleep(GATE_RETRY), if !again.is_empty() => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use kube::core::ObjectMeta;
-use sallyport_contract::object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity};
+use sallyport_contract::object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity};
 use zeroize::Zeroizing;
 
 /// Namespace and name of an object.
@@ -66,6 +66,8 @@ pub struct World {
     pub claims: Arc<BTreeMap<String, Arc<NameClaim>>>,
     /// The policies by name.
     pub policies: Arc<BTreeMap<String, Arc<IdentityPolicy>>>,
+    /// Whose gates people opened without proof.
+    pub overrides: Arc<BTreeMap<Key, Arc<GateOverride>>>,
     /// The namespaces' labels.
     pub namespaces: Arc<BTreeMap<String, Arc<BTreeMap<String, String>>>>,
     /// The firewall credentials by name of their Secret.

@@ -1,7 +1,7 @@
 //! The flow: one piece of work at a time for each key, many keys at once, nobody sleeps.
 //!
 //! [`queue`] what is due · [`intake`] what a change makes due · [`worker`] who does it · [`agent`] what all
-//! work shares · [`namespace`] what is wanted there · [`identity`] one identity · [`memo`] what is
+//! work shares · [`namespace`] what is wanted there · [`audit`] what slipped past the webhook · [`identity`] one identity · [`memo`] what is
 //! remembered of it · [`certificate`] its steps,
 //! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
 //! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs ·
@@ -10,6 +10,7 @@
 
 pub mod agent;
 pub mod asking;
+pub mod audit;
 pub mod authority;
 pub mod certificate;
 pub mod claiming;

@@ -26,16 +26,20 @@ impl<C: Cluster> Agent<C> {
     /// Decides what is wanted in a namespace and makes due whatever differs from before.
     pub(super) async fn namespace(&self, namespace: &str, anew: bool) -> Result<Next, ClusterError> {
         let Some((scene, book)) = self.world.scene(namespace) else {
-            lock(&self.plans).remove(namespace);
+            let before = lock(&self.plans).remove(namespace);
+            self.count_missed(before.as_deref(), None);
             lock(&self.bound).remove(namespace);
             self.policies_due();
             return Ok(Next::NEVER);
         };
         let plan = Arc::new(wanted(&scene, &book));
         let before = lock(&self.plans).insert(namespace.to_owned(), Arc::clone(&plan));
+        self.count_missed(before.as_deref(), Some(&plan));
         self.compare(&scene, before.as_deref(), &plan);
+        self.tell_missed(before.as_deref(), &plan).await;
         self.rights(&scene, anew).await?;
         self.tell_policy(&scene, &book).await?;
+        self.tell_binding(&scene, &plan).await?;
         for complaint in &plan.complaints {
             if !before.as_ref().is_some_and(|before| before.complaints.contains(complaint)) {
                 self.complain(complaint).await;

@@ -1,5 +1,6 @@
 //! The flow through real code: the agent over a cluster in memory, with the embedded CA and a scripted one.
 
+mod audit;
 mod authority;
 mod caps;
 mod claims;

@@ -182,6 +182,8 @@ pub struct PodFacts {
     pub generated: Option<String>,
     /// The label `sallyport.dev/identity`: what it says it is.
     pub identity: Option<String>,
+    /// Whether it waits for our gate.
+    pub gated: bool,
     /// The annotation `resolved.sallyport.dev/dns-names`.
     pub dns_names: Option<String>,
     /// Whether it runs or will run.
@@ -196,6 +198,7 @@ impl PodFacts {
     pub fn read(pod: &Pod) -> Self {
         let meta = &pod.metadata;
         let subject = Subject::of_pod(meta.namespace.as_deref().unwrap_or_default(), pod);
+        let gates = pod.spec.as_ref().and_then(|spec| spec.readiness_gates.as_ref());
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         let generated = meta
             .generate_name
@@ -209,6 +212,7 @@ impl PodFacts {
             owner: owner(meta),
             generated: generated.map(str::to_owned),
             identity: subject.labels.get(keys::IDENTITY).cloned(),
+            gated: gates.is_some_and(|gates| gates.iter().any(|gate| gate.condition_type == keys::GATE)),
             dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).cloned(),
             living: !matches!(phase, Some("Succeeded" | "Failed")),
             running: phase == Some("Running"),

@@ -2,11 +2,12 @@
 //!
 //! [`facts`] what we keep of an object · [`shelf`] where it is kept · [`world`] everything together ·
 //! [`owners`] whose pod it is · [`wanted`] the decision, with [`carried`] what pods carry and [`conflict`]
-//! who may say what happens to a name · [`watch`] how we hear of it.
+//! who may say what happens to a name, and [`missed`] what slipped past the webhook · [`watch`] how we hear of it.
 
 pub mod carried;
 pub mod conflict;
 pub mod facts;
+pub mod missed;
 pub mod owners;
 pub mod shelf;
 pub mod wanted;

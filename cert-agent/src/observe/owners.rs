@@ -64,6 +64,15 @@ impl<'a> Owners<'a> {
         }
     }
 
+    /// The workload at the end of a pod's chain of controllers, if it is one that we know.
+    #[must_use]
+    pub fn workload<'o>(&'o self, pod: &'o PodFacts) -> Option<&'o Workload> {
+        match self.top(pod.owner.as_ref()?) {
+            Top::Found(workload) => Some(workload),
+            Top::Foreign | Top::Missing(_) | Top::Forged => None,
+        }
+    }
+
     /// Whose pod this is.
     #[must_use]
     pub fn of(&self, pod: &PodFacts) -> Owned {

@@ -5,6 +5,7 @@ mod audit;
 mod cast;
 mod forgeries;
 mod lifetimes;
+mod missed;
 mod policies;
 
 use std::sync::Arc;

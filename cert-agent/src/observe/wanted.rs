@@ -20,6 +20,7 @@ use super::{
     carried::carried,
     conflict,
     facts::{PodFacts, Workload},
+    missed::{Missed, missed},
     owners::Owners,
 };
 use crate::pod::{self, judge::Judgement};
@@ -104,6 +105,8 @@ pub struct Plan {
     pub complaints: BTreeSet<Complaint>,
     /// What becomes of the pods' requests that are not answered yet, by their names.
     pub requests: BTreeMap<String, Judgement>,
+    /// Pods that run without what the webhook gives, by their workloads.
+    pub missed: Vec<Missed>,
 }
 
 /// One workload or pod asking for one identity.
@@ -152,7 +155,7 @@ pub fn wanted(scene: &Scene, book: &PolicyBook) -> Plan {
         Some((request.metadata.name.clone()?, judged))
     });
     let requests = requests.collect();
-    Plan { identities, complaints, requests }
+    Plan { identities, complaints, requests, missed: missed(scene, book, &owners) }
 }
 
 fn templates(

@@ -55,16 +55,19 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
     );
     let label = metadata.labels.as_ref().and_then(|labels| labels.get(keys::IDENTITY));
     let Some(label) = label else { return outside(scene, &pod) };
-    let Some(identity) = &scene.identity else {
-        let words = format!(
-            "{pod} waits for its identity\n  the pod names WorkloadIdentity {label}, and there is none: cert-agent makes it within seconds. If it \
-             stays so, look at the pod's events and at cert-agent's log\n"
-        );
-        return Story { text: words, waits: true };
-    };
     let (gate, reason) = gate(scene);
     let open = gate.mark == Mark::Done;
+    let Some(identity) = &scene.identity else {
+        let all_the_same =
+            if open { format!("  its gate is open all the same: {}\n", gate.words) } else { String::new() };
+        let words = format!(
+            "{pod} waits for its identity\n{all_the_same}  the pod names WorkloadIdentity {label}, and there is none: cert-agent makes it within seconds. If it \
+             stays so, look at the pod's events and at cert-agent's log\n"
+        );
+        return Story { text: printable(&words), waits: !open };
+    };
     let head = match reason {
+        Some(Reason::BreakGlass) if open => "is let in without proof, by a GateOverride".to_owned(),
         _ if open => "is let in by Sallyport".to_owned(),
         Some(reason) => format!("waits for {}", reason.turn().as_str()),
         None => "waits for Sallyport's first word".to_owned(),
@@ -73,7 +76,7 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
     for stage in [admitted(scene), certificate(identity, now), firewall(scene, identity), gate] {
         line(&mut text, &stage, now);
     }
-    if let Some(reason) = reason.filter(|_| !open) {
+    if let Some(reason) = reason.filter(|reason| !open || *reason == Reason::BreakGlass) {
         text.push_str(&format!(
             "whose turn: {}. {}{}\n",
             reason.turn().as_str(),

@@ -50,6 +50,7 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
         firewalls: Arc::new([(name.to_owned(), Arc::new(firewall))].into()),
         identities: Arc::new(identities.map(|one| (key(&one), Arc::new(one))).collect()),
         claims: Arc::new(by_name(claims)),
+        overrides: Arc::default(),
         policies: Arc::new(by_name(policies)),
         namespaces: Arc::new(namespaces.map(labels).collect()),
         logins: Arc::new(logins),

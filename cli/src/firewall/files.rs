@@ -110,6 +110,7 @@ fn compose(
         firewalls: Arc::new([(name.clone(), Arc::new(firewall))].into()),
         identities: Arc::new(identities),
         claims: Arc::new(claims),
+        overrides: Arc::default(),
         policies: Arc::new(policies.into_iter().filter_map(named).collect()),
         namespaces: Arc::default(),
         logins: Arc::new([(secret, Arc::new(login))].into()),

@@ -1,12 +1,15 @@
 //! What a plan is on each firewall: the operations of the policy syncer's own difference, from what one side wants to what
 //! the other does. What stands there beside ours is not known here; for that there is `sallyport firewall diff`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use sallyport_contract::object::{ClaimedFirewall, Firewall, FirewallSpec};
 use sallyport_policy_sync::{
-    actual::{Configuration, Inventory},
+    actual::{Configuration, Entries, Inventory},
     desired::{Desired, Rule, desired},
     diff::{Frozen, Sides, diff},
     elements,
@@ -58,7 +61,9 @@ fn plan(name: &str, before: (&Side, &World), after: (&Side, &World)) -> Result<P
     let start = configuration(&old, &stood, &Configuration::default());
     let meanwhile = configuration(spec, &kept, &start);
     let step = |from: &Configuration, to: &Desired, inventory: &Inventory| {
-        let sides = Sides { spec, site: &site, desired: to, candidate: from, running: from, inventory };
+        let adoptions = &BTreeMap::new();
+        let sides =
+            Sides { spec, site: &site, desired: to, candidate: from, running: from, inventory, adoptions };
         diff(sides, &Frozen::default())
     };
     let now = step(&start, &kept, &Inventory::of(&held));
@@ -109,9 +114,8 @@ fn configuration(spec: &FirewallSpec, desired: &Desired, stood: &Configuration) 
         .filter_map(|rule| rule.terms.as_ref())
         .flat_map(|terms| terms.ports.iter().copied())
         .collect();
-    let named = |element: Element| (element.entry_name().to_owned(), element);
-    let mut services: BTreeMap<String, Element> =
-        ports.iter().map(|port| named(elements::service(cluster, *port))).collect();
+    let named = |element: Element| (element.entry_name().to_owned(), Arc::new(element));
+    let mut services: Entries = ports.iter().map(|port| named(elements::service(cluster, *port))).collect();
     let undescribed = desired.rules().values().any(|rule| rule.terms.is_none());
     services.extend(stood.services.clone().into_iter().filter(|_| undescribed));
     let tag = (!desired.names().is_empty()).then(|| named(elements::tag(cluster)));
@@ -133,7 +137,7 @@ impl Plan {
     /// The bodies of the requests.
     pub(super) fn requests(&self, operations: &[Operation]) -> String {
         let Some(site) = &self.site else { return String::new() };
-        batches(operations, site).map_or_else(
+        batches(operations.to_vec(), site).map_or_else(
             |error| format!("# {error}\n"),
             |batches| batches.iter().map(|batch| format!("{}\n", batch.body)).collect(),
         )

@@ -1,7 +1,7 @@
 //! The objects of the group `sallyport.dev`. A schema holds only fields that are obeyed.
 //!
-//! People write [`IdentityPolicy`], [`CertificateAuthority`], [`Firewall`] and [`IdentityRequest`]; the programs write
-//! [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else.
+//! People write [`IdentityPolicy`], [`CertificateAuthority`], [`Firewall`], [`IdentityRequest`] and [`GateOverride`];
+//! the programs write [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else.
 
 #![allow(
     unreachable_pub,
@@ -11,6 +11,7 @@
 mod certificate_authority;
 mod condition;
 mod firewall;
+mod gate_override;
 mod identity_policy;
 mod identity_request;
 mod name_claim;
@@ -28,6 +29,7 @@ pub use firewall::{
     HaPair, Independent, JobKind, LastCommit, NameCount, Panorama, Position, Push, Removal, Rulebase, Rules,
     Standalone, Style, Target, Window,
 };
+pub use gate_override::{GateOverride, GateOverrideSpec};
 pub use identity_policy::{
     Action, CertificateKey, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy,
     IdentityPolicySpec, IdentityPolicyStatus, KeyAlgorithm, KeyKind, LabelSelector, Mode, OptOut,
@@ -37,7 +39,7 @@ pub use identity_request::{
     IdentityRequest, IdentityRequestSpec, IdentityRequestStatus, Renew, RevocationReason, Revoke,
 };
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
-pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec};
+pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec, NamespaceBindingStatus};
 pub use workload_identity::{
     CertificateStatus, EnforcedApp, FirewallEnforcement, PodCertificates, PodCounts, WorkloadIdentity,
     WorkloadIdentitySpec, WorkloadIdentityStatus,
@@ -59,6 +61,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         NameClaim::crd(),
         NamespaceBinding::crd(),
         IdentityRequest::crd(),
+        GateOverride::crd(),
     ];
     for version in definitions.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());

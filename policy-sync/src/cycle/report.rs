@@ -132,7 +132,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     pub(super) async fn tell_people(&self, moment: Moment<'_>, reason: Reason, words: String, warning: bool) {
         let uid = moment.firewall.metadata.uid.clone().unwrap_or_default();
         let about = About::Firewall(self.member.firewall().to_owned(), uid);
-        self.ports.cluster.tell(&Note { about, reason, words, warning }).await;
+        self.ports.cluster.tell(&Note { about, related: None, reason, words, warning }).await;
     }
 }
 

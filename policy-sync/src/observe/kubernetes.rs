@@ -11,7 +11,7 @@ use kube::{
 };
 use sallyport_contract::{
     keys,
-    object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity},
+    object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity},
 };
 use sallyport_process::{
     readiness::{Handle, Readiness},
@@ -54,6 +54,7 @@ pub fn start(tasks: &mut Tasks, client: &Client, seen: &Seen, readiness: &Readin
     );
     watch!("nameclaims", by_name::<NameClaim>(client, "NameClaim", |t| &mut t.claims, specs));
     watch!("workloadidentities", identities(client));
+    watch!("gateoverrides", overrides(client));
     watch!("namespaces", namespaces(client));
     watch!("secrets", secrets(client));
     watch!("pods", pods(client));
@@ -85,6 +86,18 @@ fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> 
             identities: replaced.iter().map(|(key, ..)| key.clone()).collect(),
             ..Concerns::default()
         },
+    }
+}
+
+fn overrides(client: &Client) -> Kind<GateOverride, Key, GateOverride> {
+    Kind {
+        what: "GateOverride",
+        api: Api::all(client.clone()),
+        config: watcher::Config::default(),
+        id: key,
+        read: slim,
+        table: |t| &mut t.overrides,
+        concerns: |replaced| Concerns { everyone: !replaced.is_empty(), ..Concerns::default() },
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use kube::Resource;
 pub use objects::login;
-use sallyport_contract::object::{Firewall, IdentityPolicy, NameClaim, WorkloadIdentity};
+use sallyport_contract::object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity};
 pub use table::{Alike, Change, Replaced, Table};
 use tokio::sync::watch;
 
@@ -41,6 +41,8 @@ pub struct Tables {
     pub claims: Table<String, NameClaim>,
     /// Policies by name.
     pub policies: Table<String, IdentityPolicy>,
+    /// Overrides.
+    pub overrides: Table<Key, GateOverride>,
     /// Labels of the namespaces.
     pub namespaces: Table<String, BTreeMap<String, String>>,
     /// Credentials by Secret.
@@ -101,6 +103,7 @@ impl Seen {
             identities: tables.identities.complete()?,
             claims: tables.claims.complete()?,
             policies: tables.policies.complete()?,
+            overrides: tables.overrides.complete()?,
             namespaces: tables.namespaces.complete()?,
             logins: tables.logins.complete()?,
         })
@@ -165,7 +168,7 @@ macro_rules! alike_by_version {
     };
 }
 
-alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy);
+alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy, GateOverride);
 
 /// Everything else is alike when it is equal.
 macro_rules! alike_by_value {

@@ -22,6 +22,7 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
     Carrier {
         uid: pod.uid().unwrap_or_default(),
         version: Version::of(&pod.metadata),
+        labels: pod.labels().clone(),
         dns_names: annotation(keys::RESOLVED_DNS_NAMES),
         action: annotation(keys::RESOLVED_ACTION),
         gated: gates.is_some_and(|gates| gates.iter().any(|gate| gate.condition_type == keys::GATE)),

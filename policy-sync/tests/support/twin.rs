@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sallyport_contract::{
     DnsName,
     identity::claim_of,
-    object::{ClaimedFirewall, Firewall, IdentityPolicy, NameClaim, WorkloadIdentity},
+    object::{ClaimedFirewall, Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity},
 };
 use sallyport_policy_sync::{
     cluster::{ClusterError, Loss, Note},
@@ -75,7 +75,7 @@ impl Twin {
     /// Every first list but one is in.
     pub(crate) fn complete_but_identities(&self) {
         self.seen.update(|tables| {
-            complete!(tables: firewalls, claims, policies, namespaces, logins, pods);
+            complete!(tables: firewalls, claims, policies, overrides, namespaces, logins, pods);
             all()
         });
     }
@@ -130,6 +130,17 @@ impl Twin {
             serde_json::from_value(object("IdentityPolicy", None, name, spec, self.next())).unwrap();
         self.seen.update(|tables| {
             tables.policies.apply(applied(name.to_owned(), policy));
+            all()
+        });
+    }
+
+    /// An override of namespace `shop`, made at `created`.
+    pub(crate) fn put_override(&self, name: &str, created: &str, spec: Value) {
+        let mut value = object("GateOverride", Some("shop"), name, spec, self.next());
+        value["metadata"]["creationTimestamp"] = created.into();
+        let granted: GateOverride = serde_json::from_value(value).unwrap();
+        self.seen.update(|tables| {
+            tables.overrides.apply(applied(Key::new("shop", name), granted));
             all()
         });
     }

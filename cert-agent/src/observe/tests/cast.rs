@@ -90,7 +90,8 @@ pub(super) fn pod_meta(name: &str, deployment: &str, dns_name: &str, annotations
 }
 
 pub(super) fn pod_from(metadata: Value) -> Arc<PodFacts> {
-    let object = json!({"metadata": metadata, "spec": {"containers": []}});
+    let gates = json!([{"conditionType": "sallyport.dev/identity-ready"}]);
+    let object = json!({"metadata": metadata, "spec": {"containers": [], "readinessGates": gates}});
     Arc::new(PodFacts::read(&serde_json::from_value(object).unwrap()))
 }
 

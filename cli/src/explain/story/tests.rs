@@ -109,6 +109,27 @@ fn what_takes_a_person_stands_out_and_an_open_gate_asks_nothing() {
 }
 
 #[test]
+fn law_2_break_glass_says_who_why_and_until_when() {
+    let words = "GateOverride incident-4242 of jane until 2026-11-21T20:00:00Z: CHG-4242; not proven: FirewallUnreachable: no answer";
+    let waiting = condition("FirewallEnforced", "False", "FirewallUnreachable", "no answer");
+    let open = scene(pod(ours(), Some(("True", "BreakGlass", words))), vec![waiting]);
+    let story = of(&open, at("2026-11-21T12:01:21Z"));
+    assert!(!story.waits, "its gate is open");
+    let head = "pod shop/pay-1 is let in without proof, by a GateOverride\n";
+    assert!(story.text.starts_with(head), "{}", story.text);
+    assert!(story.text.contains(&format!("✓ gate        BreakGlass: {words}")), "{}", story.text);
+    assert!(story.text.contains("✗ firewall    FirewallUnreachable"), "{}", story.text);
+    assert!(
+        story.text.contains("whose turn: the platform team. The message names the override"),
+        "{}",
+        story.text
+    );
+    let story = of(&Scene { identity: None, ..open }, at("2026-11-21T12:01:21Z"));
+    let words = "open all the same: BreakGlass: GateOverride";
+    assert!(!story.waits && story.text.contains(words), "{}", story.text);
+}
+
+#[test]
 fn a_pod_without_an_identity_is_explained_too() {
     let told = |labels: Value, enabled: bool| {
         let scene = Scene { enabled, identity: None, ..scene(pod(labels, None), Vec::new()) };

@@ -118,6 +118,8 @@ async fn by_every_right(ground: &Ground) -> Result<()> {
     let said = person.ask(Verb::Merge, &format!("{path}/status"), Some(&status)).await?;
     said.refused("written by Sallyport alone")?;
     person.ask(Verb::Delete, &path, None).await?.refused("hold the verb override on workloadidentities")?;
+    let binding = format!("{}/sallyport/status", ours(&team.name, "namespacebindings"));
+    person.ask(Verb::Merge, &binding, Some(&status)).await?.refused("written by Sallyport alone")?;
     let pod = pod_path(&team).await?;
     let gate =
         json!({"status": {"conditions": [{"type": "sallyport.dev/identity-ready", "status": "False"}]}});

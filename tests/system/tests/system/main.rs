@@ -11,6 +11,7 @@ mod certificates;
 mod claims;
 mod crashes;
 mod devices;
+mod end_state;
 mod examples;
 mod fault_matrix;
 mod faults;
@@ -21,6 +22,7 @@ mod interposed;
 mod journey;
 mod lifetimes;
 mod one_verdict;
+mod overrides;
 mod pod_certificates;
 mod replicas;
 mod rights;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         lifetimes::tests(),
         firewall::tests(),
         gates::tests(),
+        overrides::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         forgeries::tests(),
         tokens::tests(),
         absence::tests(),
+        end_state::tests(),
         pod_certificates::tests(),
         crashes::tests(),
         replicas::tests(),

@@ -36,6 +36,10 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-policy-sync", "patch", "pods", "default", false),
         ("sallyport-policy-sync", "patch", "workloadidentities", "default", false),
         ("sallyport-policy-sync", "create", "nameclaims", "", false),
+        ("sallyport-policy-sync", "list", "gateoverrides", "default", true),
+        ("sallyport-policy-sync", "create", "gateoverrides", "default", false),
+        ("sallyport-policy-sync", "delete", "gateoverrides", "default", false),
+        ("sallyport-cert-agent", "create", "gateoverrides", "default", false),
     ] {
         let user = format!("--as=system:serviceaccount:sallyport-system:{account}");
         let mut args = vec!["auth", "can-i", verb, resource, user.as_str()];
@@ -76,7 +80,7 @@ async fn guards(ground: &Ground) -> Result<()> {
     wait::until("the guards to be type-checked", wait::GENEROUS, || async {
         let policies = ground.cluster.kubectl.get(&["validatingadmissionpolicies"]).await?;
         let policies = policies["items"].as_array().context("no list")?;
-        ensure!(policies.len() >= 8, "only {} guards are installed", policies.len());
+        ensure!(policies.len() >= 13, "only {} guards are installed", policies.len());
         for policy in policies {
             let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
             ensure!(status["typeChecking"].is_object(), "{name} is not checked yet");
