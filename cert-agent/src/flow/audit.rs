@@ -58,7 +58,7 @@ impl<C: Cluster> Agent<C> {
         let Some(binding) = found.filter(|_| scene.enabled) else { return Ok(()) };
         let conditions = binding.status.as_ref().map_or(&[][..], |status| &status.conditions);
         let condition = condition(conditions, &plan.missed, self.clock.now());
-        if conditions.iter().any(|known| *known == condition) {
+        if conditions.contains(&condition) {
             return Ok(());
         }
         let object = json!({
