@@ -78,6 +78,21 @@ pub struct Refused {
     pub terms: StoredTerms,
 }
 
+impl Refused {
+    /// Refused, and once more than `before` if that was under the same terms.
+    #[must_use]
+    pub fn anew(before: Option<Self>, terms: &Terms, billed: bool, text: &str, at: Timestamp) -> Self {
+        let message = format!(
+            "CertificateAuthority {} refused a certificate for {} of {} s: {text}",
+            terms.authority, terms.dns_names, terms.lifetime
+        );
+        let terms = StoredTerms::from(terms);
+        let before = before.filter(|before| before.terms == terms);
+        let count = before.map_or(0, |before| before.count).saturating_add(1);
+        Self { at, count, billed, message, terms }
+    }
+}
+
 /// A certificate that was verified when it came, and is verified again before it is delivered.
 #[derive(Clone)]
 pub struct Current {

@@ -65,12 +65,14 @@ impl<C: Cluster> Agent<C> {
         let open = self.open_requests(identity);
         let uids: HashSet<String> = open.iter().filter_map(|one| one.metadata.uid.clone()).collect();
         memo.requests.retain(|uid, _| uids.contains(uid));
+        let mut pods = self.pods_of(memo, identity);
         let drives: Vec<_> = open
             .into_iter()
             .map(|request| {
                 let uid = request.metadata.uid.clone().unwrap_or_default();
                 let known = memo.requests.remove(&uid).unwrap_or_default();
-                self.drive(&case, request, known)
+                let holder = pods.remove(&request.spec.pod_uid).unwrap_or_default();
+                self.drive(&case, request, holder, known)
             })
             .collect();
         let driven: Vec<(String, PodMemo, Driven)> =

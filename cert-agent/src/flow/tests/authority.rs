@@ -67,6 +67,8 @@ pub(super) struct Asked {
     pub(super) names: String,
     /// When.
     pub(super) at: Timestamp,
+    /// For whom.
+    pub(super) caller: Caller,
 }
 
 /// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>, `IdempotencyToken`.
@@ -177,7 +179,7 @@ impl Scripted {
         format!("arn:aws:acm-pca:ticket/{}", place + 1)
     }
 
-    async fn sign(&self, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
+    async fn sign(&self, caller: &Caller, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
         let place = ticket.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
         let token = place.and_then(|place| {
             let ledger = self.ledger.lock().unwrap();
@@ -186,7 +188,7 @@ impl Scripted {
         if token.as_ref() != Some(&request.token) {
             return Err(IssueError::NotFound(format!("{ticket} is not of this request")));
         }
-        self.inner.fetch(request, &format!("{}:{}", self.inner.id(), request.token)).await
+        self.inner.fetch(caller, request, &format!("{}:{}", self.inner.id(), request.token)).await
     }
 }
 
@@ -223,14 +225,17 @@ impl Issuer for Reached {
 
     fn issue<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
         async move {
+            self.authority.pass(Call::Issue, caller).await?;
             let call = self.gate.before().await;
             self.authority.requests.lock().unwrap().push(request.clone());
             let scripted = self.authority.script.lock().unwrap().0.pop_front();
-            let asked = Asked { names: request.dns_names.to_string(), at: self.authority.clock.now() };
+            let (at, caller) = (self.authority.clock.now(), caller.clone());
+            let asked = Asked { names: request.dns_names.to_string(), at, caller };
             self.authority.asked.lock().unwrap().push(asked);
             let reachable = self.authority.reachable();
             let answer = scripted.unwrap_or_else(|| reachable.map(|()| self.authority.ticket(request)));
@@ -242,17 +247,19 @@ impl Issuer for Reached {
 
     fn fetch<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
         async move {
+            self.authority.pass(Call::Get, caller).await?;
             let call = self.gate.before().await;
             *self.authority.fetched.lock().unwrap() += 1;
             let scripted = self.authority.script.lock().unwrap().1.pop_front();
             let answer = match scripted {
                 Some(answer) => answer,
                 None => match self.authority.reachable() {
-                    Ok(()) => self.authority.sign(request, ticket).await,
+                    Ok(()) => self.authority.sign(caller, request, ticket).await,
                     Err(error) => Err(error),
                 },
             };
@@ -284,32 +291,6 @@ impl Issuer for Reached {
 
     fn turn(&self, call: Call, caller: &Caller) -> Turn {
         self.authority.governor().map_or(Turn::Now, |governor| governor.turn(call, caller))
-    }
-
-    fn issue_for<'a>(
-        &'a self,
-        caller: &'a Caller,
-        request: &'a Request,
-        described: &'a Described,
-    ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async move {
-            self.authority.pass(Call::Issue, caller).await?;
-            self.issue(request, described).await
-        }
-        .boxed()
-    }
-
-    fn fetch_for<'a>(
-        &'a self,
-        caller: &'a Caller,
-        request: &'a Request,
-        ticket: &'a str,
-    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        async move {
-            self.authority.pass(Call::Get, caller).await?;
-            self.fetch(request, ticket).await
-        }
-        .boxed()
     }
 }
 
