@@ -1,7 +1,9 @@
-//! `make bench`: measures admission, the journey and thousands of identities, prints the figures, and writes
-//! `target/bench/report.json`. These machines may be shared: compare medians, not single runs.
+//! `make bench`: measures admission, the journey, thousands of identities and their certificates, prints the figures, and
+//! writes `target/bench/report.json`. These machines may be shared: compare medians, not single runs. Words on the command
+//! line limit it to `admission` (with the journey and the firewall) or `certificates`.
 
 mod admission;
+mod certificates;
 mod firewall;
 mod journey;
 mod report;
@@ -28,6 +30,18 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(report: &mut Report) -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    if asked("admission") {
+        admission_to_firewall(report).await?;
+    }
+    if asked("certificates") {
+        certificates::measure(report).await?;
+    }
+    Ok(())
+}
+
+async fn admission_to_firewall(report: &mut Report) -> Result<()> {
     admission::in_process(report)?;
     let mut options = Options::fresh("bench")?;
     options.job_poll = Duration::from_secs(2);

@@ -99,6 +99,18 @@ impl PcaSim {
         self.post("/ca/state", &serde_json::json!({"arn": self.ca_arn, "status": status})).await
     }
 
+    /// Applies AWS's default rate quotas from now on, or none.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn quotas(&self, apply: bool) -> Result<()> {
+        if apply {
+            return self.post("/quotas", &serde_json::json!({})).await;
+        }
+        self.http.delete(format!("{}/quotas", self.control)).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Ends all faults.
     ///
     /// # Errors
