@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     authority::Desk,
     memo::Memo,
+    namespace::{look_period, resync},
     queue::{Queue, Work},
 };
 use crate::{
@@ -138,6 +139,12 @@ impl<C: Cluster> Agent<C> {
             Work::Policies => self.policies().await,
             Work::Sweep => self.sweep().await,
         }
+    }
+
+    /// How long until an identity that nothing happens to is looked at again.
+    pub(super) fn look_after(&self, namespace: &str, name: &str) -> Duration {
+        let identities = lock(&self.memos).len();
+        resync(look_period(self.settings.resync, identities), namespace, name)
     }
 
     /// What is wanted in a namespace, once that was decided.

@@ -20,7 +20,7 @@ use crate::{
     report::Report,
     request::{Limits, Request, RequestError},
     spending::Spent,
-    state::{Attempt, Current, Refused, State},
+    state::{Attempt, Refused, State},
     step::Delivered,
 };
 
@@ -83,6 +83,7 @@ impl<C: Cluster> Agent<C> {
             terms: case.terms.clone(),
             requested_at: whole_seconds(now),
             ticket: None,
+            anchors: String::new(),
         });
         memo.state = Some(state);
         (memo.tries, memo.polls) = (0, 0);
@@ -118,6 +119,7 @@ impl<C: Cluster> Agent<C> {
             Ok(ticket) => {
                 self.metrics.bought(&ticket);
                 attempt.ticket = Some(ticket);
+                attempt.anchors = described.path.iter().map(|der| chain::pem(der)).collect();
                 (memo.tries, memo.polls) = (0, 0);
                 self.store(memo, case).await?;
                 let wait = case.issuer.first_wait();
@@ -205,27 +207,20 @@ impl<C: Cluster> Agent<C> {
         verified: VerifiedLeaf,
     ) -> Result<Turn, ClusterError> {
         let Some(state) = &mut memo.state else { return Ok(Turn::Go) };
-        let Some(attempt) = state.attempt.take() else { return Ok(Turn::Go) };
-        state.refusal = None;
-        state.current = Some(Current {
-            key: attempt.key,
-            leaf: verified.leaf().to_owned(),
-            intermediates: verified.intermediates().to_owned(),
-            root: verified.root().to_owned(),
-            terms: attempt.terms,
-            not_before: verified.not_before(),
-            not_after: verified.not_after(),
-            received_at: whole_seconds(self.clock.now()),
-            ticket: attempt.ticket,
-            superseded: false,
-        });
+        if state.attempt.is_none() {
+            return Ok(Turn::Go);
+        }
+        state.adopt(&verified);
         memo.verified = Some(verified);
         memo.tries = 0;
         // What lies in the Secret was right a moment ago; it is to be replaced by this one.
         if memo.delivered == Some(Delivered::Current) {
             memo.delivered = Some(Delivered::Stale);
         }
-        self.store(memo, case).await?;
+        // What the ticket gives again is not stored: once it is delivered it lies in the Secret.
+        if !case.issuer.keeps_certificates() {
+            self.store(memo, case).await?;
+        }
         self.metrics.issued();
         Ok(Turn::Go)
     }

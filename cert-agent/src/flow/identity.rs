@@ -19,7 +19,7 @@ use super::{
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
     observe::wanted::{About, MADE_FOR, WantedIdentity},
-    report::{CERTIFICATE_ISSUED, Report},
+    report::{CERTIFICATE_ISSUED, Report, SOON},
 };
 
 /// So long the watch may be behind what we wrote.
@@ -109,8 +109,12 @@ impl<C: Cluster> Agent<C> {
             (Delivery::Secret, Some(why)) => self.kept(memo, identity, &made, why).await?,
             (Delivery::Secret, None) => self.certificate(memo, identity, &made, anew).await?,
         };
-        self.report(memo, &made, &report).await?;
-        Ok(next)
+        if identity.delivery == Delivery::Pod || report.is_worth_saying(&made, self.clock.now()) {
+            self.report(memo, &made, &report).await?;
+            return Ok(next);
+        }
+        let soon = Duration::try_from(SOON).unwrap_or_default();
+        Ok(Next { after: Some(next.after.map_or(soon, |after| after.min(soon))), ..next })
     }
 
     /// A trouble, told beside a certificate that still holds.

@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use super::{
     agent::{Agent, Next},
     memo::{Memo, PodMemo},
-    namespace::resync,
     pod_steps::Driven,
     queue::Work,
 };
@@ -50,7 +49,7 @@ impl<C: Cluster> Agent<C> {
         made: &WorkloadIdentity,
         held: Option<&str>,
     ) -> Result<(Report, Next), ClusterError> {
-        let look = resync(self.settings.resync, &identity.namespace, identity.name.as_str());
+        let look = self.look_after(&identity.namespace, identity.name.as_str());
         if let Some(why) = held {
             let trouble = (Reason::NameRefused, why.to_owned());
             return Ok((self.of_pods(memo, identity, made, Some(trouble)), Next::look_again(look)));

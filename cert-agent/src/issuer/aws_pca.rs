@@ -203,6 +203,10 @@ impl Issuer for AwsPca {
         Duration::from_millis(200)
     }
 
+    fn keeps_certificates(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
         self.describe_now().boxed()
     }

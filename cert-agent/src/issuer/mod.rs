@@ -165,6 +165,12 @@ pub trait Issuer: Send + Sync {
     /// How long a certificate takes at least.
     fn first_wait(&self) -> Duration;
 
+    /// Whether a ticket gives the very same certificate for as long as that lives, so that nobody else has to
+    /// keep it.
+    fn keeps_certificates(&self) -> bool {
+        false
+    }
+
     /// What it says about itself.
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>>;
 

@@ -40,6 +40,8 @@ struct Entry {
     token: String,
     names: String,
     at: Timestamp,
+    /// The certificate, once it was fetched: it stays the same.
+    signed: Option<Fetched>,
 }
 
 /// An authority that follows a script, then a ledger before an embedded CA.
@@ -97,6 +99,11 @@ impl Scripted {
             revoked: Mutex::default(),
             never_revokes: AtomicBool::default(),
         }
+    }
+
+    /// Whether it gives the same certificate for a ticket whenever it is asked.
+    pub(super) fn keeps(&self) -> bool {
+        self.scripted
     }
 
     /// Whether it cannot be reached from now on.
@@ -173,7 +180,7 @@ impl Scripted {
         let known = |entry: &Entry| entry.token == *token && now.duration_since(entry.at) < REMEMBERED;
         let place = ledger.iter().position(known).unwrap_or_else(|| {
             let names = request.dns_names.to_string();
-            ledger.push(Entry { token: token.clone(), names, at: now });
+            ledger.push(Entry { token: token.clone(), names, at: now, signed: None });
             ledger.len() - 1
         });
         format!("arn:aws:acm-pca:ticket/{}", place + 1)
@@ -181,14 +188,23 @@ impl Scripted {
 
     async fn sign(&self, caller: &Caller, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
         let place = ticket.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
-        let token = place.and_then(|place| {
+        let entry = |place: Option<usize>| place.and_then(|place| place.checked_sub(1));
+        let known = entry(place).and_then(|at| {
             let ledger = self.ledger.lock().unwrap();
-            ledger.get(place.checked_sub(1)?).map(|entry| entry.token.clone())
+            ledger.get(at).map(|entry| (entry.token.clone(), entry.signed.clone()))
         });
-        if token.as_ref() != Some(&request.token) {
+        let Some((_, signed)) = known.filter(|(token, _)| *token == request.token) else {
             return Err(IssueError::NotFound(format!("{ticket} is not of this request")));
+        };
+        if let Some(signed) = signed {
+            return Ok(signed);
         }
-        self.inner.fetch(caller, request, &format!("{}:{}", self.inner.id(), request.token)).await
+        let made =
+            self.inner.fetch(caller, request, &format!("{}:{}", self.inner.id(), request.token)).await?;
+        if let Some(at) = entry(place) {
+            self.ledger.lock().unwrap()[at].signed = Some(made.clone());
+        }
+        Ok(made)
     }
 }
 
@@ -205,6 +221,10 @@ impl Issuer for Reached {
 
     fn first_wait(&self) -> Duration {
         if self.authority.scripted { Duration::from_millis(200) } else { Duration::ZERO }
+    }
+
+    fn keeps_certificates(&self) -> bool {
+        self.authority.keeps()
     }
 
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
