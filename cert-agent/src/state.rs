@@ -121,6 +121,8 @@ pub struct Current {
     pub ticket: Option<String>,
     /// Whether somebody asked for another one, whatever is left of this.
     pub superseded: bool,
+    /// When the one ends that it replaced.
+    pub replaces: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +162,8 @@ struct WireCurrent {
     ticket: Option<String>,
     #[serde(default)]
     superseded: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Timestamp>,
 }
 
 const STATE: &str = "state.json";
@@ -209,6 +213,7 @@ impl State {
             received_at: attempt.requested_at,
             ticket: attempt.ticket,
             superseded: false,
+            replaces: self.current.as_ref().map(|before| before.not_after),
         });
     }
 
@@ -281,6 +286,7 @@ impl State {
                 received_at: current.received_at,
                 ticket: current.ticket.clone(),
                 superseded: current.superseded,
+                replaces: current.replaces,
             }),
         }
     }
@@ -332,6 +338,7 @@ fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
         received_at: wire.received_at,
         ticket: wire.ticket,
         superseded: wire.superseded,
+        replaces: wire.replaces,
     })
 }
 

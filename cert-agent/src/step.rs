@@ -164,6 +164,7 @@ mod tests {
             received_at: at(0),
             ticket: None,
             superseded: false,
+            replaces: None,
         }
     }
 

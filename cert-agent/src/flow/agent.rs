@@ -33,6 +33,8 @@ pub struct Settings {
     pub identity_grace: Duration,
     /// How often everything is looked at again.
     pub resync: Duration,
+    /// Within so long after a renewal workloads are restarted, where their policy says so.
+    pub restart_within: Duration,
     /// Further names under which the webhook is called.
     pub webhook_names: Vec<String>,
 }

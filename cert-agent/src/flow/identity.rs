@@ -107,7 +107,10 @@ impl<C: Cluster> Agent<C> {
         let (report, next) = match (identity.delivery, wanted.held.as_deref()) {
             (Delivery::Pod, held) => self.pods(memo, identity, &made, held).await?,
             (Delivery::Secret, Some(why)) => self.kept(memo, identity, &made, why).await?,
-            (Delivery::Secret, None) => self.certificate(memo, identity, &made, anew).await?,
+            (Delivery::Secret, None) => {
+                let (report, next) = self.certificate(memo, identity, &made, anew).await?;
+                self.restart(memo, wanted, report, next).await?
+            }
         };
         if identity.delivery == Delivery::Pod || report.is_worth_saying(&made, self.clock.now()) {
             self.report(memo, &made, &report).await?;

@@ -10,6 +10,7 @@ mod outage;
 mod pods;
 mod renewal;
 mod requests;
+mod restarts;
 mod stage;
 mod two_agents;
 mod views;
@@ -85,9 +86,8 @@ async fn law_8_where_the_ticket_gives_the_certificate_again_the_journey_is_a_wri
         "{journal:#?}"
     );
     let notices = stage.twin.memory().notices.clone();
-    let of_identity: Vec<_> =
-        notices.iter().filter(|notice| notice.about.kind == "WorkloadIdentity").collect();
-    assert!(of_identity.is_empty(), "what goes as it should is no news: {of_identity:?}");
+    let told: Vec<_> = notices.iter().filter(|notice| notice.about.kind == "WorkloadIdentity").collect();
+    assert!(told.is_empty(), "what goes as it should is no news: {told:?}");
     let again = stage.restarted().await;
     again.look_again().await;
     let after = again.journal().into_iter().filter(|line| line.contains("web-")).count();

@@ -120,6 +120,7 @@ impl Stage {
             system: SYSTEM.to_owned(),
             identity_grace: Duration::from_secs(600),
             resync,
+            restart_within: Duration::from_secs(3600),
             webhook_names: Vec::new(),
         };
         let mut registry = Registry::default();
@@ -203,6 +204,7 @@ impl Stage {
         let (version, word) = match kind {
             "certificateauthorities" => ("sallyport.dev/v1alpha1", "CertificateAuthority"),
             "identitypolicies" => ("sallyport.dev/v1alpha1", "IdentityPolicy"),
+            "deployments" => ("apps/v1", "Deployment"),
             _ => ("v1", "Secret"),
         };
         object["apiVersion"] = json!(version);
@@ -243,6 +245,17 @@ impl Stage {
     pub(super) fn pod(&self, metadata: Value) {
         let object = json!({"metadata": metadata, "spec": {"containers": []}});
         let pod = PodFacts::read(&serde_json::from_value(object).unwrap());
+        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
+    }
+
+    /// Ends what is over, and counts what is counted beside that.
+    pub(super) async fn sweep(&self) {
+        self.agent.work(&Work::Sweep, false, 0).await.unwrap();
+    }
+
+    /// A pod as the API server has it.
+    pub(super) fn pod_object(&self, object: &Value) {
+        let pod = PodFacts::read(&serde_json::from_value(object.clone()).unwrap());
         self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
     }
 

@@ -6,6 +6,7 @@
 
 mod absence;
 mod admission;
+mod asked;
 mod census;
 mod certificates;
 mod claims;
@@ -25,6 +26,7 @@ mod replicas;
 mod rights;
 mod rollouts;
 mod run;
+mod silence;
 mod switches;
 mod tokens;
 mod verdict;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         tokens::tests(),
         absence::tests(),
         pod_certificates::tests(),
+        asked::tests(),
+        silence::tests(),
         crashes::tests(),
         replicas::tests(),
         fault_matrix::tests(),
