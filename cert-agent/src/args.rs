@@ -35,6 +35,10 @@ pub struct Args {
     /// What one certificate of AWS Private CA costs, in any currency; only for the metric of money spent.
     #[arg(long, env = "SALLYPORT_CERTIFICATE_PRICE", default_value = "0")]
     pub certificate_price: f64,
+    /// Within so long after a renewal workloads are restarted whose policy says `onRenewal: RestartWorkload`, spread over that
+    /// time; half of what is left to the old certificate if that is less.
+    #[arg(long, env = "SALLYPORT_RESTART_WITHIN", default_value = "24h")]
+    pub restart_within: Duration,
     /// How often everything is looked at again without having changed; heals whatever was missed.
     #[arg(long, env = "SALLYPORT_RESYNC", default_value = "60s")]
     pub resync: Duration,

@@ -9,7 +9,12 @@ use k8s_openapi::{
 };
 use sallyport_contract::{identity::secret_of, keys};
 
-use crate::{chain::VerifiedLeaf, key::PrivateKey, step::Delivered};
+use crate::{
+    chain::{self, VerifiedLeaf},
+    forms::{self, Further, Keystore, KeystoreError},
+    key::PrivateKey,
+    step::Delivered,
+};
 
 /// The identity that owns a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +28,16 @@ pub struct OwnedBy {
 }
 
 /// The Secret for a certificate, in the version that is to be replaced if there is one.
-#[must_use]
+///
+/// # Errors
+/// A keystore could not be made.
 pub fn secret(
     owner: &OwnedBy,
     leaf: &VerifiedLeaf,
     key: &PrivateKey,
+    further: &Further,
     resource_version: Option<String>,
-) -> Secret {
+) -> Result<Secret, KeystoreError> {
     let labels = [(keys::MANAGED_BY, keys::MANAGED_BY_SALLYPORT), (keys::IDENTITY, owner.name.as_str())];
     let reference = OwnerReference {
         api_version: format!("{}/{}", keys::GROUP, keys::VERSION),
@@ -48,14 +56,61 @@ pub fn secret(
         ..ObjectMeta::default()
     };
     let type_ = Some("kubernetes.io/tls".to_owned());
-    Secret { metadata, data: Some(data(leaf, key)), type_, ..Secret::default() }
+    let mut data = data(leaf, key, further.combined_pem);
+    match &further.keystore {
+        Keystore::No => {}
+        Keystore::Locked => return Err(KeystoreError),
+        Keystore::Under(password) => {
+            let keystore = forms::keystore(key, leaf, password)?;
+            data.insert(forms::KEYSTORE.to_owned(), ByteString(keystore));
+        }
+    }
+    Ok(Secret { metadata, data: Some(data), type_, ..Secret::default() })
 }
 
-fn data(leaf: &VerifiedLeaf, key: &PrivateKey) -> BTreeMap<String, ByteString> {
+/// All but the keystore, which is another one each time that it is made.
+fn data(leaf: &VerifiedLeaf, key: &PrivateKey, combined_pem: bool) -> BTreeMap<String, ByteString> {
     let chain = format!("{}{}", leaf.leaf(), leaf.intermediates());
+    let combined = combined_pem.then(|| forms::combined(key, leaf));
+    let combined = combined.as_ref().map(|text| (forms::COMBINED, text.as_str()));
     [("tls.crt", chain.as_str()), ("tls.key", key.pem()), ("ca.crt", leaf.root())]
+        .into_iter()
+        .chain(combined)
         .map(|(name, text)| (name.to_owned(), ByteString(text.as_bytes().to_vec())))
-        .into()
+        .collect()
+}
+
+fn is_whole(found: &Secret, leaf: &VerifiedLeaf, key: &PrivateKey, further: &Further) -> bool {
+    let Some(mut found) = found.data.clone() else { return false };
+    let keystore = found.remove(forms::KEYSTORE);
+    let holds = match (&keystore, &further.keystore) {
+        (None, Keystore::No) | (Some(_), Keystore::Locked) => true,
+        (Some(found), Keystore::Under(password)) => forms::holds(&found.0, key, leaf, password),
+        (Some(_), Keystore::No) | (None, Keystore::Locked | Keystore::Under(_)) => false,
+    };
+    found == data(leaf, key, further.combined_pem) && holds
+}
+
+/// A certificate as it lies in a Secret, PEM; nothing of it is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The leaf.
+    pub leaf: String,
+    /// What stands above it, with the root.
+    pub above: String,
+}
+
+/// The certificate in a Secret of ours, if it lies there with this very key.
+#[must_use]
+pub fn certificate(found: &Secret, owner: &OwnedBy, key: &PrivateKey) -> Option<Found> {
+    let text = |name: &str| std::str::from_utf8(&found.data.as_ref()?.get(name)?.0).ok();
+    if !is_ours(found, owner) || text("tls.key")? != key.pem() {
+        return None;
+    }
+    let mut chain = chain::read("the delivered chain", text("tls.crt")?).ok()?.into_iter();
+    let leaf = chain::pem(&chain.next()?);
+    let root = chain::read("the delivered root", text("ca.crt")?).ok()?;
+    Some(Found { leaf, above: chain.chain(root).map(|der| chain::pem(&der)).collect() })
 }
 
 /// What lies in the place of the Secret. `current` is what should.
@@ -64,13 +119,14 @@ pub fn judge(
     found: Option<&Secret>,
     owner: &OwnedBy,
     current: Option<(&VerifiedLeaf, &PrivateKey)>,
+    further: &Further,
 ) -> Delivered {
     let Some(found) = found else { return Delivered::Nothing };
     if !is_ours(found, owner) {
         return Delivered::Foreign;
     }
     match current {
-        Some((leaf, key)) if found.data.as_ref() == Some(&data(leaf, key)) => Delivered::Current,
+        Some((leaf, key)) if is_whole(found, leaf, key, further) => Delivered::Current,
         Some(_) | None => Delivered::Stale,
     }
 }
@@ -114,6 +170,7 @@ mod tests {
 
     #[test]
     fn law_4_ours_is_what_this_very_identity_owns() {
+        let plain = Further::default();
         for (what, secret, delivered, predecessor) in [
             ("ours", found("sallyport", "WorkloadIdentity", "uid"), Delivered::Stale, true),
             ("no label", found("helm", "WorkloadIdentity", "uid"), Delivered::Foreign, false),
@@ -121,9 +178,9 @@ mod tests {
             ("a former one's", found("sallyport", "WorkloadIdentity", "old"), Delivered::Foreign, true),
             ("nobody's", Secret::default(), Delivered::Foreign, false),
         ] {
-            assert_eq!(judge(Some(&secret), &owner(), None), delivered, "{what}");
+            assert_eq!(judge(Some(&secret), &owner(), None, &plain), delivered, "{what}");
             assert_eq!(is_a_predecessors(&secret, &owner()), predecessor, "{what}");
         }
-        assert_eq!(judge(None, &owner(), None), Delivered::Nothing);
+        assert_eq!(judge(None, &owner(), None, &plain), Delivered::Nothing);
     }
 }

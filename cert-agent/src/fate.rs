@@ -26,6 +26,20 @@ pub enum Fate {
     },
 }
 
+impl Fate {
+    /// The reason, the first and the longest wait, where nothing was asked yet and so nothing can have been
+    /// refused for good.
+    #[must_use]
+    pub const fn before_asking(self) -> (Reason, Duration, Duration) {
+        match self {
+            Self::Again { reason, first, longest } => (reason, first, longest),
+            Self::Refuse { .. } => {
+                (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
+            }
+        }
+    }
+}
+
 /// So long an authority may not yet know a ticket that it gave.
 const PROPAGATION: Duration = Duration::from_secs(120);
 

@@ -65,6 +65,14 @@ impl PrivateKey {
         &self.0
     }
 
+    /// The key as PKCS#8 in DER, for a keystore.
+    ///
+    /// # Errors
+    /// The text is not a key.
+    pub fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Ok(Zeroizing::new(self.pair()?.serialize_der()))
+    }
+
     /// The key as something that signs.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //! The files follow the flow: [`observe`] what there is and what is wanted · [`claim`] who holds a name ·
 //! [`step`] what to do next, from what [`state`] remembers · [`request`] what is asked, with a [`key`] of
 //! its own, while [`spending`] allows it · [`issuer`] the port to authorities, and [`fate`] what becomes of their
-//! errors · [`chain`] is it what was asked for · [`deliver`] the Secret · [`report`] what people read ·
+//! errors · [`chain`] is it what was asked for · [`deliver`] the Secret, in its [`forms`] · [`report`] what people read · [`restart`] of
+//! programs that read once ·
 //! [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
 //! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
 
@@ -14,6 +15,7 @@ pub mod cluster;
 pub mod deliver;
 pub mod fate;
 pub mod flow;
+pub mod forms;
 pub mod house;
 pub mod issuer;
 pub mod key;
@@ -22,6 +24,7 @@ pub mod observe;
 pub mod pod;
 pub mod report;
 pub mod request;
+pub mod restart;
 pub mod revocation;
 pub mod run;
 pub mod spending;

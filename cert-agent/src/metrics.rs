@@ -97,6 +97,7 @@ pub struct Metrics {
     work: Family<Worked, Histogram>,
     issued: Counter,
     delivered: Counter,
+    older_pods: Gauge,
     money: Counter<f64, AtomicU64>,
     price: f64,
     capped: Family<Capped, Counter>,
@@ -115,6 +116,7 @@ impl Metrics {
             work: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
             issued: Counter::default(),
             delivered: Counter::default(),
+            older_pods: Gauge::default(),
             money: Counter::default(),
             price: 0.0,
             capped: Family::default(),
@@ -131,6 +133,8 @@ impl Metrics {
         let help = "Certificates that were verified and taken";
         registry.register("certificates_issued", help, metrics.issued.clone());
         registry.register("secrets_delivered", "Writes of a delivered Secret", metrics.delivered.clone());
+        let help = "Running pods that began before their identity's certificate was renewed";
+        registry.register("pods_older_than_certificate", help, metrics.older_pods.clone());
         let help = "What the certificates cost that AWS Private CA accepted to make, by the configured price";
         registry.register("certificates_cost", help, metrics.money.clone());
         let help = "How often a cap on the number of certificates was reached anew, by the cap";
@@ -152,6 +156,11 @@ impl Metrics {
         if ticket.starts_with("arn:") {
             self.money.inc_by(self.price);
         }
+    }
+
+    /// So many running pods began before their certificate was renewed.
+    pub fn older_pods(&self, count: usize) {
+        self.older_pods.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A cap of `spec.caps` was reached.

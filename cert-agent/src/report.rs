@@ -1,6 +1,6 @@
 //! What people read on an identity: `CertificateIssued`, the certificate, and since when nobody wants it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     Reason, keys,
     object::{
@@ -27,6 +27,8 @@ pub struct Report {
     pub unwanted_since: Option<Timestamp>,
 }
 
+/// A certificate comes within so long, if nothing is in the way.
+pub const SOON: SignedDuration = SignedDuration::from_secs(3);
 /// The longest message that Kubernetes' own conditions take:
 /// <https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#condition-v1-meta>.
 const LONGEST_MESSAGE: usize = 2000;
@@ -83,21 +85,31 @@ impl Report {
             && status.unwanted_since == self.unwanted_since
     }
 
-    /// Whether people should be told by an event: only when the reason is another one, or the words of a
-    /// trouble are.
+    /// Whether people should be told by an event: of a trouble, of other words for it, and of its end. What goes as
+    /// it should stands in the status alone.
     #[must_use]
     pub fn is_news_to(&self, identity: &WorkloadIdentity) -> bool {
-        let conditions = identity.status.iter().flat_map(|status| &status.conditions);
-        let before = conditions.into_iter().find(|condition| condition.kind == CERTIFICATE_ISSUED);
-        before.is_none_or(|before| {
-            before.reason != self.reason.code() || (self.is_trouble() && before.message != self.message)
-        })
+        let before = said(identity);
+        if self.is_trouble() {
+            return before
+                .is_none_or(|before| before.reason != self.reason.code() || before.message != self.message);
+        }
+        before.and_then(|before| Reason::from_code(&before.reason)).is_some_and(is_trouble)
+    }
+
+    /// Whether to write it now. That a certificate is awaited is not said of an identity so young that it may
+    /// have it before anybody reads the words.
+    #[must_use]
+    pub fn is_worth_saying(&self, identity: &WorkloadIdentity, now: Timestamp) -> bool {
+        let made = identity.metadata.creation_timestamp.as_ref();
+        let young = made.is_some_and(|made| now.duration_since(made.0) < SOON);
+        self.reason != Reason::AwaitingCertificate || !young || said(identity).is_some()
     }
 
     /// Whether somebody has to do something, or may want to know.
     #[must_use]
     pub fn is_trouble(&self) -> bool {
-        !matches!(self.reason, Reason::Issued | Reason::AwaitingCertificate)
+        is_trouble(self.reason)
     }
 
     /// The fields that are the agent's, to be applied to the status.
@@ -122,6 +134,16 @@ impl Report {
     }
 }
 
+fn is_trouble(reason: Reason) -> bool {
+    !matches!(reason, Reason::Issued | Reason::AwaitingCertificate)
+}
+
+/// What is said of an identity's certificate.
+fn said(identity: &WorkloadIdentity) -> Option<&Condition> {
+    let mut conditions = identity.status.iter().flat_map(|status| &status.conditions);
+    conditions.find(|condition| condition.kind == CERTIFICATE_ISSUED)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -139,6 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn that_a_certificate_is_awaited_is_said_when_it_does_not_come_at_once() {
+        let made = Timestamp::from_second(1_800_000_000).unwrap();
+        let later = made + SOON;
+        let mut young = identity(json!([]));
+        young.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(made));
+        let awaiting = Report::waiting(Reason::AwaitingCertificate, "asked");
+        assert!(!awaiting.is_worth_saying(&young, made) && awaiting.is_worth_saying(&young, later));
+        assert!(Report::waiting(Reason::Throttled, "Rate exceeded").is_worth_saying(&young, made));
+        let told =
+            WorkloadIdentity { status: identity(json!([awaiting.condition(&young, made)])).status, ..young };
+        assert!(awaiting.is_worth_saying(&told, made), "other words than before");
+    }
+
+    #[test]
     fn only_what_changed_is_written_and_only_news_are_told() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let report = Report::waiting(Reason::Throttled, "Rate exceeded");
@@ -148,6 +184,9 @@ mod tests {
         assert!(report.stands_in(&said) && !report.is_news_to(&said));
         let awaiting = Report::waiting(Reason::AwaitingCertificate, "asked");
         assert!(awaiting.is_news_to(&said));
+        let again = identity(json!([awaiting.condition(&blank, now)]));
+        assert!(!awaiting.is_news_to(&blank), "all goes as it should");
+        assert!(!Report::waiting(Reason::Issued, "issued").is_news_to(&again));
         let other = Report::waiting(Reason::Throttled, "other words");
         assert!(!other.stands_in(&said) && other.is_news_to(&said));
         let applied = report.to_apply(&blank, now);

@@ -86,7 +86,7 @@ pub enum RequestError {
 /// Our clock may be ahead of a client's by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// So far we stay from a limit, because the authority's clock decides.
-const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+pub const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// A certificate that would live shorter is not worth asking for.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(30);
 /// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>, `Csr`.

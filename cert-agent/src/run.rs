@@ -89,7 +89,7 @@ const GRACE: Duration = Duration::from_secs(15);
 /// What it needs at the start is not there, or a task ended.
 pub async fn run(args: Args) -> Result<(), RunError> {
     let Args { process, lease, namespace, identity_grace, webhook_names, aws_ca_bundle, .. } = args;
-    let Args { aws_rates, certificate_price, resync, ready_file, .. } = args;
+    let Args { aws_rates, certificate_price, restart_within, resync, ready_file, .. } = args;
     let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
     let unfenced = connect().await.map_err(RunError::Connect)?;
     let campaign = Campaign::new(unfenced, &namespace, LEASE, lease, clock.clone());
@@ -110,6 +110,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         system: namespace,
         identity_grace: identity_grace.as_std(),
         resync: resync.as_std(),
+        restart_within: restart_within.as_std(),
         webhook_names,
     };
     let agent = Arc::new(Agent::new(cluster, Arc::new(issuers), clock, settings, metrics));

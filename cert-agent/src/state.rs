@@ -1,20 +1,22 @@
 //! The memory of one identity: one Secret in the agent's own namespace, written before each step.
 
+mod terms;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use sallyport_contract::{
-    DnsNames, keys,
-    object::{KeyKind, Usage},
-};
+use sallyport_contract::keys;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    chain::VerifiedLeaf,
     key::PrivateKey,
     request::{Request, Terms},
     spending::Spent,
 };
+
+pub use terms::StoredTerms;
 
 /// Label of a state Secret: the namespace of its identity.
 pub const OF_NAMESPACE: &str = "sallyport.dev/namespace";
@@ -60,6 +62,9 @@ pub struct Attempt {
     pub requested_at: Timestamp,
     /// The authority's own name for it, once it was accepted: an ARN.
     pub ticket: Option<String>,
+    /// The authority's own certificate and those above it when it was asked, PEM: by these a delivered
+    /// certificate is known again while the authority is away.
+    pub anchors: String,
 }
 
 /// A request that came to nothing.
@@ -76,6 +81,21 @@ pub struct Refused {
     pub message: String,
     /// What was asked under; other terms are asked at once.
     pub terms: StoredTerms,
+}
+
+impl Refused {
+    /// Refused, and once more than `before` if that was under the same terms.
+    #[must_use]
+    pub fn anew(before: Option<Self>, terms: &Terms, billed: bool, text: &str, at: Timestamp) -> Self {
+        let message = format!(
+            "CertificateAuthority {} refused a certificate for {} of {} s: {text}",
+            terms.authority, terms.dns_names, terms.lifetime
+        );
+        let terms = StoredTerms::from(terms);
+        let before = before.filter(|before| before.terms == terms);
+        let count = before.map_or(0, |before| before.count).saturating_add(1);
+        Self { at, count, billed, message, terms }
+    }
 }
 
 /// A certificate that was verified when it came, and is verified again before it is delivered.
@@ -95,51 +115,14 @@ pub struct Current {
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
-    /// When it came.
+    /// When it was asked for, a moment before it came.
     pub received_at: Timestamp,
     /// The authority's own name for it.
     pub ticket: Option<String>,
     /// Whether somebody asked for another one, whatever is left of this.
     pub superseded: bool,
-}
-
-/// [`Terms`] as they are stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredTerms {
-    authority: String,
-    issuer: String,
-    dns_names: Vec<String>,
-    usages: Vec<Usage>,
-    lifetime: u32,
-    #[serde(default)]
-    key: KeyKind,
-}
-
-impl From<&Terms> for StoredTerms {
-    fn from(terms: &Terms) -> Self {
-        Self {
-            authority: terms.authority.clone(),
-            issuer: terms.issuer.clone(),
-            dns_names: terms.dns_names.to_strings(),
-            usages: terms.usages.clone(),
-            lifetime: terms.lifetime,
-            key: terms.key,
-        }
-    }
-}
-
-impl StoredTerms {
-    fn read(self) -> Option<Terms> {
-        Some(Terms {
-            authority: self.authority,
-            issuer: self.issuer,
-            dns_names: DnsNames::from_strings(&self.dns_names)?,
-            usages: self.usages,
-            lifetime: self.lifetime,
-            key: self.key,
-        })
-    }
+    /// When the one ends that it replaced.
+    pub replaces: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,6 +145,8 @@ struct WireAttempt {
     terms: StoredTerms,
     requested_at: Timestamp,
     ticket: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    anchors: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,6 +162,8 @@ struct WireCurrent {
     ticket: Option<String>,
     #[serde(default)]
     superseded: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Timestamp>,
 }
 
 const STATE: &str = "state.json";
@@ -201,6 +188,33 @@ impl State {
             current: None,
             spent: None,
         }
+    }
+
+    /// When the last certificate ends that may have been made.
+    fn ends(&self) -> Option<Timestamp> {
+        let asked = self.attempt.as_ref().filter(|attempt| attempt.ticket.is_some());
+        let current = self.current.as_ref().map(|current| current.not_after);
+        current.into_iter().chain(asked.map(|attempt| attempt.request.not_after)).max()
+    }
+
+    /// The verified certificate that the request under way came to is the current one from now on. What it
+    /// says follows from what is stored, so that it is the same after a restart.
+    pub fn adopt(&mut self, verified: &VerifiedLeaf) {
+        let Some(attempt) = self.attempt.take() else { return };
+        self.refusal = None;
+        self.current = Some(Current {
+            key: attempt.key,
+            leaf: verified.leaf().to_owned(),
+            intermediates: verified.intermediates().to_owned(),
+            root: verified.root().to_owned(),
+            terms: attempt.terms,
+            not_before: verified.not_before(),
+            not_after: verified.not_after(),
+            received_at: attempt.requested_at,
+            ticket: attempt.ticket,
+            superseded: false,
+            replaces: self.current.as_ref().map(|before| before.not_after),
+        });
     }
 
     /// The Secret to store, in the version that was read.
@@ -228,7 +242,7 @@ impl State {
             (OF_NAMESPACE, namespace),
             (keys::IDENTITY, identity),
         ];
-        let ends = self.current.as_ref().map(|current| (ENDS.to_owned(), current.not_after.to_string()));
+        let ends = self.ends().map(|ends| (ENDS.to_owned(), ends.to_string()));
         let asked = self.spent.as_ref().and_then(|spent| serde_json::to_string(spent).ok());
         let asked = asked.map(|asked| (ASKED.to_owned(), asked));
         let metadata = ObjectMeta {
@@ -259,6 +273,7 @@ impl State {
                 terms: (&attempt.terms).into(),
                 requested_at: attempt.requested_at,
                 ticket: attempt.ticket.clone(),
+                anchors: attempt.anchors.clone(),
             }),
             refusal: self.refusal.clone(),
             current: self.current.as_ref().map(|current| WireCurrent {
@@ -271,6 +286,7 @@ impl State {
                 received_at: current.received_at,
                 ticket: current.ticket.clone(),
                 superseded: current.superseded,
+                replaces: current.replaces,
             }),
         }
     }
@@ -306,7 +322,8 @@ fn read_attempt(wire: WireAttempt, key: PrivateKey) -> Option<Attempt> {
         not_after: wire.not_after,
         token: wire.token,
     };
-    Some(Attempt { key, request, terms, requested_at: wire.requested_at, ticket: wire.ticket })
+    let WireAttempt { requested_at, ticket, anchors, .. } = wire;
+    Some(Attempt { key, request, terms, requested_at, ticket, anchors })
 }
 
 fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
@@ -321,11 +338,17 @@ fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
         received_at: wire.received_at,
         ticket: wire.ticket,
         superseded: wire.superseded,
+        replaces: wire.replaces,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use sallyport_contract::{
+        DnsNames,
+        object::{KeyKind, Usage},
+    };
+
     use super::*;
     use crate::request::Limits;
 
@@ -349,6 +372,7 @@ mod tests {
             terms: terms.clone(),
             requested_at: now,
             ticket: Some("arn:1".to_owned()),
+            anchors: String::new(),
         };
         let state = State { attempt: Some(attempt), generation: 1, ..State::new("ns-uid") };
         let secret = state.to_secret("sallyport-system", "shop", "web-1", Some("7".to_owned()));

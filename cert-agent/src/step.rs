@@ -149,7 +149,7 @@ mod tests {
         let limits = Limits { authority_ends: Timestamp::MAX, longest: None };
         let request = Request::new(&key, &terms(9000), limits, 1, at(0)).unwrap();
         let ticket = ticket.map(str::to_owned);
-        Attempt { key, request, terms: terms(9000), requested_at: at(0), ticket }
+        Attempt { key, request, terms: terms(9000), requested_at: at(0), ticket, anchors: String::new() }
     }
 
     fn current() -> Current {
@@ -164,6 +164,7 @@ mod tests {
             received_at: at(0),
             ticket: None,
             superseded: false,
+            replaces: None,
         }
     }
 

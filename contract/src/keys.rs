@@ -43,6 +43,9 @@ pub const IDENTITY: &str = "sallyport.dev/identity";
 /// Condition type of the readiness gate.
 pub const GATE: &str = "sallyport.dev/identity-ready";
 
+/// Annotation of a workload's pod template: the serial number of the certificate for which cert-agent restarted it.
+pub const RESTARTED_FOR: &str = "sallyport.dev/restarted-for";
+
 /// Finalizer of a `Firewall` whose `deletionPolicy` is `Remove`, until nothing of ours stands there any more.
 pub const REMOVE_FROM_FIREWALL: &str = "sallyport.dev/remove-from-firewall";
 

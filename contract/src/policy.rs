@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt as _;
 
 use crate::{
-    object::{CertificateTerms, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut, Traffic},
+    object::{
+        CertificateTerms, Delivery, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut, Traffic,
+    },
     template::{NamePattern, PatternError, Variable},
 };
 
@@ -71,6 +73,15 @@ pub enum PolicyError {
     /// A certificate that lives shorter than the least.
     #[error("spec.certificate.lifetime is {0}; it must be one hour at least")]
     Lifetime(crate::duration::Duration),
+    /// A key that no kubelet makes.
+    #[error(
+        "spec.certificate.key is RSA of 2048 bits, which no kubelet makes; with delivery: Pod take ECDSA of 256 or \
+         384 bits, or RSA of 3072 or 4096"
+    )]
+    KubeletKey,
+    /// What only a Secret can do.
+    #[error("spec.certificate.{0} takes delivery: Secret; with delivery: Pod the kubelet writes the files")]
+    SecretOnly(&'static str),
     /// An annotation under Sallyport's own prefixes.
     #[error("spec.podAnnotations holds {0:?}; keys of sallyport.dev are Sallyport's own")]
     OwnAnnotation(String),
@@ -177,10 +188,28 @@ fn check_rest(spec: &IdentityPolicySpec) -> Result<(), PolicyError> {
     if spec.certificate.lifetime.as_secs() < LEAST_LIFETIME_SECS {
         return Err(PolicyError::Lifetime(spec.certificate.lifetime));
     }
+    check_pod_delivery(&spec.certificate)?;
     match spec.pod_annotations.keys().find(|key| key.contains("sallyport.dev/")) {
         Some(key) => Err(PolicyError::OwnAnnotation(key.clone())),
         None => Ok(()),
     }
+}
+
+/// What the kubelet cannot do is refused here, and not by pods that never start.
+fn check_pod_delivery(terms: &CertificateTerms) -> Result<(), PolicyError> {
+    if terms.delivery != Delivery::Pod {
+        return Ok(());
+    }
+    if terms.key.kind().is_some_and(|kind| kind.of_kubelet().is_none()) {
+        return Err(PolicyError::KubeletKey);
+    }
+    if !terms.forms.is_plain() {
+        return Err(PolicyError::SecretOnly("forms"));
+    }
+    if !terms.on_renewal.is_none() {
+        return Err(PolicyError::SecretOnly("onRenewal"));
+    }
+    Ok(())
 }
 
 /// One policy of the cluster, read or not.

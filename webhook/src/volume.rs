@@ -1,6 +1,9 @@
 //! The volume that carries the certificate: the identity's Secret, or what the kubelet makes by itself.
 
-use sallyport_contract::{Identity, keys, object::Delivery};
+use sallyport_contract::{
+    Identity, keys,
+    object::{Delivery, KeyKind},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
     patch::Change,
 };
 
-/// The kind of key that the kubelet makes.
+/// The kind of key that the kubelet makes where the policy's is none; such a policy was refused before.
 const KEY_TYPE: &str = "ECDSAP256";
 /// What Kubernetes takes as the longest life of a pod's certificate: one hour to 91 days
 /// (<https://github.com/kubernetes/api/blob/v0.37.0/core/v1/types.go>, `PodCertificateProjection`).
@@ -67,9 +70,10 @@ fn source(identity: &Identity) -> Value {
         Delivery::Secret => json!({"secret": {"secretName": identity.name.secret()}}),
         Delivery::Pod => {
             let [key, chain, bundle] = keys::POD_FILES;
+            let key_type = identity.certificate.key.kind().and_then(KeyKind::of_kubelet);
             json!({"projected": {"sources": [{"podCertificate": {
                 "signerName": keys::SIGNER,
-                "keyType": KEY_TYPE,
+                "keyType": key_type.unwrap_or(KEY_TYPE),
                 "maxExpirationSeconds": identity.certificate.lifetime.as_secs().min(LONGEST_SECS),
                 "keyPath": key,
                 "certificateChainPath": chain,

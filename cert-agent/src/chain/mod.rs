@@ -208,15 +208,23 @@ pub fn read(what: &'static str, text: &str) -> Result<Vec<Vec<u8>>, Wrong> {
 /// A certificate in PEM, with a newline at its end.
 #[must_use]
 pub fn pem(der: &[u8]) -> String {
+    armoured("CERTIFICATE", der)
+}
+
+/// A block of PEM with a newline at its end.
+#[must_use]
+pub fn armoured(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut out = format!("-----BEGIN {label}-----\n");
     for (n, c) in text.chars().enumerate() {
         if n > 0 && n % 64 == 0 {
             out.push('\n');
         }
         out.push(c);
     }
-    out.push_str("\n-----END CERTIFICATE-----\n");
+    out.push_str("\n-----END ");
+    out.push_str(label);
+    out.push_str("-----\n");
     out
 }

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret};
+use k8s_openapi::{
+    api::core::v1::{ObjectReference, Pod, Secret},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Client,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
@@ -18,6 +21,9 @@ use super::{Cluster, ClusterError, Exactly, Kind, Notice};
 
 /// Field manager of everything that we apply.
 pub const MANAGER: &str = "sallyport-cert-agent";
+
+/// So many objects are read at once: more would only take memory.
+const PAGE: u32 = 500;
 
 /// The API server.
 #[derive(Clone)]
@@ -167,11 +173,21 @@ impl Cluster for KubeCluster {
 
     async fn states(&self, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
         let ours = format!("{}={},{}", keys::MANAGED_BY, keys::MANAGED_BY_SALLYPORT, keys::IDENTITY);
-        let list: ObjectList<PartialObjectMeta<Secret>> = self
-            .ask(request::<Secret>(namespace).list_metadata(&ListParams::default().labels(&ours)))
-            .await?;
-        let bare = |item: PartialObjectMeta<Secret>| Secret { metadata: item.metadata, ..Secret::default() };
-        Ok(list.items.into_iter().map(bare).collect())
+        let bare = |item: PartialObjectMeta<Secret>| {
+            let metadata = ObjectMeta { managed_fields: None, ..item.metadata };
+            Secret { metadata, ..Secret::default() }
+        };
+        let mut states = Vec::new();
+        let mut page = ListParams::default().labels(&ours).limit(PAGE);
+        loop {
+            let list: ObjectList<PartialObjectMeta<Secret>> =
+                self.ask(request::<Secret>(namespace).list_metadata(&page)).await?;
+            states.extend(list.items.into_iter().map(bare));
+            match list.metadata.continue_.filter(|more| !more.is_empty()) {
+                Some(more) => page = page.continue_token(&more),
+                None => return Ok(states),
+            }
+        }
     }
 
     async fn tell(&self, notice: &Notice) -> Result<(), ClusterError> {
@@ -204,7 +220,7 @@ impl Cluster for KubeCluster {
 /// Of a pod only what tells whether it lives.
 #[derive(Clone, Debug, serde::Deserialize)]
 struct PodPhase {
-    metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    metadata: ObjectMeta,
     #[serde(default)]
     status: Option<Phase>,
 }

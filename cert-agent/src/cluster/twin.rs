@@ -180,6 +180,8 @@ impl Cluster for Twin {
         let apply = || {
             self.write("apply", meta.namespace.as_deref().unwrap_or(""), &meta.name.unwrap(), |found| {
                 let mut merged = found.cloned().unwrap_or(json!({}));
+                // Nobody but us applies a spec, so what we no longer say is no longer there.
+                merged["spec"] = Value::Null;
                 merge(&mut merged, &value);
                 Ok(merged)
             })

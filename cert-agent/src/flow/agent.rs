@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     authority::Desk,
     memo::Memo,
+    namespace::{look_period, resync},
     queue::{Queue, Work},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub struct Settings {
     pub identity_grace: Duration,
     /// How often everything is looked at again.
     pub resync: Duration,
+    /// Within so long after a renewal workloads are restarted, where their policy says so.
+    pub restart_within: Duration,
     /// Further names under which the webhook is called.
     pub webhook_names: Vec<String>,
 }
@@ -138,6 +141,12 @@ impl<C: Cluster> Agent<C> {
             Work::Policies => self.policies().await,
             Work::Sweep => self.sweep().await,
         }
+    }
+
+    /// How long until an identity that nothing happens to is looked at again.
+    pub(super) fn look_after(&self, namespace: &str, name: &str) -> Duration {
+        let identities = lock(&self.memos).len();
+        resync(look_period(self.settings.resync, identities), namespace, name)
     }
 
     /// What is wanted in a namespace, once that was decided.

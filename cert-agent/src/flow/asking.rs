@@ -20,7 +20,7 @@ use crate::{
     report::Report,
     request::{Limits, Request, RequestError},
     spending::Spent,
-    state::{Attempt, Current, Refused, State, StoredTerms},
+    state::{Attempt, Refused, State},
     step::Delivered,
 };
 
@@ -83,6 +83,7 @@ impl<C: Cluster> Agent<C> {
             terms: case.terms.clone(),
             requested_at: whole_seconds(now),
             ticket: None,
+            anchors: String::new(),
         });
         memo.state = Some(state);
         (memo.tries, memo.polls) = (0, 0);
@@ -112,12 +113,13 @@ impl<C: Cluster> Agent<C> {
         let Some(attempt) = memo.state.as_mut().and_then(|state| state.attempt.as_mut()) else {
             return Ok(Turn::Go);
         };
-        let answer = case.issuer.issue_for(&caller, &attempt.request, &described).await;
+        let answer = case.issuer.issue(&caller, &attempt.request, &described).await;
         self.metrics.asked("issue", &answer.as_ref().map(drop));
         match answer {
             Ok(ticket) => {
                 self.metrics.bought(&ticket);
                 attempt.ticket = Some(ticket);
+                attempt.anchors = described.path.iter().map(|der| chain::pem(der)).collect();
                 (memo.tries, memo.polls) = (0, 0);
                 self.store(memo, case).await?;
                 let wait = case.issuer.first_wait();
@@ -146,7 +148,7 @@ impl<C: Cluster> Agent<C> {
         if let issuer::Turn::In(wait) = case.issuer.turn(Call::Get, &caller) {
             return Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)));
         }
-        let answer = case.issuer.fetch_for(&caller, &attempt.request, ticket).await;
+        let answer = case.issuer.fetch(&caller, &attempt.request, ticket).await;
         self.metrics.asked("fetch", &answer.as_ref().map(drop));
         match answer {
             Ok(Fetched::Pending) => {
@@ -205,40 +207,27 @@ impl<C: Cluster> Agent<C> {
         verified: VerifiedLeaf,
     ) -> Result<Turn, ClusterError> {
         let Some(state) = &mut memo.state else { return Ok(Turn::Go) };
-        let Some(attempt) = state.attempt.take() else { return Ok(Turn::Go) };
-        state.refusal = None;
-        state.current = Some(Current {
-            key: attempt.key,
-            leaf: verified.leaf().to_owned(),
-            intermediates: verified.intermediates().to_owned(),
-            root: verified.root().to_owned(),
-            terms: attempt.terms,
-            not_before: verified.not_before(),
-            not_after: verified.not_after(),
-            received_at: whole_seconds(self.clock.now()),
-            ticket: attempt.ticket,
-            superseded: false,
-        });
+        if state.attempt.is_none() {
+            return Ok(Turn::Go);
+        }
+        state.adopt(&verified);
         memo.verified = Some(verified);
         memo.tries = 0;
         // What lies in the Secret was right a moment ago; it is to be replaced by this one.
         if memo.delivered == Some(Delivered::Current) {
             memo.delivered = Some(Delivered::Stale);
         }
-        self.store(memo, case).await?;
+        // What the ticket gives again is not stored: once it is delivered it lies in the Secret.
+        if !case.issuer.keeps_certificates() {
+            self.store(memo, case).await?;
+        }
         self.metrics.issued();
         Ok(Turn::Go)
     }
 
     /// The same request again, later.
     fn again(&self, memo: &mut Memo, case: &Case<'_>, fate: Fate, text: &str) -> Turn {
-        let (reason, first, longest) = match fate {
-            Fate::Again { reason, first, longest } => (reason, first, longest),
-            // Nothing was asked yet, so nothing can have been refused for good.
-            Fate::Refuse { .. } => {
-                (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
-            }
-        };
+        let (reason, first, longest) = fate.before_asking();
         // What has time leaves the authority in peace for longer; when it is back, everybody is woken.
         let patience = if self.caller(memo, case).class == Class::Renewal { PATIENCE } else { 1 };
         let wait = fate::wait(first, longest * patience, memo.tries, case.draw(memo.tries));
@@ -258,15 +247,9 @@ impl<C: Cluster> Agent<C> {
     ) -> Result<Turn, ClusterError> {
         let now = self.clock.now();
         if let Some(state) = &mut memo.state {
-            let terms = StoredTerms::from(&case.terms);
-            let before = state.refusal.take().filter(|before| before.terms == terms);
-            let count = before.map_or(0, |before| before.count).saturating_add(1);
-            let message = format!(
-                "CertificateAuthority {} refused a certificate for {} of {} s: {text}",
-                case.terms.authority, case.terms.dns_names, case.terms.lifetime
-            );
+            let before = state.refusal.take();
             state.attempt = None;
-            state.refusal = Some(Refused { at: whole_seconds(now), count, billed, message, terms });
+            state.refusal = Some(Refused::anew(before, &case.terms, billed, &text, whole_seconds(now)));
         }
         self.store(memo, case).await?;
         Ok(Turn::Go)
@@ -290,7 +273,7 @@ pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 /// People are told why, and not a place that changes every moment.
-fn in_line(case: &Case<'_>, class: Class) -> Report {
+pub(super) fn in_line(case: &Case<'_>, class: Class) -> Report {
     let others = match class {
         Class::Expiring => "certificates that end sooner go first",
         Class::New => "certificates about to expire go first, and namespaces take turns",

@@ -12,7 +12,6 @@ use sallyport_contract::{
 use super::{
     agent::{Agent, Next},
     memo::{Memo, Rest},
-    namespace::resync,
 };
 use crate::{
     cluster::{Cluster, ClusterError},
@@ -68,6 +67,8 @@ impl<C: Cluster> Agent<C> {
             }
         };
         let now = self.clock.now();
+        let forms = &identity.certificate.forms;
+        let anew = anew || memo.rest.as_ref().is_some_and(|rest| rest.forms != *forms);
         if let Some(rest) =
             memo.rest.as_ref().filter(|rest| !anew && rest.terms == case.terms && now < rest.until)
         {
@@ -84,6 +85,7 @@ impl<C: Cluster> Agent<C> {
             memo.delivered = None;
         }
         self.load(memo, &case).await?;
+        self.look(memo, &case).await?;
         self.supersede(memo, &case);
         for _ in 0..MOST_STEPS {
             self.look(memo, &case).await?;
@@ -117,12 +119,15 @@ impl<C: Cluster> Agent<C> {
         why: &str,
     ) -> Result<(Report, Next), ClusterError> {
         let held = || self.with_what_stands(made, Report::waiting(Reason::NameRefused, why));
-        let next =
-            Next::look_again(resync(self.settings.resync, &identity.namespace, identity.name.as_str()));
+        let next = Next::look_again(self.look_after(&identity.namespace, identity.name.as_str()));
         let Ok(case) = self.case(identity, made).await else { return Ok((held(), next)) };
         (memo.rest, memo.fresh, memo.delivered) = (None, false, None);
         self.load(memo, &case).await?;
         self.look(memo, &case).await?;
+        if was_given(memo, made) {
+            // Its certificate lies with the authority alone: that is fetched again, and no other is asked for.
+            self.fetch(memo, &case).await?;
+        }
         let delivered = memo.delivered.unwrap_or(step::Delivered::Nothing);
         if step::is_to_repair(memo.state.as_ref(), delivered, self.clock.now())
             && let Turn::Wait(next, _) = self.deliver(memo, &case).await?
@@ -212,7 +217,8 @@ impl<C: Cluster> Agent<C> {
         };
         let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
         let told = self.beside_current(memo, case, report.clone());
-        memo.rest = Some(Rest { until, terms: case.terms.clone(), report: told });
+        let forms = case.identity.certificate.forms.clone();
+        memo.rest = Some(Rest { until, terms: case.terms.clone(), forms, report: told });
         Turn::Wait(self.next_look(case, left), report)
     }
 
@@ -227,7 +233,7 @@ impl<C: Cluster> Agent<C> {
 
     /// When to come back at the latest: what somebody did to the Secret is found by looking.
     fn next_look(&self, case: &Case<'_>, left: Duration) -> Next {
-        let look = resync(self.settings.resync, &case.owner.namespace, &case.owner.name);
+        let look = self.look_after(&case.owner.namespace, &case.owner.name);
         if left < look { Next::after(left) } else { Next::look_again(look) }
     }
 
@@ -257,4 +263,12 @@ impl<C: Cluster> Agent<C> {
         }
         Report::issued(certificate, format!("{message}; the next one: {}: {}", report.reason, report.message))
     }
+}
+
+/// Whether what the stored ticket gives was delivered before, as the identity itself says.
+fn was_given(memo: &Memo, made: &WorkloadIdentity) -> bool {
+    let told = made.status.as_ref().and_then(|status| status.certificate.as_ref()?.arn.as_deref());
+    let state = memo.state.as_ref().filter(|state| state.current.is_none());
+    let ticket = state.and_then(|state| state.attempt.as_ref()?.ticket.as_deref());
+    told.is_some() && told == ticket
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
     observe::wanted::{About, MADE_FOR, WantedIdentity},
-    report::{CERTIFICATE_ISSUED, Report},
+    report::{CERTIFICATE_ISSUED, Report, SOON},
 };
 
 /// So long the watch may be behind what we wrote.
@@ -107,10 +107,17 @@ impl<C: Cluster> Agent<C> {
         let (report, next) = match (identity.delivery, wanted.held.as_deref()) {
             (Delivery::Pod, held) => self.pods(memo, identity, &made, held).await?,
             (Delivery::Secret, Some(why)) => self.kept(memo, identity, &made, why).await?,
-            (Delivery::Secret, None) => self.certificate(memo, identity, &made, anew).await?,
+            (Delivery::Secret, None) => {
+                let (report, next) = self.certificate(memo, identity, &made, anew).await?;
+                self.restart(memo, wanted, report, next).await?
+            }
         };
-        self.report(memo, &made, &report).await?;
-        Ok(next)
+        if identity.delivery == Delivery::Pod || report.is_worth_saying(&made, self.clock.now()) {
+            self.report(memo, &made, &report).await?;
+            return Ok(next);
+        }
+        let soon = Duration::try_from(SOON).unwrap_or_default();
+        Ok(Next { after: Some(next.after.map_or(soon, |after| after.min(soon))), ..next })
     }
 
     /// A trouble, told beside a certificate that still holds.

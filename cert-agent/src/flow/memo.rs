@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::object::WorkloadIdentity;
+use sallyport_contract::object::{Forms, WorkloadIdentity};
 use tokio::time::Instant;
 
 use crate::{
-    chain::VerifiedLeaf, pod::memory::Memory, report::Report, request::Terms, state::State, step::Delivered,
+    chain::VerifiedLeaf, forms::Further, pod::memory::Memory, report::Report, request::Terms, state::State,
+    step::Delivered,
 };
 
 /// What is remembered of one identity.
@@ -31,6 +32,10 @@ pub struct Memo {
     pub verified: Option<VerifiedLeaf>,
     /// What lies in the place of the Secret, once it was looked at.
     pub delivered: Option<Delivered>,
+    /// The further forms in which it is delivered.
+    pub further: Further,
+    /// What is missing to deliver in all forms, in words for people.
+    pub lacks: Option<String>,
     /// The version of the Secret.
     pub secret_version: Option<String>,
     /// How often the same call failed in a row.
@@ -84,6 +89,8 @@ pub struct Rest {
     pub until: Timestamp,
     /// Under which terms.
     pub terms: Terms,
+    /// In which forms.
+    pub forms: Forms,
     /// What was told.
     pub report: Report,
 }

@@ -5,7 +5,7 @@
 //! remembered of it · [`certificate`] its steps,
 //! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
 //! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs ·
-//! [`policies`] what their writers read · [`requests`] what people ask · [`sweep`] what is over · [`webhook`] the
+//! [`policies`] what their writers read · [`requests`] what people ask · restarts after a renewal · [`sweep`] what is over · [`webhook`] the
 //! webhook's own certificate.
 
 pub mod agent;
@@ -23,6 +23,7 @@ pub mod pods;
 pub mod policies;
 pub mod queue;
 pub mod requests;
+mod restarts;
 pub mod spending;
 pub mod stored;
 pub mod sweep;

@@ -168,7 +168,30 @@ pub(super) fn exactly(meta: &ObjectMeta) -> Option<Exactly> {
     Some(Exactly { uid: meta.uid.clone()?, resource_version: meta.resource_version.clone()? })
 }
 
+/// So many identities are looked at in a second at most, so that a large cluster's API server is asked little.
+const LOOKS_PER_SECOND: usize = 20;
+
+/// How often each of so many is looked at, without having changed.
+#[must_use]
+pub(super) fn look_period(resync: Duration, identities: usize) -> Duration {
+    let seconds = u64::try_from(identities / LOOKS_PER_SECOND).unwrap_or(u64::MAX);
+    resync.max(Duration::from_secs(seconds))
+}
+
 /// The wait of something that only has to be looked at again.
 pub(super) fn resync(period: Duration, namespace: &str, name: &str) -> Duration {
     fate::wait(period, period, 0, draw(namespace, name, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_identities_are_looked_at_more_rarely_each() {
+        for (identities, seconds) in [(0, 60), (1200, 60), (1220, 61), (10_000, 500)] {
+            let period = look_period(Duration::from_secs(60), identities);
+            assert_eq!(period.as_secs(), seconds, "{identities}");
+        }
+    }
 }

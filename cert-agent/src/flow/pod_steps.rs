@@ -7,18 +7,25 @@ use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::Reason;
 
-use super::{agent::Agent, asking::whole_seconds, certificate::Case, memo::PodMemo};
+use super::{
+    agent::Agent,
+    asking::{in_line, whole_seconds},
+    certificate::Case,
+    memo::PodMemo,
+};
 use crate::{
     chain::VerifiedLeaf,
     cluster::{Cluster, ClusterError},
     fate::{self, Fate},
-    issuer::{Fetched, IssueError},
+    issuer::{self, Call, Caller, Class, Fetched, IssueError},
     pod::{
         answer, ask, facts,
         memory::{Attempt, Memory},
         step::{self, Effect},
         stub::Stub,
+        tally::OnePod,
     },
+    report::Report,
     request::{Limits, Terms},
     state::{Refused, StoredTerms},
 };
@@ -45,6 +52,7 @@ struct Pod<'a> {
     terms: Terms,
     stored: StoredTerms,
     uid: String,
+    caller: Caller,
 }
 
 /// More steps than a journey has; a defect must not spin.
@@ -56,6 +64,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         case: &Case<'_>,
         request: Arc<PodCertificateRequest>,
+        holder: OnePod,
         mut memo: PodMemo,
     ) -> (String, PodMemo, Driven) {
         let uid = request.metadata.uid.clone().unwrap_or_default();
@@ -65,7 +74,7 @@ impl<C: Cluster> Agent<C> {
             // The watch is behind what we wrote.
             return (uid, memo, Driven::default());
         }
-        let driven = match self.steps(case, &uid, &mut memo).await {
+        let driven = match self.steps(case, holder, &uid, &mut memo).await {
             Ok(Turn::Answered(ends)) => Driven { answered: Some((pod_uid, ends)), waits: None },
             Ok(Turn::Go) => Driven::default(),
             Ok(Turn::Wait(wait, reason, text)) => {
@@ -79,14 +88,29 @@ impl<C: Cluster> Agent<C> {
         (uid, memo, driven)
     }
 
-    async fn steps(&self, case: &Case<'_>, uid: &str, memo: &mut PodMemo) -> Result<Turn, ClusterError> {
-        let Some(spec) = memo.request.as_ref().map(|request| &request.spec) else { return Ok(Turn::Go) };
+    async fn steps(
+        &self,
+        case: &Case<'_>,
+        holder: OnePod,
+        uid: &str,
+        memo: &mut PodMemo,
+    ) -> Result<Turn, ClusterError> {
+        let Some(PodCertificateRequest { metadata, spec, .. }) = &memo.request else { return Ok(Turn::Go) };
         // It was judged before it came here.
         let Ok(stub) = Stub::read(&spec.stub_pkc_s10_request.0) else { return Ok(Turn::Go) };
         let lifetime = case.terms.lifetime.min(ask::longest(spec.max_expiration_seconds));
         let terms = Terms { lifetime, ..case.terms.clone() };
         let stored = StoredTerms::from(&terms);
-        let pod = Pod { case, stub, terms, stored, uid: uid.to_owned() };
+        let now = self.clock.now();
+        let asked = metadata.creation_timestamp.as_ref().map_or(now, |made| made.0);
+        let held = ask::holds(holder, asked, lifetime);
+        let caller = Caller {
+            class: Class::of(held, now),
+            namespace: case.owner.namespace.clone(),
+            name: uid.to_owned(),
+            since: held.map_or(asked, |(_, ends)| ends),
+        };
+        let pod = Pod { case, stub, terms, stored, uid: uid.to_owned(), caller };
         memo.fresh = false;
         for _ in 0..MOST_STEPS {
             let memory = memo.memory();
@@ -171,6 +195,10 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(wait(pod, memo, fate::of_issue(&error), &error)),
         };
+        if let issuer::Turn::In(left) = pod.case.issuer.turn(Call::Issue, &pod.caller) {
+            let Report { reason, message, .. } = in_line(pod.case, pod.caller.class);
+            return Ok(Turn::Wait(left, reason, message));
+        }
         let Some(attempt) = &mut memory.attempt else { return Ok(Turn::Go) };
         if !memo.fresh {
             // Says that it is this agent that asks now: of two only one can store it, and goes on.
@@ -180,22 +208,18 @@ impl<C: Cluster> Agent<C> {
         memo.fresh = false;
         let Some(attempt) = &mut memory.attempt else { return Ok(Turn::Go) };
         let request = ask::again(&pod.stub, &pod.terms, attempt);
-        let answer = pod.case.issuer.issue(&request, &described).await;
+        let answer = pod.case.issuer.issue(&pod.caller, &request, &described).await;
         self.metrics.asked("issue", &answer.as_ref().map(drop));
         match answer {
             Ok(ticket) => {
+                self.metrics.bought(&ticket);
                 attempt.ticket = Some(ticket);
                 (memo.tries, memo.polls) = (0, 0);
                 self.remember(memo, &memory).await?;
                 let first = pod.case.issuer.first_wait();
                 if first.is_zero() { Ok(Turn::Go) } else { Ok(awaiting(pod, first)) }
             }
-            Err(error) => match fate::of_issue(&error) {
-                fate @ Fate::Again { .. } => Ok(wait(pod, memo, fate, &error)),
-                Fate::Refuse { billed } => {
-                    self.refuse_for_pod(pod, memo, memory, billed, &error.to_string()).await
-                }
-            },
+            Err(error) => self.failed(pod, memo, memory, fate::of_issue(&error), &error).await,
         }
     }
 
@@ -208,10 +232,13 @@ impl<C: Cluster> Agent<C> {
     ) -> Result<Turn, ClusterError> {
         let Some(attempt) = &memory.attempt else { return Ok(Turn::Go) };
         let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
+        if let issuer::Turn::In(left) = pod.case.issuer.turn(Call::Get, &pod.caller) {
+            return Ok(awaiting(pod, left));
+        }
         let age =
             Duration::try_from(self.clock.now().duration_since(attempt.requested_at)).unwrap_or_default();
         let request = ask::again(&pod.stub, &pod.terms, attempt);
-        let answer = pod.case.issuer.fetch(&request, ticket).await;
+        let answer = pod.case.issuer.fetch(&pod.caller, &request, ticket).await;
         self.metrics.asked("fetch", &answer.as_ref().map(drop));
         let judged = match answer {
             Ok(Fetched::Pending) => {
@@ -231,12 +258,7 @@ impl<C: Cluster> Agent<C> {
                 let text = format!("the answer is not what was asked for: {wrong}");
                 self.refuse_for_pod(pod, memo, memory, true, &text).await
             }
-            Err(error) => match fate::of_fetch(&error, age) {
-                fate @ Fate::Again { .. } => Ok(wait(pod, memo, fate, &error)),
-                Fate::Refuse { billed } => {
-                    self.refuse_for_pod(pod, memo, memory, billed, &error.to_string()).await
-                }
-            },
+            Err(error) => self.failed(pod, memo, memory, fate::of_fetch(&error, age), &error).await,
         }
     }
 
@@ -265,6 +287,23 @@ impl<C: Cluster> Agent<C> {
         }
     }
 
+    /// The same again or never again, as the error's fate says.
+    async fn failed(
+        &self,
+        pod: &Pod<'_>,
+        memo: &mut PodMemo,
+        memory: Memory,
+        fate: Fate,
+        error: &IssueError,
+    ) -> Result<Turn, ClusterError> {
+        match fate {
+            Fate::Again { .. } => Ok(wait(pod, memo, fate, error)),
+            Fate::Refuse { billed } => {
+                self.refuse_for_pod(pod, memo, memory, billed, &error.to_string()).await
+            }
+        }
+    }
+
     /// This request to the authority never again; another one later. The pod's own request stays open.
     async fn refuse_for_pod(
         &self,
@@ -274,15 +313,9 @@ impl<C: Cluster> Agent<C> {
         billed: bool,
         text: &str,
     ) -> Result<Turn, ClusterError> {
-        let before = memory.refusal.take().filter(|before| before.terms == pod.stored);
-        let count = before.map_or(0, |before| before.count).saturating_add(1);
-        let message = format!(
-            "CertificateAuthority {} refused a certificate for {} of {} s: {text}",
-            pod.terms.authority, pod.terms.dns_names, pod.terms.lifetime
-        );
         let at = whole_seconds(self.clock.now());
         memory.attempt = None;
-        memory.refusal = Some(Refused { at, count, billed, message, terms: pod.stored.clone() });
+        memory.refusal = Some(Refused::anew(memory.refusal.take(), &pod.terms, billed, text, at));
         self.remember(memo, &memory).await?;
         Ok(Turn::Go)
     }
@@ -290,13 +323,7 @@ impl<C: Cluster> Agent<C> {
 
 /// The same again, later.
 fn wait(pod: &Pod<'_>, memo: &mut PodMemo, fate: Fate, error: &IssueError) -> Turn {
-    let (reason, first, longest) = match fate {
-        Fate::Again { reason, first, longest } => (reason, first, longest),
-        // Nothing was asked yet, so nothing can have been refused for good.
-        Fate::Refuse { .. } => {
-            (Reason::AuthorityUnavailable, Duration::from_secs(5), Duration::from_secs(300))
-        }
-    };
+    let (reason, first, longest) = fate.before_asking();
     let draw = crate::step::draw("podcertificaterequest", &pod.uid, memo.tries);
     let wait = fate::wait(first, longest, memo.tries, draw);
     memo.tries = memo.tries.saturating_add(1);

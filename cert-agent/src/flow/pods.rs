@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use super::{
     agent::{Agent, Next},
     memo::{Memo, PodMemo},
-    namespace::resync,
     pod_steps::Driven,
     queue::Work,
 };
@@ -50,7 +49,7 @@ impl<C: Cluster> Agent<C> {
         made: &WorkloadIdentity,
         held: Option<&str>,
     ) -> Result<(Report, Next), ClusterError> {
-        let look = resync(self.settings.resync, &identity.namespace, identity.name.as_str());
+        let look = self.look_after(&identity.namespace, identity.name.as_str());
         if let Some(why) = held {
             let trouble = (Reason::NameRefused, why.to_owned());
             return Ok((self.of_pods(memo, identity, made, Some(trouble)), Next::look_again(look)));
@@ -65,12 +64,14 @@ impl<C: Cluster> Agent<C> {
         let open = self.open_requests(identity);
         let uids: HashSet<String> = open.iter().filter_map(|one| one.metadata.uid.clone()).collect();
         memo.requests.retain(|uid, _| uids.contains(uid));
+        let mut pods = self.pods_of(memo, identity);
         let drives: Vec<_> = open
             .into_iter()
             .map(|request| {
                 let uid = request.metadata.uid.clone().unwrap_or_default();
                 let known = memo.requests.remove(&uid).unwrap_or_default();
-                self.drive(&case, request, known)
+                let holder = pods.remove(&request.spec.pod_uid).unwrap_or_default();
+                self.drive(&case, request, holder, known)
             })
             .collect();
         let driven: Vec<(String, PodMemo, Driven)> =

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use sallyport_contract::Reason;
+use sallyport_contract::{Reason, object::Pkcs12};
 
 use super::{
     agent::{Agent, Next},
@@ -15,10 +15,14 @@ use crate::{
     chain::{self, Expected, VerifiedLeaf},
     cluster::{Cluster, ClusterError},
     deliver,
+    forms::{self, Further, Keystore, Password},
     report::Report,
     state::{self, Current, State},
     step::Delivered,
 };
+
+/// A Secret that a team has to make is looked for so often.
+const AWAITED: Duration = Duration::from_secs(15);
 
 impl<C: Cluster> Agent<C> {
     /// Reads the state, once.
@@ -106,9 +110,13 @@ impl<C: Cluster> Agent<C> {
             Err(ClusterError::Forbidden(_)) if memo.verified.is_none() => return Ok(()),
             Err(error) => return Err(error),
         };
+        if let Some(found) = &found {
+            self.recognise(memo, case, found);
+        }
+        let further = self.further(memo, case).await?;
         let key = memo.state.as_ref().and_then(|state| state.current.as_ref()).map(|current| &current.key);
         let current = memo.verified.as_ref().zip(key);
-        let mut delivered = deliver::judge(found.as_ref(), &case.owner, current);
+        let mut delivered = deliver::judge(found.as_ref(), &case.owner, current, &further);
         if delivered == Delivered::Foreign
             && let Some(found) = found.as_ref().filter(|found| deliver::is_a_predecessors(found, &case.owner))
             && let Some(exactly) = super::namespace::exactly(&found.metadata)
@@ -121,7 +129,53 @@ impl<C: Cluster> Agent<C> {
             memo.secret_version = found.and_then(|found| found.metadata.resource_version);
         }
         memo.delivered = Some(delivered);
+        memo.further = further;
         Ok(())
+    }
+
+    /// What the further forms take. A password that is not there is waited for before something is delivered; what
+    /// lies there already stays.
+    async fn further(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Further, ClusterError> {
+        let forms = &case.identity.certificate.forms;
+        memo.lacks = None;
+        let mut further = Further { combined_pem: forms.combined_pem, keystore: Keystore::No };
+        let Some(Pkcs12 { password_secret }) = &forms.pkcs12 else { return Ok(further) };
+        let found = self.cluster.get::<Secret>(&case.owner.namespace, password_secret).await?;
+        let data = found.and_then(|mut found| found.data.as_mut()?.remove(forms::PASSWORD));
+        let password = data.and_then(|bytes| Password::read(&bytes.0));
+        further.keystore = password.map_or(Keystore::Locked, Keystore::Under);
+        if further.keystore == Keystore::Locked {
+            memo.lacks = Some(format!(
+                "Secret {}/{password_secret} has no password under the key {}, which is to open the PKCS#12 keystore. \
+                 Whose rule: IdentityPolicy {} delivers one. Do: create that Secret, or have the policy's owner take \
+                 spec.certificate.forms.pkcs12 away",
+                case.owner.namespace,
+                forms::PASSWORD,
+                case.identity.policy
+            ));
+        }
+        Ok(further)
+    }
+
+    /// Takes for the current certificate what was delivered for the stored ticket before this program started:
+    /// the key is the stored one, and the rest is judged as strictly as when it came.
+    fn recognise(&self, memo: &mut Memo, case: &Case<'_>, found: &Secret) {
+        let Some(state) = &mut memo.state else { return };
+        let Some(attempt) = state.attempt.as_ref().filter(|attempt| attempt.ticket.is_some()) else { return };
+        let lies = deliver::certificate(found, &case.owner, &attempt.key);
+        let anchors = chain::read("the stored anchors", &attempt.anchors);
+        let (Some(lies), Ok(anchors)) = (lies, anchors) else { return };
+        let expected = Expected {
+            public_key: &attempt.request.public_key,
+            dns_names: &attempt.request.dns_names,
+            usages: &attempt.request.usages,
+            not_after: attempt.request.not_after,
+        };
+        let judged = chain::verify(&lies.leaf, Some(&lies.above), &expected, &anchors, self.clock.now());
+        if let Ok(verified) = judged {
+            state.adopt(&verified);
+            memo.verified = Some(verified);
+        }
     }
 
     /// Whether another agent went on with this identity since we read its state.
@@ -139,13 +193,19 @@ impl<C: Cluster> Agent<C> {
             let report = Report::waiting(Reason::AwaitingCertificate, "the stored certificate is read again");
             return Ok(Turn::Wait(Next::look_again(Duration::ZERO), report));
         };
+        if let Some(lacks) = &memo.lacks {
+            let report = Report::waiting(Reason::AwaitingCertificate, lacks.clone());
+            return Ok(Turn::Wait(Next::look_again(AWAITED), report));
+        }
         // Of two agents one may remember a certificate that the other has replaced. The Secret was looked at
         // before, so that what the other writes from here on makes our own write fail.
         if !memo.fresh && self.is_behind(memo, case).await? {
             memo.forget_state();
             return Err(ClusterError::Conflict("another agent went on with this identity".to_owned()));
         }
-        let secret = deliver::secret(&case.owner, verified, &current.key, memo.secret_version.clone());
+        let version = memo.secret_version.clone();
+        let secret = deliver::secret(&case.owner, verified, &current.key, &memo.further, version)
+            .map_err(|error| ClusterError::Refused(error.to_string()))?;
         let result = match memo.delivered {
             Some(Delivered::Stale) => self.cluster.replace(&secret).await,
             Some(Delivered::Nothing | Delivered::Current | Delivered::Foreign) | None => {

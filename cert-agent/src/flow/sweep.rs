@@ -24,6 +24,7 @@ const UNFINISHED: SignedDuration = SignedDuration::from_hours(1);
 impl<C: Cluster> Agent<C> {
     /// Ends what is over.
     pub(super) async fn sweep(&self) -> Result<Next, ClusterError> {
+        self.count_older_pods();
         for claim in self.unused_claims() {
             let Claim { dns_name, uid: Some(uid), resource_version: Some(resource_version), .. } = claim
             else {

@@ -5,11 +5,13 @@ mod authority;
 mod caps;
 mod claims;
 mod crashes;
+mod forms;
 mod held;
 mod outage;
 mod pods;
 mod renewal;
 mod requests;
+mod restarts;
 mod stage;
 mod two_agents;
 mod views;
@@ -58,6 +60,39 @@ async fn law_8_one_journey_is_six_writes_and_then_nothing() {
     assert_eq!(stage.claim("web").spec.namespace, "shop");
     stage.look_again().await;
     assert_eq!(stage.journal(), journal, "nothing to do");
+}
+
+#[tokio::test(start_paused = true)]
+async fn law_8_where_the_ticket_gives_the_certificate_again_the_journey_is_a_write_less() {
+    let stage = Stage::scripted(Script::default()).await;
+    stage.deployment("web", json!({}));
+    stage.settle().await;
+    stage.pass(1).await;
+    let identity = stage.identity("web");
+    assert_eq!(Stage::reason(&identity), ("True", "Issued"));
+    let name = identity.metadata.name.clone().unwrap();
+    let journal = stage.journal();
+    let of_identity: Vec<&str> =
+        journal.iter().map(String::as_str).filter(|line| line.contains("web-")).collect();
+    assert_eq!(
+        of_identity,
+        [
+            format!("apply workloadidentities {name}"),
+            format!("create nameclaims {}", stage::claim_name("web")),
+            format!("create secrets state.shop.{name}"),
+            format!("replace secrets state.shop.{name}"),
+            format!("create secrets {name}-tls"),
+            format!("status workloadidentities {name}"),
+        ],
+        "{journal:#?}"
+    );
+    let notices = stage.twin.memory().notices.clone();
+    let told: Vec<_> = notices.iter().filter(|notice| notice.about.kind == "WorkloadIdentity").collect();
+    assert!(told.is_empty(), "what goes as it should is no news: {told:?}");
+    let again = stage.restarted().await;
+    again.look_again().await;
+    let after = again.journal().into_iter().filter(|line| line.contains("web-")).count();
+    assert_eq!((after, again.script.fetched()), (of_identity.len(), 1), "known again without the authority");
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +223,7 @@ async fn law_8_the_ticket_is_stored_before_the_first_question_and_outlives_the_a
     let stage = Stage::scripted(Script { fetch, ..Script::default() }).await;
     stage.deployment("web", json!({}));
     stage.settle().await;
-    assert_eq!(Stage::reason(&stage.identity("web")), ("False", "AwaitingCertificate"));
+    assert!(stage.identity("web").status.is_none(), "what may be over in a moment is not said");
     assert_eq!(stage.stored_ticket("web").as_deref(), Some("arn:aws:acm-pca:ticket/1"));
     let again = stage.restarted().await;
     again.pass(10).await;

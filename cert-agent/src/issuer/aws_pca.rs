@@ -203,24 +203,12 @@ impl Issuer for AwsPca {
         Duration::from_millis(200)
     }
 
+    fn keeps_certificates(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
         self.describe_now().boxed()
-    }
-
-    fn issue<'a>(
-        &'a self,
-        request: &'a Request,
-        described: &'a Described,
-    ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async { self.issue_now(&Caller::of(request), request, described).await }.boxed()
-    }
-
-    fn fetch<'a>(
-        &'a self,
-        request: &'a Request,
-        ticket: &'a str,
-    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        async { self.wire(Call::Get, &Caller::of(request), self.fetch_now(ticket)).await }.boxed()
     }
 
     fn revoke<'a>(
@@ -246,7 +234,7 @@ impl Issuer for AwsPca {
         self.governor.turn(call, caller)
     }
 
-    fn issue_for<'a>(
+    fn issue<'a>(
         &'a self,
         caller: &'a Caller,
         request: &'a Request,
@@ -255,7 +243,7 @@ impl Issuer for AwsPca {
         self.issue_now(caller, request, described).boxed()
     }
 
-    fn fetch_for<'a>(
+    fn fetch<'a>(
         &'a self,
         caller: &'a Caller,
         _: &'a Request,

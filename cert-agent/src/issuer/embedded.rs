@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use super::{Described, Fetched, IssueError, Issuer};
+use super::{Caller, Described, Fetched, IssueError, Issuer};
 use crate::{
     chain,
     cluster::{Cluster, ClusterError},
@@ -153,6 +153,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
     /// The ticket is the request's own token: nothing has to be remembered.
     fn issue<'a>(
         &'a self,
+        _: &'a Caller,
         request: &'a Request,
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
@@ -166,6 +167,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
 
     fn fetch<'a>(
         &'a self,
+        _: &'a Caller,
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>> {

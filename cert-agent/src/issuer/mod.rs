@@ -148,19 +148,6 @@ pub struct Caller {
     pub since: Timestamp,
 }
 
-impl Caller {
-    /// For whom a request is, when nobody says so: a new pod of no namespace.
-    #[must_use]
-    pub fn of(request: &Request) -> Self {
-        Self {
-            class: Class::New,
-            namespace: String::new(),
-            name: request.token.clone(),
-            since: request.not_before,
-        }
-    }
-}
-
 /// Whether a caller may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -178,19 +165,28 @@ pub trait Issuer: Send + Sync {
     /// How long a certificate takes at least.
     fn first_wait(&self) -> Duration;
 
+    /// Whether a ticket gives the very same certificate for as long as that lives, so that nobody else has to
+    /// keep it.
+    fn keeps_certificates(&self) -> bool {
+        false
+    }
+
     /// What it says about itself.
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>>;
 
-    /// Asks for a certificate. The same request asked twice within minutes gives the same ticket.
+    /// Asks for a certificate, for a caller who had his turn told. The same request asked twice within minutes
+    /// gives the same ticket.
     fn issue<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         described: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>>;
 
-    /// Asks what came of a ticket.
+    /// Asks what came of a ticket, for a caller who had his turn told.
     fn fetch<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>>;
@@ -204,26 +200,6 @@ pub trait Issuer: Send + Sync {
     /// Whether a caller may go now. Nobody has to ask: a call that did not waits a short time by itself.
     fn turn(&self, _: Call, _: &Caller) -> Turn {
         Turn::Now
-    }
-
-    /// [`Issuer::issue`] for a caller who had his turn told.
-    fn issue_for<'a>(
-        &'a self,
-        _: &'a Caller,
-        request: &'a Request,
-        described: &'a Described,
-    ) -> BoxFuture<'a, Result<String, IssueError>> {
-        self.issue(request, described)
-    }
-
-    /// [`Issuer::fetch`] for a caller who had his turn told.
-    fn fetch_for<'a>(
-        &'a self,
-        _: &'a Caller,
-        request: &'a Request,
-        ticket: &'a str,
-    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        self.fetch(request, ticket)
     }
 }
 

@@ -190,6 +190,8 @@ pub struct PodFacts {
     pub living: bool,
     /// Whether its containers have begun, so that everything is mounted that it mounts.
     pub running: bool,
+    /// Since when the first of its containers runs without a break.
+    pub since: Option<Timestamp>,
 }
 
 impl PodFacts {
@@ -216,6 +218,7 @@ impl PodFacts {
             dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).cloned(),
             living: !matches!(phase, Some("Succeeded" | "Failed")),
             running: phase == Some("Running"),
+            since: since(pod),
             subject,
         }
     }
@@ -270,6 +273,12 @@ macro_rules! same_if_version_is {
 }
 
 same_if_version_is!(WorkloadIdentity, NamespaceBinding, IdentityRequest, PodCertificateRequest);
+
+fn since(pod: &Pod) -> Option<Timestamp> {
+    let containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+    let began = containers.filter_map(|one| one.state.as_ref()?.running.as_ref()?.started_at.as_ref());
+    began.map(|time| time.0).min()
+}
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
     let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());

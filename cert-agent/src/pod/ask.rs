@@ -2,14 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{memory::Attempt, stub::Stub};
-use crate::request::{Limits, Request, RequestError, Terms};
+use super::{memory::Attempt, stub::Stub, tally::OnePod};
+use crate::request::{Limits, MARGIN, Request, RequestError, Terms};
 
 /// So far a certificate begins before it is asked for, for clients whose clocks are behind. The API server
 /// takes five minutes between the beginning and its own clock, so most of them are left for the authority.
 const BACK: SignedDuration = SignedDuration::from_secs(60);
-/// So far we stay from an authority's limit, because its clock decides.
-const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// The API server takes nothing shorter.
 const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 /// What a pod that says nothing has, by the API server's default: a day.
@@ -42,6 +40,16 @@ pub fn decide(
 #[must_use]
 pub fn again(stub: &Stub, terms: &Terms, attempt: &Attempt) -> Request {
     asked(stub, terms, attempt.not_before, attempt.not_after, attempt.token.clone())
+}
+
+/// The certificate that a pod has while it asks for another, from when to when: by what was seen of it. One
+/// that runs has one in any case, and its kubelet asks when two thirds are over.
+#[must_use]
+pub fn holds(pod: OnePod, asked: Timestamp, lifetime: u32) -> Option<(Timestamp, Timestamp)> {
+    let life = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    let guessed = pod.running.then(|| asked.saturating_add(life(lifetime / 3)).unwrap_or(Timestamp::MAX));
+    let ends = pod.ends.or(guessed)?;
+    Some((ends.saturating_sub(life(lifetime)).unwrap_or(Timestamp::MIN), ends))
 }
 
 fn asked(stub: &Stub, terms: &Terms, not_before: Timestamp, not_after: Timestamp, token: String) -> Request {
@@ -85,6 +93,20 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn what_a_pod_holds_is_what_was_seen_or_what_it_must_have_to_run() {
+        for (running, ends, held) in [
+            (false, None, None),
+            (true, None, Some((-6000, 3000))),
+            (true, Some(500), Some((-8500, 500))),
+            (false, Some(500), Some((-8500, 500))),
+        ] {
+            let pod = OnePod { running, ends: ends.map(at) };
+            let held = held.map(|(came, ends)| (at(came), at(ends)));
+            assert_eq!(holds(pod, at(0), 9000), held, "{running} {ends:?}");
+        }
     }
 
     #[test]

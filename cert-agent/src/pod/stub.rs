@@ -2,12 +2,13 @@
 //! signature; nothing else in it is read, and there must be nothing else
 //! (<https://github.com/kubernetes/api/blob/v0.37.0/certificates/v1/types.go>, `StubPKCS10Request`).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use x509_parser::{
     certification_request::X509CertificationRequest,
     prelude::FromDer as _,
     public_key::{ECPoint, PublicKey},
 };
+
+use crate::chain::armoured;
 
 /// A key, and the proof that the node has the other half.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Stub {
         if !known {
             return Err(StubError::KeyType);
         }
-        Ok(Self { csr: pem(der), public_key: info.subject_pki.raw.to_vec() })
+        Ok(Self { csr: armoured("CERTIFICATE REQUEST", der), public_key: info.subject_pki.raw.to_vec() })
     }
 
     /// Whether a CSR (PEM) is one that a kubelet made, and so carries no names.
@@ -70,19 +71,6 @@ impl Stub {
 /// The curves that AWS Private CA and the programs that check its certificates have in common.
 fn is_known_curve(point: &ECPoint<'_>) -> bool {
     matches!(point.key_size(), 256 | 384)
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut out = String::from("-----BEGIN CERTIFICATE REQUEST-----\n");
-    for (n, c) in text.chars().enumerate() {
-        if n > 0 && n % 64 == 0 {
-            out.push('\n');
-        }
-        out.push(c);
-    }
-    out.push_str("\n-----END CERTIFICATE REQUEST-----\n");
-    out
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sallyport_contract::object::PodCertificates;
 
 /// What is known of one living pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OnePod {
     /// Whether its containers have begun.
     pub running: bool,

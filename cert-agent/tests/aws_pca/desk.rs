@@ -9,7 +9,7 @@ use sallyport_cert_agent::{
     chain::{self, Expected, VerifiedLeaf, Wrong},
     fate::{self, Fate},
     issuer::{
-        Described, Fetched, Issuer as _,
+        Caller, Class, Described, Fetched, Issuer as _,
         aws_client::{Clients, Way},
         aws_pca::{Arn, AwsPca},
         governor::{gate::Governor, rates::Rates},
@@ -71,6 +71,11 @@ const LIFETIME: u32 = 144 * 3600;
 
 pub(crate) fn now() -> Timestamp {
     Clock::system().now()
+}
+
+/// For whom a request is, where that is not what is looked at.
+pub(crate) fn somebody() -> Caller {
+    Caller { class: Class::New, namespace: "shop".to_owned(), name: "web".to_owned(), since: now() }
 }
 
 /// Faster than any test asks, so that what is seen is the stand-in's own pace.
@@ -191,12 +196,12 @@ impl Desk {
         let arn = match ticket {
             Some(arn) => arn.clone(),
             None => {
-                let issued = self.issuer.issue(request, &described).await;
+                let issued = self.issuer.issue(&somebody(), request, &described).await;
                 issued.map_err(|error| fate::of_issue(&error))?
             }
         };
         *ticket = Some(arn.clone());
-        let fetched = self.issuer.fetch(request, &arn).await;
+        let fetched = self.issuer.fetch(&somebody(), request, &arn).await;
         match fetched.map_err(|error| fate::of_fetch(&error, Duration::ZERO))? {
             Fetched::Pending => Ok(None),
             Fetched::Ready { leaf, chain } => {

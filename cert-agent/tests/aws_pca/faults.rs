@@ -8,7 +8,7 @@ use sallyport_cert_agent::issuer::{IssueError, Issuer as _};
 use sallyport_contract::object::Usage;
 use time::OffsetDateTime;
 
-use crate::desk::{Desk, End, now};
+use crate::desk::{Desk, End, now, somebody};
 
 const EVERY_CALL: [Operation; 4] = [
     Operation::DescribeCertificateAuthority,
@@ -132,12 +132,12 @@ async fn law_8_an_authority_off_the_network_is_waited_for() {
 async fn law_8_a_disabled_authority_is_waited_for_at_every_step() {
     let desk = Desk::start(Options::default()).await;
     let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
-    let arn = desk.issuer.issue(&request, &described).await.unwrap();
+    let arn = desk.issuer.issue(&somebody(), &request, &described).await.unwrap();
     desk.running.set_status(&desk.running.ca_arn, Status::Disabled).unwrap();
     for refused in [
         desk.issuer.describe().await.map(drop),
-        desk.issuer.issue(&request, &described).await.map(drop),
-        desk.issuer.fetch(&request, &arn).await.map(drop),
+        desk.issuer.issue(&somebody(), &request, &described).await.map(drop),
+        desk.issuer.fetch(&somebody(), &request, &arn).await.map(drop),
     ] {
         assert!(matches!(refused, Err(IssueError::NotActive(_))), "{refused:?}");
     }
@@ -223,17 +223,17 @@ async fn a_token_is_worth_five_minutes_and_a_ticket_for_ever() {
     let clock = Arc::new(ManualClock::new(start));
     let desk = Desk::start(Options { clock: clock.clone(), ..Options::default() }).await;
     let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
-    let first = desk.issuer.issue(&request, &described).await.unwrap();
+    let first = desk.issuer.issue(&somebody(), &request, &described).await.unwrap();
     clock.advance(time::Duration::seconds(299));
-    assert_eq!(desk.issuer.issue(&request, &described).await.unwrap(), first);
+    assert_eq!(desk.issuer.issue(&somebody(), &request, &described).await.unwrap(), first);
     clock.advance(time::Duration::seconds(2));
-    assert_ne!(desk.issuer.issue(&request, &described).await.unwrap(), first);
+    assert_ne!(desk.issuer.issue(&somebody(), &request, &described).await.unwrap(), first);
     assert_eq!(
         desk.billed(),
         2,
         "why the ticket is stored: asked again after minutes, it is another certificate"
     );
     clock.advance(time::Duration::hours(1));
-    let fetched = desk.issuer.fetch(&request, &first).await;
+    let fetched = desk.issuer.fetch(&somebody(), &request, &first).await;
     assert!(matches!(fetched, Ok(sallyport_cert_agent::issuer::Fetched::Ready { .. })), "{fetched:?}");
 }

@@ -12,7 +12,7 @@ use sallyport_cert_agent::{
 };
 use sallyport_contract::object::{KeyKind, RevocationReason, Usage};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, somebody};
 
 fn authority(key_algorithm: KeyAlgorithm, usage_mode: UsageMode, intermediate: bool) -> Options {
     let authority =
@@ -69,10 +69,10 @@ async fn law_8_the_same_request_asked_twice_is_one_certificate() {
     let desk = Desk::start(Options::default()).await;
     let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
     desk.running.plant(Fault::new(Operation::IssueCertificate, Action::DropAfter, 1)).unwrap();
-    let lost = desk.issuer.issue(&request, &described).await;
+    let lost = desk.issuer.issue(&somebody(), &request, &described).await;
     assert!(matches!(lost, Err(IssueError::Unavailable(_))), "{lost:?}");
-    let one = desk.issuer.issue(&request, &described).await.unwrap();
-    let two = desk.issuer.issue(&request, &described).await.unwrap();
+    let one = desk.issuer.issue(&somebody(), &request, &described).await.unwrap();
+    let two = desk.issuer.issue(&somebody(), &request, &described).await.unwrap();
     assert_eq!((one, desk.running.issued().len()), (two, 1));
 }
 
@@ -98,7 +98,7 @@ async fn every_error_has_its_class() {
         let action =
             Action::Error { r#type: code.to_owned(), message: "in its own words".to_owned(), status };
         desk.running.plant(Fault::new(Operation::IssueCertificate, action, 1)).unwrap();
-        let error = desk.issuer.issue(&request, &described).await.unwrap_err();
+        let error = desk.issuer.issue(&somebody(), &request, &described).await.unwrap_err();
         assert!(format!("{error:?}").starts_with(class), "{code}: {error:?}");
         assert!(error.to_string().contains("in its own words"), "{code}: {error}");
     }
@@ -111,7 +111,7 @@ async fn a_disabled_authority_is_not_active() {
     let desk = Desk::start(Options::default()).await;
     let (request, described) = (desk.request(&[Usage::ServerAuth]).await, desk.described().await);
     desk.running.set_status(&desk.running.ca_arn, pca_sim::Status::Disabled).unwrap();
-    let issued = desk.issuer.issue(&request, &described).await;
+    let issued = desk.issuer.issue(&somebody(), &request, &described).await;
     assert!(matches!(issued, Err(IssueError::NotActive(_))), "{issued:?}");
     let described = desk.issuer.describe().await;
     assert!(
@@ -139,7 +139,7 @@ async fn a_template_outside_the_limit_is_refused_before_it_is_asked() {
     let only = Some(vec!["EndEntityServerAuthCertificate/V1".to_owned()]);
     let issuer = desk.issuer_with(only).await;
     let request = desk.request(&[Usage::ServerAuth, Usage::ClientAuth]).await;
-    let error = issuer.issue(&request, &described).await.unwrap_err();
+    let error = issuer.issue(&somebody(), &request, &described).await.unwrap_err();
     assert!(
         matches!(&error, IssueError::Refused(text) if text.contains("EndEntityCertificate/V1")),
         "{error:?}"
@@ -153,8 +153,9 @@ async fn moto_gives_what_our_verifier_refuses() {
     let desk = Desk::moto(&moto).await;
     let request = desk.request(&[Usage::ServerAuth]).await;
     let described = desk.described().await;
-    let ticket = desk.issuer.issue(&request, &described).await.unwrap();
-    let Fetched::Ready { leaf, chain } = desk.issuer.fetch(&request, &ticket).await.unwrap() else {
+    let ticket = desk.issuer.issue(&somebody(), &request, &described).await.unwrap();
+    let Fetched::Ready { leaf, chain } = desk.issuer.fetch(&somebody(), &request, &ticket).await.unwrap()
+    else {
         panic!("moto is never in progress");
     };
     let wrong = desk.judge(&request, &described, &leaf, chain.as_deref()).unwrap_err();

@@ -6,8 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Condition;
-use crate::duration::Duration;
+use super::{CertificateTerms, Condition};
 
 /// Which namespaces may be called what, with which certificate, and what the firewall does with it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -241,126 +240,6 @@ pub enum DenyWith {
     ResetBoth,
     /// Packets vanish.
     Drop,
-}
-
-/// What the certificate is to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CertificateTerms {
-    /// The `CertificateAuthority` that signs.
-    #[schemars(length(min = 1, max = 253))]
-    pub authority: String,
-    /// The key of the certificate; made anew for each.
-    #[serde(default)]
-    pub key: CertificateKey,
-    /// How long a certificate lives, one hour at least. Renewed when two thirds are over.
-    #[serde(default = "default_lifetime")]
-    pub lifetime: Duration,
-    /// What the certificate may be used for; chooses the AWS template.
-    #[serde(default = "default_usages")]
-    #[schemars(length(min = 1, max = 2))]
-    pub usages: Vec<Usage>,
-    /// How the certificate reaches the pod.
-    #[serde(default)]
-    pub delivery: Delivery,
-}
-
-/// The kind of key that a certificate has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(
-    "!has(self.size) || (self.algorithm == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])")
-    .message("size must be 256 or 384 for ECDSA, and 2048, 3072 or 4096 for RSA"))]
-pub struct CertificateKey {
-    /// ECDSA unless clients need RSA, which costs a thousand times the work.
-    #[serde(default)]
-    pub algorithm: KeyAlgorithm,
-    /// Bits: 256 or 384 for ECDSA, 2048, 3072 or 4096 for RSA; the smallest if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 256, max = 4096))]
-    pub size: Option<u16>,
-}
-
-/// A key's algorithm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum KeyAlgorithm {
-    /// On NIST's curves P-256 and P-384.
-    #[default]
-    #[serde(rename = "ECDSA")]
-    Ecdsa,
-    /// RSA.
-    #[serde(rename = "RSA")]
-    Rsa,
-}
-
-/// A key that can be made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyKind {
-    /// ECDSA on P-256.
-    #[default]
-    P256,
-    /// ECDSA on P-384.
-    P384,
-    /// RSA, 2048 bits.
-    Rsa2048,
-    /// RSA, 3072 bits.
-    Rsa3072,
-    /// RSA, 4096 bits.
-    Rsa4096,
-}
-
-impl CertificateKey {
-    /// The key that is meant; none if there is no such key.
-    #[must_use]
-    pub const fn kind(self) -> Option<KeyKind> {
-        match (self.algorithm, self.size) {
-            (KeyAlgorithm::Ecdsa, None | Some(256)) => Some(KeyKind::P256),
-            (KeyAlgorithm::Ecdsa, Some(384)) => Some(KeyKind::P384),
-            (KeyAlgorithm::Rsa, None | Some(2048)) => Some(KeyKind::Rsa2048),
-            (KeyAlgorithm::Rsa, Some(3072)) => Some(KeyKind::Rsa3072),
-            (KeyAlgorithm::Rsa, Some(4096)) => Some(KeyKind::Rsa4096),
-            (KeyAlgorithm::Ecdsa | KeyAlgorithm::Rsa, Some(_)) => None,
-        }
-    }
-}
-
-const fn default_lifetime() -> Duration {
-    Duration::from_secs(144 * 3600)
-}
-
-fn default_usages() -> Vec<Usage> {
-    vec![Usage::ServerAuth]
-}
-
-/// What a certificate may be used for (its extended key usage).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Usage {
-    /// TLS server.
-    ServerAuth,
-    /// TLS client.
-    ClientAuth,
-}
-
-/// How the certificate reaches the pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Delivery {
-    /// In a `kubernetes.io/tls` Secret beside the pod.
-    #[default]
-    Secret,
-    /// By a `podCertificate` volume: the kubelet makes the key, and it never leaves the node. Takes
-    /// `certificates.k8s.io/v1` PodCertificateRequests, served from Kubernetes 1.37; each pod costs a certificate.
-    Pod,
-}
-
-impl Delivery {
-    /// The word that enters an identity's content.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Secret => "Secret",
-            Self::Pod => "Pod",
-        }
-    }
 }
 
 /// Whether pods may be left out.

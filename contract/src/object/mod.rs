@@ -9,6 +9,7 @@
 )]
 
 mod certificate_authority;
+mod certificate_terms;
 mod condition;
 mod firewall;
 mod gate_override;
@@ -22,6 +23,9 @@ pub use certificate_authority::{
     AwsPrivateCa, Caps, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus,
     EmbeddedCa,
 };
+pub use certificate_terms::{
+    CertificateKey, CertificateTerms, Delivery, Forms, KeyAlgorithm, KeyKind, OnRenewal, Pkcs12, Usage,
+};
 pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
     Attested, Bounds, Commit, Count, Credentials, DayOfWeek, DefaultDeny, DeletionPolicy, Devices, Drift,
@@ -31,9 +35,8 @@ pub use firewall::{
 };
 pub use gate_override::{GateOverride, GateOverrideSpec};
 pub use identity_policy::{
-    Action, CertificateKey, CertificateTerms, Delivery, DenyWith, DnsNameRules, IdentityPolicy,
-    IdentityPolicySpec, IdentityPolicyStatus, KeyAlgorithm, KeyKind, LabelSelector, Mode, OptOut,
-    SelectorOperator, SelectorRequirement, Side, Traffic, Usage, Wildcards,
+    Action, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec, IdentityPolicyStatus, LabelSelector,
+    Mode, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic, Wildcards,
 };
 pub use identity_request::{
     IdentityRequest, IdentityRequestSpec, IdentityRequestStatus, Renew, RevocationReason, Revoke,

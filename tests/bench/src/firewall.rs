@@ -22,7 +22,7 @@ use sallyport_contract::{
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::report::{Report, line};
+use crate::report::{Report, float, line};
 
 /// New identities at once, unless this variable of the environment says another number.
 const IDENTITIES: usize = 5000;
@@ -167,9 +167,4 @@ pub(crate) async fn of_the_sdk(report: &mut Report) -> Result<()> {
     report.note("firewall.pan_os_python.one_by_one", calls("one_by_one")?);
     report.note("firewall.pan_os_python.bulk", calls("bulk")?);
     Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-const fn float(count: usize) -> f64 {
-    count as f64
 }

@@ -1,7 +1,9 @@
-//! `make bench`: measures admission, the check, the journey and thousands of identities, prints the figures, and writes
-//! `target/bench/report.json`. These machines may be shared: compare medians, not single runs.
+//! `make bench`: measures admission, the check, the journey, thousands of identities and their certificates, prints the
+//! figures, and writes `target/bench/report.json`. These machines may be shared: compare medians, not single runs. Words
+//! on the command line limit it to those parts.
 
 mod admission;
+mod certificates;
 mod check;
 mod firewall;
 mod journey;
@@ -9,7 +11,7 @@ mod report;
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ground::{Ground, Options};
 
 use crate::report::Report;
@@ -28,15 +30,75 @@ async fn main() -> ExitCode {
     }
 }
 
+/// The parts, in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Admission,
+    Check,
+    Journey,
+    Firewall,
+    Certificates,
+}
+
+impl Part {
+    const ALL: [Self; 5] = [Self::Admission, Self::Check, Self::Journey, Self::Firewall, Self::Certificates];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Admission => "admission",
+            Self::Check => "check",
+            Self::Journey => "journey",
+            Self::Firewall => "firewall",
+            Self::Certificates => "certificates",
+        }
+    }
+
+    /// What the command line asks for; all without a word.
+    fn asked() -> Result<Vec<Self>> {
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        for word in &words {
+            ensure!(Self::ALL.iter().any(|part| part.word() == word), "{word:?} is no part of the bench");
+        }
+        Ok(Self::ALL
+            .into_iter()
+            .filter(|part| words.is_empty() || words.iter().any(|word| word == part.word()))
+            .collect())
+    }
+}
+
 async fn measure(report: &mut Report) -> Result<()> {
-    admission::in_process(report)?;
-    check::deployments(report).await?;
+    let parts = Part::asked()?;
+    let asked = |part: Part| parts.contains(&part);
+    if asked(Part::Admission) {
+        admission::in_process(report)?;
+    }
+    if asked(Part::Check) {
+        check::deployments(report).await?;
+    }
+    if [Part::Admission, Part::Journey, Part::Firewall].into_iter().any(asked) {
+        on_one_ground(report, asked).await?;
+    }
+    if asked(Part::Firewall) {
+        firewall::of_the_sdk(report).await?;
+    }
+    if asked(Part::Certificates) {
+        certificates::measure(report).await?;
+    }
+    Ok(())
+}
+
+async fn on_one_ground(report: &mut Report, asked: impl Fn(Part) -> bool) -> Result<()> {
     let mut options = Options::fresh("bench")?;
     options.job_poll = Duration::from_secs(2);
     let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;
-    admission::over_https(report, &ground).await?;
-    journey::cold_and_warm(report, &ground).await?;
-    firewall::thousands(report, &ground).await?;
-    ground.stop().await?;
-    firewall::of_the_sdk(report).await
+    if asked(Part::Admission) {
+        admission::over_https(report, &ground).await?;
+    }
+    if asked(Part::Journey) {
+        journey::cold_and_warm(report, &ground).await?;
+    }
+    if asked(Part::Firewall) {
+        firewall::thousands(report, &ground).await?;
+    }
+    ground.stop().await
 }

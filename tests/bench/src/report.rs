@@ -47,3 +47,9 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = (share * (sorted.len().saturating_sub(1)) as f64).round() as usize;
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
+
+/// A count as a figure.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+pub(crate) const fn float(count: usize) -> f64 {
+    count as f64
+}

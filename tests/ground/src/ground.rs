@@ -32,6 +32,8 @@ pub struct Options {
     pub identity_grace: Duration,
     /// How often the programs look at everything again.
     pub resync: Duration,
+    /// Further flags of cert-agent.
+    pub cert_agent_args: Vec<String>,
     /// Whether proxies stand between the programs and what they call.
     pub interposed: bool,
 }
@@ -54,6 +56,7 @@ impl Options {
             job_poll: Duration::from_secs(2),
             identity_grace: Duration::from_secs(600),
             resync: Duration::from_secs(60),
+            cert_agent_args: Vec::new(),
             interposed: false,
         })
     }
@@ -163,6 +166,15 @@ impl Ground {
         program.kill().await?;
         *program = self.ways().cert_agent("cert-agent").await?;
         Ok(())
+    }
+
+    /// Kills cert-agent and starts it again with other further flags, which it keeps.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn restart_cert_agent_with(&mut self, args: &[&str]) -> Result<()> {
+        self.options.cert_agent_args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.restart_cert_agent().await
     }
 
     /// Kills policy-sync and starts it again.

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::program::Program;
 
+/// What cert-agent signs its calls to AWS with: no word that is anywhere else.
+pub const SECRET_ACCESS_KEY: &str = "wJalr-ground-7c1e5d0b9f";
+
 /// A simulated AWS Private CA that runs.
 pub struct PcaSim {
     /// The process.
@@ -78,7 +81,7 @@ impl PcaSim {
             ("AWS_ENDPOINT_URL_ACM_PCA", endpoint.to_owned()),
             ("AWS_CA_BUNDLE", ca_file.display().to_string()),
             ("AWS_ACCESS_KEY_ID", "AKIDGROUND".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "ground".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }
@@ -97,6 +100,18 @@ impl PcaSim {
     /// The stand-in does not know it.
     pub async fn state(&self, status: &str) -> Result<()> {
         self.post("/ca/state", &serde_json::json!({"arn": self.ca_arn, "status": status})).await
+    }
+
+    /// Applies AWS's default rate quotas from now on, or none.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn quotas(&self, apply: bool) -> Result<()> {
+        if apply {
+            return self.post("/quotas", &serde_json::json!({})).await;
+        }
+        self.http.delete(format!("{}/quotas", self.control)).send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// Ends all faults.

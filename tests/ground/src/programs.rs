@@ -44,6 +44,8 @@ pub(crate) async fn cert_agent(
     args.extend(["--webhook-name", "127.0.0.1", "--webhook-name", "localhost"].map(str::to_owned));
     args.extend(["--identity-grace".to_owned(), format!("{}s", options.identity_grace.as_secs())]);
     args.extend(["--resync".to_owned(), format!("{}s", options.resync.as_secs())]);
+    args.extend(["--restart-within", "1s"].map(str::to_owned));
+    args.extend(options.cert_agent_args.iter().cloned());
     let mut env = PcaSim::environment(&aws.endpoint, &aws.ca_file);
     env.push(account(cluster, copy, "sallyport-cert-agent", options).await?);
     let (program, _): (Program, Health) =

@@ -40,6 +40,8 @@ struct Entry {
     token: String,
     names: String,
     at: Timestamp,
+    /// The certificate, once it was fetched: it stays the same.
+    signed: Option<Fetched>,
 }
 
 /// An authority that follows a script, then a ledger before an embedded CA.
@@ -67,6 +69,8 @@ pub(super) struct Asked {
     pub(super) names: String,
     /// When.
     pub(super) at: Timestamp,
+    /// For whom.
+    pub(super) caller: Caller,
 }
 
 /// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>, `IdempotencyToken`.
@@ -95,6 +99,11 @@ impl Scripted {
             revoked: Mutex::default(),
             never_revokes: AtomicBool::default(),
         }
+    }
+
+    /// Whether it gives the same certificate for a ticket whenever it is asked.
+    pub(super) fn keeps(&self) -> bool {
+        self.scripted
     }
 
     /// Whether it cannot be reached from now on.
@@ -171,22 +180,31 @@ impl Scripted {
         let known = |entry: &Entry| entry.token == *token && now.duration_since(entry.at) < REMEMBERED;
         let place = ledger.iter().position(known).unwrap_or_else(|| {
             let names = request.dns_names.to_string();
-            ledger.push(Entry { token: token.clone(), names, at: now });
+            ledger.push(Entry { token: token.clone(), names, at: now, signed: None });
             ledger.len() - 1
         });
         format!("arn:aws:acm-pca:ticket/{}", place + 1)
     }
 
-    async fn sign(&self, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
+    async fn sign(&self, caller: &Caller, request: &Request, ticket: &str) -> Result<Fetched, IssueError> {
         let place = ticket.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
-        let token = place.and_then(|place| {
+        let entry = |place: Option<usize>| place.and_then(|place| place.checked_sub(1));
+        let known = entry(place).and_then(|at| {
             let ledger = self.ledger.lock().unwrap();
-            ledger.get(place.checked_sub(1)?).map(|entry| entry.token.clone())
+            ledger.get(at).map(|entry| (entry.token.clone(), entry.signed.clone()))
         });
-        if token.as_ref() != Some(&request.token) {
+        let Some((_, signed)) = known.filter(|(token, _)| *token == request.token) else {
             return Err(IssueError::NotFound(format!("{ticket} is not of this request")));
+        };
+        if let Some(signed) = signed {
+            return Ok(signed);
         }
-        self.inner.fetch(request, &format!("{}:{}", self.inner.id(), request.token)).await
+        let made =
+            self.inner.fetch(caller, request, &format!("{}:{}", self.inner.id(), request.token)).await?;
+        if let Some(at) = entry(place) {
+            self.ledger.lock().unwrap()[at].signed = Some(made.clone());
+        }
+        Ok(made)
     }
 }
 
@@ -203,6 +221,10 @@ impl Issuer for Reached {
 
     fn first_wait(&self) -> Duration {
         if self.authority.scripted { Duration::from_millis(200) } else { Duration::ZERO }
+    }
+
+    fn keeps_certificates(&self) -> bool {
+        self.authority.keeps()
     }
 
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
@@ -223,14 +245,17 @@ impl Issuer for Reached {
 
     fn issue<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
         async move {
+            self.authority.pass(Call::Issue, caller).await?;
             let call = self.gate.before().await;
             self.authority.requests.lock().unwrap().push(request.clone());
             let scripted = self.authority.script.lock().unwrap().0.pop_front();
-            let asked = Asked { names: request.dns_names.to_string(), at: self.authority.clock.now() };
+            let (at, caller) = (self.authority.clock.now(), caller.clone());
+            let asked = Asked { names: request.dns_names.to_string(), at, caller };
             self.authority.asked.lock().unwrap().push(asked);
             let reachable = self.authority.reachable();
             let answer = scripted.unwrap_or_else(|| reachable.map(|()| self.authority.ticket(request)));
@@ -242,17 +267,19 @@ impl Issuer for Reached {
 
     fn fetch<'a>(
         &'a self,
+        caller: &'a Caller,
         request: &'a Request,
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
         async move {
+            self.authority.pass(Call::Get, caller).await?;
             let call = self.gate.before().await;
             *self.authority.fetched.lock().unwrap() += 1;
             let scripted = self.authority.script.lock().unwrap().1.pop_front();
             let answer = match scripted {
                 Some(answer) => answer,
                 None => match self.authority.reachable() {
-                    Ok(()) => self.authority.sign(request, ticket).await,
+                    Ok(()) => self.authority.sign(caller, request, ticket).await,
                     Err(error) => Err(error),
                 },
             };
@@ -284,32 +311,6 @@ impl Issuer for Reached {
 
     fn turn(&self, call: Call, caller: &Caller) -> Turn {
         self.authority.governor().map_or(Turn::Now, |governor| governor.turn(call, caller))
-    }
-
-    fn issue_for<'a>(
-        &'a self,
-        caller: &'a Caller,
-        request: &'a Request,
-        described: &'a Described,
-    ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async move {
-            self.authority.pass(Call::Issue, caller).await?;
-            self.issue(request, described).await
-        }
-        .boxed()
-    }
-
-    fn fetch_for<'a>(
-        &'a self,
-        caller: &'a Caller,
-        request: &'a Request,
-        ticket: &'a str,
-    ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
-        async move {
-            self.authority.pass(Call::Get, caller).await?;
-            self.fetch(request, ticket).await
-        }
-        .boxed()
     }
 }
 

@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::{
     authority::Script,
-    stage::{NAMESPACE, Stage, WEB},
+    stage::{NAMESPACE, PRICE, Stage, WEB},
 };
 use crate::{
     chain,
     cluster::turnstile::Side,
-    issuer::{Fetched, IssueError},
+    issuer::{Class, Fetched, IssueError},
     pod::memory::Memory,
 };
 
@@ -134,6 +134,21 @@ async fn law_8_a_request_is_three_writes_and_no_key_is_ever_stored() {
     assert!(refresh.duration_since(from).as_secs() > 3600 && to.duration_since(refresh).as_secs() > 600);
     stage.look_again().await;
     assert_eq!(stage.journal(), journal, "nothing to do");
+}
+
+#[tokio::test(start_paused = true)]
+async fn law_8_a_pods_certificate_is_asked_for_in_the_line_of_its_namespace_and_is_paid() {
+    let stage = scene(Script::default()).await;
+    assert!(stage.counted("certificates_cost_total").abs() < f64::EPSILON);
+    ask(&stage);
+    stage.settle().await;
+    stage.pass(3).await;
+    is_whole(&stage, "the journey");
+    let asked = stage.script.asked();
+    let callers: Vec<_> = asked.iter().map(|asked| (asked.caller.class, &*asked.caller.namespace)).collect();
+    assert_eq!(callers, [(Class::New, NAMESPACE)]);
+    assert_eq!(asked[0].caller.name, "uid-of-request", "each request of a pod has a place of its own");
+    assert!((stage.counted("certificates_cost_total") - PRICE).abs() < f64::EPSILON);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,7 @@ pub(super) struct Stage {
     /// What the agent's outward calls go through.
     pub(super) gate: Arc<Turnstile>,
     agent: Arc<Agent<Twin>>,
+    registry: Arc<Registry>,
     pub(super) intake: Intake,
     /// How much of the journal the watches have told.
     pub(super) told: AtomicUsize,
@@ -48,6 +49,8 @@ pub(super) struct Stage {
 pub(super) const NAMESPACE: &str = "shop";
 pub(super) const SYSTEM: &str = "sallyport-system";
 const RESYNC: Duration = Duration::from_secs(60);
+/// What a certificate costs.
+pub(super) const PRICE: f64 = 0.75;
 /// The workload that is everywhere.
 pub(super) const WEB: &str = "web";
 
@@ -117,16 +120,28 @@ impl Stage {
             system: SYSTEM.to_owned(),
             identity_grace: Duration::from_secs(600),
             resync,
+            restart_within: Duration::from_secs(3600),
             webhook_names: Vec::new(),
         };
-        let metrics = Metrics::new(&mut Registry::default());
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry).priced(PRICE);
         let gate: Arc<Turnstile> = Arc::default();
         let reached = Reached { authority: Arc::clone(&script), gate: Arc::clone(&gate) };
         let issuers = issuers.unwrap_or_else(|| Arc::new(Only(Arc::new(reached))));
         let twin = twin.through(&gate);
         let agent = Arc::new(Agent::new(twin.clone(), issuers, clock.clone(), settings, metrics));
         let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
-        Self { twin, script, clock, gate, agent, intake, told: AtomicUsize::new(usize::MAX) }
+        let (registry, told) = (Arc::new(registry), AtomicUsize::new(usize::MAX));
+        Self { twin, script, clock, gate, agent, registry, intake, told }
+    }
+
+    /// What a counter without labels stands at.
+    pub(super) fn counted(&self, counter: &str) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(&format!("sallyport_cert_agent_{counter} ")));
+        line.unwrap_or_else(|| panic!("no {counter}")).parse().unwrap()
     }
 
     /// Another agent over the same cluster, whose first lists are in.
@@ -189,6 +204,7 @@ impl Stage {
         let (version, word) = match kind {
             "certificateauthorities" => ("sallyport.dev/v1alpha1", "CertificateAuthority"),
             "identitypolicies" => ("sallyport.dev/v1alpha1", "IdentityPolicy"),
+            "deployments" => ("apps/v1", "Deployment"),
             _ => ("v1", "Secret"),
         };
         object["apiVersion"] = json!(version);
@@ -229,6 +245,17 @@ impl Stage {
     pub(super) fn pod(&self, metadata: Value) {
         let object = json!({"metadata": metadata, "spec": {"containers": []}});
         let pod = PodFacts::read(&serde_json::from_value(object).unwrap());
+        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
+    }
+
+    /// Ends what is over, and counts what is counted beside that.
+    pub(super) async fn sweep(&self) {
+        self.agent.work(&Work::Sweep, false, 0).await.unwrap();
+    }
+
+    /// A pod as the API server has it.
+    pub(super) fn pod_object(&self, object: &Value) {
+        let pod = PodFacts::read(&serde_json::from_value(object.clone()).unwrap());
         self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
     }
 

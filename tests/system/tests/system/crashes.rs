@@ -44,7 +44,6 @@ const POINTS: &[Point] = &[
     point(Side::Agent, "create secrets"),
     second(Side::Agent, "create secrets"),
     point(Side::Agent, "replace secrets"),
-    second(Side::Agent, "replace secrets"),
     point(Side::Agent, "apply workloadidentities/status"),
     point(Side::Agent, "apply certificateauthorities/status"),
     point(Side::Agent, "apply identitypolicies/status"),

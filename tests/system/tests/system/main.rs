@@ -6,6 +6,7 @@
 
 mod absence;
 mod admission;
+mod asked;
 mod census;
 mod certificates;
 mod claims;
@@ -28,6 +29,7 @@ mod replicas;
 mod rights;
 mod rollouts;
 mod run;
+mod silence;
 mod switches;
 mod tokens;
 mod verdict;
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),
+        asked::tests(),
+        silence::tests(),
         crashes::tests(),
         replicas::tests(),
         fault_matrix::tests(),

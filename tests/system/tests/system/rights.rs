@@ -27,6 +27,7 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-cert-agent", "get", "secrets", "sallyport-firewall", false),
         ("sallyport-cert-agent", "get", "firewalls", "", false),
         ("sallyport-cert-agent", "patch", "pods", "default", false),
+        ("sallyport-cert-agent", "patch", "deployments.apps", "default", false),
         ("sallyport-cert-agent", "patch", "nameclaims/status", "", false),
         ("sallyport-cert-agent", "create", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-cert-agent", "delete", "podcertificaterequests.certificates.k8s.io", "default", false),
