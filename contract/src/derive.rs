@@ -161,7 +161,8 @@ fn decide(subject: &Subject, policy: &Policy, also: &[&str]) -> Result<Option<Gr
 /// Annotations that look like wishes and are none.
 fn misspelt(subject: &Subject) -> impl Iterator<Item = String> {
     let ours = subject.annotations.keys().filter(|key| key.starts_with(keys::WISH_PREFIX));
-    ours.filter(|key| !keys::WISHES.contains(&key.as_str())).map(|key| {
+    let known = |key: &str| keys::WISHES.contains(&key) || key == keys::RESTARTED_FOR;
+    ours.filter(move |key| !known(key)).map(|key| {
         format!("annotation {} asks for nothing; those that do are {}", quoted(key), keys::WISHES.join(", "))
     })
 }

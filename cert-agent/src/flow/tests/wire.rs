@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, io::Write as _, sync::Arc, time::Duration};
 
 use aws_sdk_acmpca::config::{Credentials, SharedCredentialsProvider};
 use futures::future::{BoxFuture, FutureExt as _};
+use k8s_openapi::api::core::v1::Secret;
 use pca_sim::{Action, Fault, IssueDelay, Operation, Options, Running, Simulator};
 use sallyport_contract::object::{CertificateAuthority, WorkloadIdentity};
 use serde_json::json;
 
-use super::stage::{NAMESPACE, Stage, name};
+use super::stage::{NAMESPACE, SYSTEM, Stage, name};
 use crate::{
     cluster::twin::Twin,
     issuer::{
@@ -18,6 +19,7 @@ use crate::{
         governor::{gate::Governor, rates::Rates},
     },
     metrics::GovernorMetrics,
+    state::{self, State},
 };
 
 const COUNT: usize = 200;
@@ -84,6 +86,17 @@ fn issued(twin: &Twin) -> usize {
     (0..COUNT).filter_map(identity).filter(|identity| has_one(identity.clone())).count()
 }
 
+/// Identities whose ticket is stored: the authority's answer for them did not go with a process.
+fn kept(twin: &Twin) -> usize {
+    let secret = |number| twin.stored(SYSTEM, &state::name_of(NAMESPACE, &name(&workload(number))));
+    let states = (0..COUNT).filter_map(secret).filter_map(|secret: Secret| State::read(&secret));
+    states.filter(|state| state.current.is_some() || has_ticket(state)).count()
+}
+
+fn has_ticket(state: &State) -> bool {
+    state.attempt.as_ref().is_some_and(|attempt| attempt.ticket.is_some())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate() {
     let issue_delay = IssueDelay { base: Duration::from_millis(100), jitter: Duration::from_millis(800) };
@@ -92,7 +105,7 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
     bundle.write_all(running.tls_ca_pem.as_bytes()).unwrap();
     plant(&running);
     let twin = Twin::default();
-    let mut lives = 0;
+    let (mut lives, mut died_with_the_answer) = (0, 0);
     while issued(&twin) < COUNT {
         lives += 1;
         assert!(lives <= MOST_LIVES, "{} of {COUNT}: {:?}", issued(&twin), running.counters().calls);
@@ -102,6 +115,7 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
             (0..COUNT).for_each(|number| stage.deployment(&workload(number), json!({})));
         })
         .await;
+        died_with_the_answer += running.counters().issued_by_token.len().saturating_sub(kept(&twin));
     }
     let counters = running.counters();
     assert!(lives > 1, "it was killed at least once");
@@ -120,7 +134,8 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
     assert_eq!(names.len(), COUNT);
     let issue = &counters.calls["IssueCertificate"];
     let (attempts, answered) = (issue.values().sum::<u64>(), issue["ok"]);
-    let unavoidable = all + attempts - answered;
+    // However slow the machine: what was answered to a process that died before it could write it down is asked again.
+    let unavoidable = all + attempts - answered + u64::try_from(died_with_the_answer).unwrap();
     assert!(attempts * 100 <= unavoidable * 105, "{attempts} attempts, {unavoidable} unavoidable: {issue:?}");
     let gets = &counters.calls["GetCertificate"];
     let gets = gets.values().sum::<u64>();
