@@ -21,7 +21,7 @@ use sallyport_webhook::{
 };
 use serde_json::{Value, json};
 
-/// What the API server itself says of a manifest, in a comment of its own line.
+/// What the API server says of a manifest that something besides the webhook refuses, in a comment of its own line.
 const KUBERNETES: &str = "# kubernetes: ";
 
 /// The folder of the corpus.
@@ -37,7 +37,7 @@ pub struct Manifest {
     pub name: String,
     /// The same in a sentence.
     pub about: String,
-    /// Words of Kubernetes' own refusal, where it refuses the manifest whatever we say.
+    /// Words of another refusal, where Kubernetes itself or an admission policy refuses the manifest whatever the webhook says.
     pub kubernetes: Option<String>,
     /// The object.
     pub object: Value,

@@ -39,6 +39,7 @@ const POINTS: &[Point] = &[
     point(Side::Agent, "get secrets"),
     point(Side::Agent, "create rolebindings"),
     point(Side::Agent, "apply namespacebindings"),
+    point(Side::Agent, "apply namespacebindings/status"),
     point(Side::Agent, "apply workloadidentities"),
     point(Side::Agent, "create nameclaims"),
     point(Side::Agent, "create secrets"),

@@ -145,6 +145,7 @@ const STAGES: &[Stage] = &[
     stage(Side::Authority, "GetCertificate", NO_CA),
     stage(Side::Agent, "create rolebindings", Told::Nothing),
     stage(Side::Agent, "apply namespacebindings", Told::Nothing),
+    stage(Side::Agent, "apply namespacebindings/status", Told::Nothing),
     stage(Side::Agent, "apply workloadidentities", Told::Nothing),
     watched(Side::Agent, "create nameclaims", NO_STATE),
     stage(Side::Agent, "create secrets", NO_STATE),

@@ -33,7 +33,7 @@ pub(crate) fn tests() -> Vec<Test> {
 async fn nothing_is_printed() -> Result<()> {
     let options = Options { log: "trace".to_owned(), ..Options::fresh("silence")? };
     let ground = Ground::start(options, |_| {}).await?;
-    run(&ground).await?;
+    let team = run(&ground).await?;
     let secrets = secrets(&ground).await?;
     let kinds: BTreeSet<&str> =
         secrets.values().map(|where_| where_.split(' ').next().unwrap_or("")).collect();
@@ -43,11 +43,14 @@ async fn nothing_is_printed() -> Result<()> {
         printed.iter().filter(|(name, text)| name.ends_with(".log") && text.contains("TRACE")).count();
     ensure!(trace >= 3, "only {trace} programs tell everything");
     // The same search finds what may be told.
-    for place in
-        ["cert-agent.log", "policy-sync.log", "the objects of namespaces", "the objects of the cluster"]
-    {
-        let told = printed.get(place).is_some_and(|text| text.contains("web.silent.corp.example"));
-        ensure!(told, "{place} does not even tell the name");
+    for (place, what) in [
+        ("cert-agent.log", "/namespaces/silent/"),
+        ("policy-sync.log", "/namespaces/silent/"),
+        ("the objects of namespaces", "web.silent.corp.example"),
+        ("the objects of the cluster", "web.silent.corp.example"),
+    ] {
+        let told = printed.get(place).is_some_and(|text| text.contains(what));
+        ensure!(told, "{place} does not even tell {what}");
     }
     let mut found = Vec::new();
     for (name, text) in &printed {
@@ -58,11 +61,12 @@ async fn nothing_is_printed() -> Result<()> {
         }
     }
     ensure!(found.is_empty(), "{} places: {found:#?}", found.len());
+    drop(team);
     ground.stop().await
 }
 
 /// The journey, a renewal, a revocation, faults at either side, a restart.
-async fn run(ground: &Ground) -> Result<()> {
+async fn run(ground: &Ground) -> Result<Team<'_>> {
     let forms = json!({"combinedPem": true, "pkcs12": {"passwordSecret": "keystore"}});
     let spec = json!({"certificate": {"forms": forms}});
     let options = TeamOptions { authority: Authority::Aws, policy_spec: spec, ..TeamOptions::default() };
@@ -81,7 +85,8 @@ async fn run(ground: &Ground) -> Result<()> {
     team.apply_credentials("wrong-horse-entirely").await?;
     ground.restart_cert_agent().await?;
     done(ground, &team, "lost", &json!({"revoke": {"reason": "KeyCompromise"}})).await?;
-    team.apply_credentials(ADMINISTRATOR.1).await
+    team.apply_credentials(ADMINISTRATOR.1).await?;
+    Ok(team)
 }
 
 /// Every secret of the run, with whose it is.

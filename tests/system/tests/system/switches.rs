@@ -50,7 +50,7 @@ const POSITIONS: &[(&str, &str, Expected)] = &[
     (
         "switches::the_content_does_not_know_the_sni",
         r#"{"sni_context_known":false}"#,
-        Waits("EntryRefused", "ssl-req-chello-sni"),
+        Waits("ContextMissing", "newer content version"),
     ),
     ("switches::a_member_is_a_rule_change", r#"{"member_edit_is_rule_change":true}"#, Works),
     ("switches::rules_are_committed_apart", r#"{"rules_commit_together":false}"#, Works),
