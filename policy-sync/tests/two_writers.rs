@@ -160,7 +160,7 @@ async fn law_10_what_a_late_replica_removes_although_it_is_wanted_comes_back() {
         .buffer_unordered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
-    assert!(reached.iter().filter(|held| **held).count() >= 8, "{reached:?}");
+    assert!(reached.iter().filter(|held| **held).count() * 3 >= reached.len(), "{reached:?}");
 }
 
 #[tokio::test]
