@@ -81,14 +81,17 @@ fn data(leaf: &VerifiedLeaf, key: &PrivateKey, combined_pem: bool) -> BTreeMap<S
 }
 
 fn is_whole(found: &Secret, leaf: &VerifiedLeaf, key: &PrivateKey, further: &Further) -> bool {
-    let Some(mut found) = found.data.clone() else { return false };
-    let keystore = found.remove(forms::KEYSTORE);
-    let holds = match (&keystore, &further.keystore) {
+    let Some(found) = &found.data else { return false };
+    let plain = found.iter().filter(|(name, _)| *name != forms::KEYSTORE);
+    if !plain.eq(&data(leaf, key, further.combined_pem)) {
+        return false;
+    }
+    // Last, for a keystore is made to open slowly.
+    match (found.get(forms::KEYSTORE), &further.keystore) {
         (None, Keystore::No) | (Some(_), Keystore::Locked) => true,
         (Some(found), Keystore::Under(password)) => forms::holds(&found.0, key, leaf, password),
         (Some(_), Keystore::No) | (None, Keystore::Locked | Keystore::Under(_)) => false,
-    };
-    found == data(leaf, key, further.combined_pem) && holds
+    }
 }
 
 /// A certificate as it lies in a Secret, PEM; nothing of it is believed.

@@ -76,7 +76,8 @@ pub struct Leave<'a> {
 /// The condition to write for a pod; `None` if it is to stay as it is. `identity`: what its label names.
 #[must_use]
 pub fn decide(pod: &Carrier, label: &str, identity: Option<&Expected>, leave: Leave<'_>) -> Option<Gate> {
-    if !pod.gated || !pod.living {
+    let latched = pod.gate.as_ref().is_some_and(|gate| gate.open && !gate.is_by_person());
+    if !pod.gated || !pod.living || latched {
         return None;
     }
     let judged = proven(pod, label, identity);
@@ -92,11 +93,8 @@ pub fn decide(pod: &Carrier, label: &str, identity: Option<&Expected>, leave: Le
     (pod.gate.as_ref() != Some(&gate)).then_some(gate)
 }
 
-/// An open gate stays open. One that a person's word opened tells whether that still holds, until there is proof.
+/// A gate that a person's word opened stays open, and tells whether that word still holds, until there is proof.
 fn opened(gate: &Gate, judged: Result<&Proven, Held>, glass: Option<&BreakGlass>) -> Option<Gate> {
-    if !gate.is_by_person() {
-        return None;
-    }
     match (judged, glass) {
         (Ok(proven), _) => Some(Gate::proven(proven)),
         (Err(_), Some(glass)) if gate.tells(glass) => None,

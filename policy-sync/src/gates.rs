@@ -100,9 +100,10 @@ impl<C: Cluster> Gates<C> {
             if again {
                 failed.insert(key.clone());
             }
-            match overridden == Overridden::default() {
-                true => drop(self.overridden.remove(&key)),
-                false => drop(self.overridden.insert(key.clone(), overridden)),
+            if overridden == Overridden::default() {
+                self.overridden.remove(&key);
+            } else {
+                self.overridden.insert(key.clone(), overridden);
             }
             match written {
                 Some(written) => drop(self.written.insert(key, written)),
