@@ -74,8 +74,7 @@ impl Report {
     #[must_use]
     pub fn stands_in(&self, identity: &WorkloadIdentity) -> bool {
         let Some(status) = &identity.status else { return false };
-        let condition = status.conditions.iter().find(|condition| condition.kind == CERTIFICATE_ISSUED);
-        let same = condition.is_some_and(|condition| {
+        let same = identity.condition(CERTIFICATE_ISSUED).is_some_and(|condition| {
             condition.reason == self.reason.code()
                 && condition.message == self.message
                 && condition.observed_generation == identity.metadata.generation
@@ -89,7 +88,7 @@ impl Report {
     /// it should stands in the status alone.
     #[must_use]
     pub fn is_news_to(&self, identity: &WorkloadIdentity) -> bool {
-        let before = said(identity);
+        let before = identity.condition(CERTIFICATE_ISSUED);
         if self.is_trouble() {
             return before
                 .is_none_or(|before| before.reason != self.reason.code() || before.message != self.message);
@@ -103,7 +102,9 @@ impl Report {
     pub fn is_worth_saying(&self, identity: &WorkloadIdentity, now: Timestamp) -> bool {
         let made = identity.metadata.creation_timestamp.as_ref();
         let young = made.is_some_and(|made| now.duration_since(made.0) < SOON);
-        self.reason != Reason::AwaitingCertificate || !young || said(identity).is_some()
+        self.reason != Reason::AwaitingCertificate
+            || !young
+            || identity.condition(CERTIFICATE_ISSUED).is_some()
     }
 
     /// Whether somebody has to do something, or may want to know.
@@ -136,12 +137,6 @@ impl Report {
 
 fn is_trouble(reason: Reason) -> bool {
     !matches!(reason, Reason::Issued | Reason::AwaitingCertificate)
-}
-
-/// What is said of an identity's certificate.
-fn said(identity: &WorkloadIdentity) -> Option<&Condition> {
-    let mut conditions = identity.status.iter().flat_map(|status| &status.conditions);
-    conditions.find(|condition| condition.kind == CERTIFICATE_ISSUED)
 }
 
 #[cfg(test)]

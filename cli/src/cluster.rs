@@ -2,7 +2,11 @@
 
 use std::{fmt::Debug, io::Write as _};
 
-use kube::{Api, Client, Resource, api::ListParams, core::DeserializeGuard};
+use kube::{
+    Api, Client, Resource,
+    api::ListParams,
+    core::{DeserializeGuard, NamespaceResourceScope},
+};
 use sallyport_process::{
     kubernetes::{connect, in_time},
     report::chain,
@@ -16,13 +20,28 @@ pub(crate) async fn client() -> Result<Client, String> {
     })
 }
 
-/// One list. An object that cannot be read is told and left out, as policy-sync does.
+/// All of a kind.
 pub(crate) async fn list<K>(client: &Client) -> Result<Vec<K>, String>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
+    readable(Api::all(client.clone())).await
+}
+
+/// All of a kind in a namespace.
+pub(crate) async fn list_in<K>(client: &Client, namespace: &str) -> Result<Vec<K>, String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    readable(Api::namespaced(client.clone(), namespace)).await
+}
+
+/// One list. An object that cannot be read is told and left out, as policy-sync does.
+async fn readable<K>(api: Api<DeserializeGuard<K>>) -> Result<Vec<K>, String>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
     let kind = K::kind(&());
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
     let found = timely(&format!("list {kind}"), async { api.list(&ListParams::default()).await }).await?;
     let readable = found.items.into_iter().filter_map(|guard| match guard.0 {
         Ok(object) => Some(object),

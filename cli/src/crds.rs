@@ -1,8 +1,10 @@
 //! `sallyport crds`: the custom resource definitions, generated from the types.
 
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use sallyport_contract::object;
+
+use crate::people;
 
 /// Where the definitions go.
 #[derive(clap::Args)]
@@ -20,9 +22,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
             serde_saphyr::to_string(&definition).map_err(|error| format!("cannot write {name}: {error}"))?;
         let text = format!("# Generated from the types by `make manifests`. Do not edit.\n{yaml}");
         match &args.out {
-            None => {
-                write!(std::io::stdout(), "---\n{text}").map_err(|error| format!("cannot print: {error}"))?
-            }
+            None => people::print(&format!("---\n{text}"))?,
             Some(folder) => {
                 let file = folder.join(format!("{name}.yaml"));
                 std::fs::write(&file, text)

@@ -1,9 +1,11 @@
 //! Completion for shells and manual pages, both from the definition of the command line itself.
 
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Command;
 use clap_complete::Shell;
+
+use crate::people;
 
 const NAME: &str = "sallyport";
 
@@ -26,7 +28,7 @@ pub(crate) struct Man {
 pub(crate) fn complete(args: &Completion, mut command: Command) -> Result<(), String> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, NAME, &mut script);
-    print(&script)
+    people::print(&String::from_utf8_lossy(&script))
 }
 
 /// Prints or writes the pages.
@@ -38,9 +40,5 @@ pub(crate) fn pages(args: &Man, command: Command) -> Result<(), String> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(|error| format!("cannot make it: {error}"))?;
-    print(&page)
-}
-
-fn print(bytes: &[u8]) -> Result<(), String> {
-    std::io::stdout().write_all(bytes).map_err(|error| format!("cannot print: {error}"))
+    people::print(&String::from_utf8_lossy(&page))
 }

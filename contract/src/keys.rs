@@ -43,6 +43,10 @@ pub const IDENTITY: &str = "sallyport.dev/identity";
 /// Condition type of the readiness gate.
 pub const GATE: &str = "sallyport.dev/identity-ready";
 
+/// Kubernetes' annotation of a pod that shows one of a kubelet's static ones
+/// (<https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>).
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// Annotation of a workload's pod template: the serial number of the certificate for which cert-agent restarted it.
 pub const RESTARTED_FOR: &str = "sallyport.dev/restarted-for";
 

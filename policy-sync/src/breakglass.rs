@@ -31,8 +31,7 @@ impl BreakGlass {
     }
 
     fn by(granted: &GateOverride) -> Option<Self> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let key = Key { namespace: text(&granted.metadata.namespace), name: text(&granted.metadata.name) };
+        let key = Key::of(&granted.metadata);
         let (name, until) = (&key.name, granted.end()?);
         let (who, why) = (&granted.spec.requested_by, &granted.spec.reason);
         let words = format!("GateOverride {name} of {who} until {until:.0}: {why}");

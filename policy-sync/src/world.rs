@@ -21,6 +21,13 @@ impl Key {
     pub fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.to_owned(), name: name.to_owned() }
     }
+
+    /// The key of an object.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Self { namespace: text(&meta.namespace), name: text(&meta.name) }
+    }
 }
 
 impl fmt::Display for Key {

@@ -11,6 +11,7 @@ use k8s_openapi::{
 use sallyport_contract::{
     Reason, Refusal,
     derive::{Verdict, derive},
+    keys,
     workload::{Subject, controller},
 };
 use serde::Deserialize;
@@ -169,9 +170,7 @@ impl Case {
 /// (<https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>). A kubelet runs no pod
 /// that says so and has no static pod behind it.
 fn is_mirror(meta: &ObjectMeta) -> bool {
-    meta.annotations
-        .as_ref()
-        .is_some_and(|annotations| annotations.contains_key("kubernetes.io/config.mirror"))
+    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(keys::MIRROR))
 }
 
 fn own_name(meta: ObjectMeta) -> Option<String> {

@@ -124,9 +124,9 @@ impl<C: Cluster> Agent<C> {
     pub(super) fn with_what_stands(&self, identity: &WorkloadIdentity, trouble: Report) -> Report {
         let status = identity.status.as_ref();
         let standing = status.and_then(|status| status.certificate.clone());
-        let issued = status.iter().flat_map(|status| &status.conditions).any(|condition| {
-            condition.kind == CERTIFICATE_ISSUED && condition.reason == Reason::Issued.code()
-        });
+        let issued = identity
+            .condition(CERTIFICATE_ISSUED)
+            .is_some_and(|condition| condition.reason == Reason::Issued.code());
         match standing.filter(|certificate| issued && self.clock.now() < certificate.not_after) {
             Some(certificate) => {
                 Report::issued(certificate, format!("delivered; {}: {}", trouble.reason, trouble.message))
@@ -253,7 +253,7 @@ fn elsewhere(held: &HeldElsewhere) -> String {
 /// What the identity says now, to be said again.
 fn as_it_stands(found: &WorkloadIdentity) -> Report {
     let status = found.status.clone().unwrap_or_default();
-    let condition = status.conditions.iter().find(|condition| condition.kind == CERTIFICATE_ISSUED);
+    let condition = found.condition(CERTIFICATE_ISSUED);
     let reason = condition.and_then(|condition| Reason::from_code(&condition.reason));
     Report {
         reason: reason.unwrap_or(Reason::AwaitingCertificate),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use sallyport_contract::{
     Identity,
     derive::{Verdict, derive},
+    keys,
     policy::PolicyBook,
 };
 
@@ -16,9 +17,6 @@ use super::{
     owners::{Claimed, Owned, Owners},
     wanted::{About, Scene},
 };
-
-/// Annotation of the pods by which a kubelet shows its static ones. Nobody injects them.
-const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// Why pods run without what their policy gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,9 +80,10 @@ pub fn missed(scene: &Scene, book: &PolicyBook, owners: &Owners<'_>) -> Vec<Miss
     found.into_values().collect()
 }
 
+/// The picture of a static pod: nobody injects those.
 fn is_mirror(pod: &PodFacts) -> bool {
     let of_a_node = pod.owner.as_ref().is_some_and(|owner| owner.kind.1 == "Node");
-    of_a_node && pod.subject.annotations.contains_key(MIRROR)
+    of_a_node && pod.subject.annotations.contains_key(keys::MIRROR)
 }
 
 fn judge(scene: &Scene, book: &PolicyBook, owned: &Owned, pod: &PodFacts) -> Option<(Why, String)> {

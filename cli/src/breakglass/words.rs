@@ -1,5 +1,7 @@
 //! What to run, and what to run when it is over.
 
+use sallyport_contract::keys::WEBHOOK_CONFIGURATION;
+
 use super::found::{Entry, Found};
 use crate::terminal::printable;
 
@@ -90,7 +92,7 @@ fn standing(found: &Found) -> String {
 /// Names the entry that it means, so that it changes that one or nothing.
 fn policy(place: usize, policy: &str) -> String {
     format!(
-        "kubectl patch mutatingwebhookconfiguration sallyport --type=json -p \
+        "kubectl patch mutatingwebhookconfiguration {WEBHOOK_CONFIGURATION} --type=json -p \
          '[{{\"op\":\"test\",\"path\":\"/webhooks/{place}/name\",\"value\":\"{PODS_ENTRY}\"}},\
          {{\"op\":\"replace\",\"path\":\"/webhooks/{place}/failurePolicy\",\"value\":\"{policy}\"}}]'"
     )
@@ -107,15 +109,11 @@ fn actions(list: &str) -> String {
 mod tests {
     use super::*;
 
-    fn told(found: &Found) -> String {
-        of(found)
-    }
-
     #[test]
     fn the_change_and_its_undoing_stand_side_by_side() {
         let entry = Some(Entry::At(1, "Fail".to_owned()));
         let actions = Some(vec!["Deny".to_owned()]);
-        let text = told(&Found { entry, actions, ready: Some(0), enabled: Some(3), unread: Vec::new() });
+        let text = of(&Found { entry, actions, ready: Some(0), enabled: Some(3), unread: Vec::new() });
         let (open, undo) = text.split_once("to undo").unwrap();
         assert!(
             open.contains("fails closed (failurePolicy: Fail)") && open.contains("no endpoint"),
@@ -128,7 +126,7 @@ mod tests {
 
     #[test]
     fn without_a_cluster_the_install_is_taken_as_it_stands_and_what_is_not_known_is_told() {
-        let text = told(&Found { unread: vec!["connection refused\u{1b}".to_owned()], ..Found::default() });
+        let text = of(&Found { unread: vec!["connection refused\u{1b}".to_owned()], ..Found::default() });
         assert!(text.contains("not known here: connection refused") && !text.contains('\u{1b}'), "{text}");
         assert!(text.contains("/webhooks/0/failurePolicy"), "{text}");
     }
@@ -141,12 +139,12 @@ mod tests {
             ready: Some(2),
             ..Found::default()
         };
-        let text = told(&open);
+        let text = of(&open);
         for words in ["fails open already", "only warns already", "is it really the webhook?"] {
             assert!(text.contains(words), "{text}");
         }
         let absent = Found { entry: Some(Entry::Absent), actions: Some(Vec::new()), ..Found::default() };
-        let text = told(&absent);
+        let text = of(&absent);
         assert!(
             text.contains("there is no webhook entry") && !text.contains("mutatingwebhookconfiguration"),
             "{text}"

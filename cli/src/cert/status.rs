@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     Reason,
-    object::{CertificateAuthority, CertificateStatus, Condition, IdentityRequest, WorkloadIdentity},
+    object::{CertificateAuthority, CertificateStatus, IdentityRequest, WorkloadIdentity},
 };
 
 use crate::table::table;
@@ -24,7 +24,7 @@ pub(crate) fn all(identities: &[WorkloadIdentity], now: Timestamp) -> String {
         vec![
             identity.metadata.namespace.clone().unwrap_or_default(),
             identity.metadata.name.clone().unwrap_or_default(),
-            condition(identity).map_or_else(|| "-".to_owned(), |condition| condition.reason.clone()),
+            identity.condition(ISSUED).map_or_else(|| "-".to_owned(), |condition| condition.reason.clone()),
             cell(&|certificate| within(certificate.not_after, now)),
             cell(&|certificate| within(certificate.renew_at, now)),
             cell(&|certificate| certificate.serial.clone()),
@@ -45,7 +45,7 @@ pub(crate) fn one(
     let namespace = identity.metadata.namespace.clone().unwrap_or_default();
     let mut text = format!("identity {namespace}/{name}, {}\n", identity.spec.dns_names.join(", "));
     let mut line = |topic: &str, words: &str| text.push_str(&format!("  {topic:<12}{words}\n"));
-    match condition(identity) {
+    match identity.condition(ISSUED) {
         None => line("certificate", "cert-agent has not looked at it yet; is it running?"),
         Some(condition) => {
             line("certificate", &format!("{}: {}", condition.reason, condition.message));
@@ -89,10 +89,6 @@ fn of(authority: &CertificateAuthority) -> String {
 
 fn certificate(identity: &WorkloadIdentity) -> Option<&CertificateStatus> {
     identity.status.as_ref()?.certificate.as_ref()
-}
-
-fn condition(identity: &WorkloadIdentity) -> Option<&Condition> {
-    identity.status.as_ref()?.conditions.iter().find(|condition| condition.kind == ISSUED)
 }
 
 /// How far away a time is, in its largest unit.

@@ -127,10 +127,6 @@ fn admitted(scene: &Scene) -> Stage {
     Stage { mark: Mark::Done, name: "admitted", words, at }
 }
 
-fn condition<'a>(identity: &'a WorkloadIdentity, kind: &str) -> Option<&'a Condition> {
-    identity.status.as_ref()?.conditions.iter().find(|condition| condition.kind == kind)
-}
-
 /// A stage that a condition of the identity tells: `done` says it where it holds.
 fn told(name: &'static str, condition: Option<&Condition>, done: impl FnOnce(&Condition) -> String) -> Stage {
     match condition {
@@ -157,7 +153,7 @@ fn mark_of(reason: &str) -> Mark {
 
 fn certificate(identity: &WorkloadIdentity, now: Timestamp) -> Stage {
     let authority = &identity.spec.certificate.authority;
-    told("certificate", condition(identity, "CertificateIssued"), |_| {
+    told("certificate", identity.condition("CertificateIssued"), |_| {
         let issued = identity.status.as_ref().and_then(|status| status.certificate.as_ref());
         issued.map_or_else(
             || format!("{authority}: issued"),
@@ -172,7 +168,7 @@ fn certificate(identity: &WorkloadIdentity, now: Timestamp) -> Stage {
 fn firewall(scene: &Scene, identity: &WorkloadIdentity) -> Stage {
     let name = &identity.spec.firewall;
     let mut stage =
-        told("firewall", condition(identity, "FirewallEnforced"), |condition| condition.message.clone());
+        told("firewall", identity.condition("FirewallEnforced"), |condition| condition.message.clone());
     let enforced = identity.status.as_ref().and_then(|status| status.firewall.as_ref());
     for app in enforced.iter().flat_map(|enforced| &enforced.apps) {
         stage.words.push_str(&format!("\n{:16}{}: App-ID {}, rule {}", "", app.dns_name, app.app, app.rule));

@@ -43,12 +43,9 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
     let labels = |namespace: Namespace| {
         (namespace.name_any(), Arc::new(namespace.metadata.labels.unwrap_or_default()))
     };
-    let key = |identity: &WorkloadIdentity| {
-        Key::new(identity.metadata.namespace.as_deref().unwrap_or_default(), &identity.name_any())
-    };
     Ok(World {
         firewalls: Arc::new([(name.to_owned(), Arc::new(firewall))].into()),
-        identities: Arc::new(identities.map(|one| (key(&one), Arc::new(one))).collect()),
+        identities: Arc::new(identities.map(|one| (Key::of(&one.metadata), Arc::new(one))).collect()),
         claims: Arc::new(by_name(claims)),
         overrides: Arc::default(),
         policies: Arc::new(by_name(policies)),

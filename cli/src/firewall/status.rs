@@ -149,9 +149,8 @@ fn turn(code: &str) -> &'static str {
 fn names(firewall: &str, view: &View) -> String {
     let mut by_name: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for identity in view.identities.iter().filter(|identity| identity.spec.firewall == firewall) {
-        let conditions = identity.status.iter().flat_map(|status| &status.conditions);
-        let found = conditions.into_iter().find(|condition| condition.kind == ENFORCED);
-        let stands = found
+        let stands = identity
+            .condition(ENFORCED)
             .map_or((Reason::AwaitingFirewall.code(), "policy-sync has not looked at it yet"), |found| {
                 (found.reason.as_str(), found.message.as_str())
             });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client,
     api::DynamicObject,
     core::{ApiResource, GroupVersionKind},
 };
@@ -32,7 +32,7 @@ pub(super) async fn sides(args: &Args) -> Result<(Side, Side), String> {
     let mut before = Side::of(Given::knowing(args, known).objects(objects.into_iter()));
     let mut after = Side::of(after);
     for identity in list::<WorkloadIdentity>(&client).await? {
-        let key = Key::new(identity.metadata.namespace.as_deref().unwrap_or_default(), &identity.name_any());
+        let key = Key::of(&identity.metadata);
         if !before.identities.contains_key(&key) {
             after.beside.insert(key.clone(), Arc::new(identity.clone()));
             before.beside.insert(key, Arc::new(identity));

@@ -4,17 +4,16 @@
 
 mod view;
 
-use std::{fmt::Debug, process::ExitCode};
+use std::process::ExitCode;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 use sallyport_contract::{derive::enabled, keys, object::NamespaceBinding};
 use sallyport_process::clock::Clock;
-use serde::de::DeserializeOwned;
 use view::View;
 
 use crate::{
-    cluster::{client, timely},
+    cluster::{client, list_in, timely},
     people::{self, print},
 };
 
@@ -48,17 +47,7 @@ async fn read(namespace: &str) -> Result<View, String> {
         namespace: namespace.to_owned(),
         enabled: enabled(&home.metadata.labels.unwrap_or_default()),
         binding: timely("read the NamespaceBinding", bindings.get_opt(keys::BINDING)).await?,
-        identities: all(&client, namespace).await?,
-        pods: all::<Pod>(&client, namespace).await?,
+        identities: list_in(&client, namespace).await?,
+        pods: list_in(&client, namespace).await?,
     })
-}
-
-async fn all<K>(client: &Client, namespace: &str) -> Result<Vec<K>, String>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
-{
-    let api = Api::<K>::namespaced(client.clone(), namespace);
-    let what = format!("list {} in namespace {namespace}", K::plural(&()));
-    let found = timely(&what, async { api.list(&ListParams::default()).await }).await?;
-    Ok(found.items)
 }

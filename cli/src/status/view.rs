@@ -69,7 +69,7 @@ impl View {
     /// The identities that are not Ready, each with what is said of it.
     fn waiting(&self) -> impl Iterator<Item = (&WorkloadIdentity, Option<&Condition>)> {
         self.identities.iter().filter_map(|identity| {
-            let ready = condition(identity, "Ready");
+            let ready = identity.condition("Ready");
             let open = ready.is_some_and(|ready| ready.status == ConditionStatus::True);
             (!open).then_some((identity, ready))
         })
@@ -106,13 +106,9 @@ fn is_missed(pod: &Pod) -> bool {
     label(keys::IDENTITY).is_none() && label(keys::INJECT) != Some(keys::INJECT_DISABLED) && !over
 }
 
-fn condition<'a>(identity: &'a WorkloadIdentity, kind: &str) -> Option<&'a Condition> {
-    identity.status.as_ref()?.conditions.iter().find(|condition| condition.kind == kind)
-}
-
 fn row(identity: &WorkloadIdentity, now: Timestamp) -> Vec<String> {
     let reason = |kind: &str| {
-        condition(identity, kind).map_or_else(|| "-".to_owned(), |condition| condition.reason.clone())
+        identity.condition(kind).map_or_else(|| "-".to_owned(), |condition| condition.reason.clone())
     };
     let status = identity.status.as_ref();
     let ends = status.and_then(|status| {

@@ -76,6 +76,14 @@ pub struct WorkloadIdentityStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl WorkloadIdentity {
+    /// What its status says under one type of condition.
+    #[must_use]
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.status.as_ref()?.conditions.iter().find(|condition| condition.kind == kind)
+    }
+}
+
 /// The certificate that the Secret carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -78,7 +78,7 @@ fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> 
         what: "WorkloadIdentity",
         api: Api::all(client.clone()),
         config: watcher::Config::default(),
-        id: key,
+        id: Key::of,
         read: slim,
         table: |t| &mut t.identities,
         concerns: |replaced| Concerns {
@@ -94,7 +94,7 @@ fn overrides(client: &Client) -> Kind<GateOverride, Key, GateOverride> {
         what: "GateOverride",
         api: Api::all(client.clone()),
         config: watcher::Config::default(),
-        id: key,
+        id: Key::of,
         read: slim,
         table: |t| &mut t.overrides,
         concerns: |replaced| Concerns { everyone: !replaced.is_empty(), ..Concerns::default() },
@@ -160,10 +160,6 @@ fn slim<K: Resource>(mut object: K) -> Option<K> {
 
 fn name(meta: &ObjectMeta) -> String {
     meta.name.clone().unwrap_or_default()
-}
-
-fn key(meta: &ObjectMeta) -> Key {
-    Key { namespace: meta.namespace.clone().unwrap_or_default(), name: name(meta) }
 }
 
 /// A change of status alone concerns nobody: it is ours, or cert-agent's about certificates.
