@@ -45,7 +45,7 @@ if [[ $ring == all ]]; then
 	tests/control-plane/build.sh >/dev/null
 	# The same settings as the build, so that its compiled packages serve the tests too.
 	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
-	run system cargo test --no-fail-fast -p system-tests -- --test-threads=4
+	run system cargo test --no-fail-fast -p system-tests -- --test-threads=6
 	run conformance cargo test --no-fail-fast -p conformance
 	run mistakes cargo test --no-fail-fast -p mistakes
 fi

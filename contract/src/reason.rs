@@ -229,8 +229,10 @@ reasons! {
     Blocked => NetworkSecurity, [Gate Identity Firewall], "The Firewall object blocks this name.",
         "Somebody listed the name in `spec.blocked`. Its pods do not become Ready; ask who blocked it and why, and take it off the \
          list when that is over.";
-    Quarantined => Nobody, [], "No longer wanted; removed from the firewall when the quarantine ends.",
-        "Nothing: a name in quarantine is not shown with a reason yet.";
+    Quarantined => Nobody, [Firewall], "No longer wanted; removed from the firewall when the quarantine ends.",
+        "Nothing, if the workload was meant to go. Otherwise bring it back before the time in the message: the name stays as it \
+         stands, without a commit. `sallyport firewall status` lists what is in quarantine; \
+         `spec.removal.quarantine` says how long it lasts.";
     RemovalAwaitsApproval => NetworkSecurity, [Firewall], "More removals than the limit wait for a person's approval.",
         "Find out why so many names went at once: a deleted namespace, a restore, a cluster that lost its workloads. If it is \
          right, list the names in `spec.approvedRemovals`, or raise `spec.commit.maxRemovals`. Until then they stay on the \

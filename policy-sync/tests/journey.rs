@@ -185,6 +185,9 @@ async fn law_10_a_name_that_is_wanted_again_in_time_stays() {
     ground.twin.unwant("web-1");
     ground.step().await;
     assert_eq!(ground.reason(&WEB.parse().unwrap()), None);
+    let notes = ground.twin.notes.lock().unwrap().clone();
+    let told = notes.iter().any(|note| note.reason == Reason::Quarantined && note.words.contains(WEB));
+    assert!(told, "people are told when it goes: {notes:?}");
     ground.twin.want("web-2", &[WEB], "Allow");
     ground.step().await;
     assert_eq!(

@@ -226,7 +226,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// What is wanted now; what changed starts the pace.
     async fn wanted(&mut self, moment: Moment<'_>) -> Result<Arc<Desired>, Hitch> {
         let mut wanted = self.decide(moment);
-        if !leaves(moment.firewall) && self.note_unwanted(moment.spec(), &wanted, moment.now).await? {
+        if !leaves(moment.firewall) && self.note_unwanted(moment, &wanted).await? {
             wanted = self.decide(moment);
         }
         self.memory.want(&wanted, moment.now);

@@ -1,12 +1,9 @@
 //! When a name was last wanted. Written only when that ends, so that idle means no writes.
 
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::{
-    DnsName,
-    object::{ClaimedFirewall, FirewallSpec},
-};
+use sallyport_contract::{DnsName, Reason, object::ClaimedFirewall};
 
-use super::{Cycle, Hitch};
+use super::{Cycle, Hitch, Moment};
 use crate::{
     cluster::Cluster,
     desired::Desired,
@@ -15,15 +12,17 @@ use crate::{
     pace::later,
 };
 
+/// So many names are told of one quarantine; the others are counted.
+const MOST_TOLD: usize = 5;
+
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Starts the quarantine of every name that has just become unwanted; tells whether there was any.
     pub(super) async fn note_unwanted(
         &mut self,
-        spec: &FirewallSpec,
+        moment: Moment<'_>,
         wanted: &Desired,
-        now: Timestamp,
     ) -> Result<bool, Hitch> {
-        let quarantine = spec.removal.quarantine.as_signed();
+        let (quarantine, now) = (moment.spec().removal.quarantine.as_signed(), moment.now);
         let mut ended = Vec::new();
         for (name, holding) in self.memory.ledger.iter() {
             let is_wanted = wanted.names().get(name).is_some_and(|name| name.quarantined_until.is_none());
@@ -33,13 +32,28 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         let begun = !ended.is_empty();
+        let words = begun.then(|| told(ended.iter().map(|(name, _)| name), later(now, quarantine)));
         let changed = ended.into_iter().map(|(name, mut holding): (DnsName, Holding)| {
             holding.entry.last_wanted = now;
             (name, holding)
         });
         self.store(changed.collect()).await?;
+        if let Some(words) = words {
+            self.tell_people(moment, Reason::Quarantined, words, false).await;
+        }
         Ok(begun)
     }
+}
+
+/// What people are told of names that are in quarantine until `end`.
+fn told<'a>(names: impl ExactSizeIterator<Item = &'a DnsName>, end: Timestamp) -> String {
+    let more = names.len().saturating_sub(MOST_TOLD);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let first: Vec<&str> = names.take(MOST_TOLD).map(DnsName::as_str).collect();
+    format!(
+        "nobody wants {}{more} any more: what stands here for that goes after {end:.0}, unless somebody wants it again",
+        first.join(", ")
+    )
 }
 
 /// Whether the quarantine begins now. After a restart nobody knows since when a name has been unwanted: a
@@ -59,6 +73,14 @@ fn begins(was_wanted: Option<bool>, holding: &Holding, quarantine: SignedDuratio
 mod tests {
     use super::*;
     use sallyport_contract::object::{Action, Evidence};
+
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        let names: Vec<DnsName> = (1..=7).map(|n| format!("w{n}.corp.example").parse().unwrap()).collect();
+        let words = |count: usize| told(names[..count].iter(), Timestamp::UNIX_EPOCH);
+        assert!(words(1).starts_with("nobody wants w1.corp.example any more: "));
+        assert!(words(7).contains("w5.corp.example and 2 more any more"), "{}", words(7));
+    }
 
     #[test]
     fn law_10_a_quarantine_begins_when_a_name_is_seen_unwanted() {

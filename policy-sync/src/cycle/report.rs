@@ -20,7 +20,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Posts how the names stand, and stores the object's status if it differs.
     pub(super) async fn report(&mut self, moment: Moment<'_>) -> Result<(), ClusterError> {
         let standing = self.standing(moment.spec());
-        self.ports.metrics.names(&self.name, standing.names.values().map(|state| state.reason));
+        let desired = self.memory.desired.iter().flat_map(|desired| desired.names().values());
+        let unwanted = desired.filter(|name| name.quarantined_until.is_some()).map(|_| Reason::Quarantined);
+        let wanted = standing.names.values().map(|state| state.reason);
+        self.ports.metrics.names(&self.name, wanted.chain(unwanted));
         self.ports.board.post(&self.name, standing);
         match self.store_status(moment).await {
             // Another member of the same object wrote; what it wrote wakes us.

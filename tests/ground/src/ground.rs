@@ -1,6 +1,6 @@
 //! Everything together, in the order in which an operator would do it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -186,6 +186,28 @@ impl Ground {
         program.kill().await?;
         *program = self.ways().policy_sync("policy-sync").await?;
         Ok(())
+    }
+
+    /// Does what a kubelet does, for as long as it is polled: an agent or a syncer that ended by itself, as one
+    /// does that lost its Lease, is started again. Whoever holds one of them under its lock is left alone. The
+    /// webhook has no reason to end.
+    ///
+    /// # Errors
+    /// One does not start.
+    pub async fn keeps_running(&self) -> Result<Infallible> {
+        loop {
+            if let Ok(mut program) = self.cert_agent.try_lock()
+                && program.has_ended()?
+            {
+                *program = self.ways().cert_agent("cert-agent").await?;
+            }
+            if let Ok(mut program) = self.policy_sync.try_lock()
+                && program.has_ended()?
+            {
+                *program = self.ways().policy_sync("policy-sync").await?;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Kills the webhook and starts it again. The API server finds it only through a proxy, for it listens

@@ -123,6 +123,14 @@ impl Program {
         Ok(())
     }
 
+    /// Whether it has ended, by itself or not.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Errors

@@ -54,6 +54,17 @@ where
     Test { name, place: Place::Interposed, body: Box::new(body) }
 }
 
+/// Two rows of tests as one, in which both are spread evenly.
+pub(crate) fn by_turns(one: Vec<Test>, other: Vec<Test>) -> Vec<Test> {
+    let ranked = |row: Vec<Test>| {
+        let length = row.len();
+        row.into_iter().enumerate().map(move |(place, test)| (place * 10_000 / length, test))
+    };
+    let mut all: Vec<(usize, Test)> = ranked(one).chain(ranked(other)).collect();
+    all.sort_by_key(|(rank, _)| *rank);
+    all.into_iter().map(|(_, test)| test).collect()
+}
+
 struct Shared {
     runtime: Runtime,
     ground: OnceCell<Ground>,
@@ -93,16 +104,22 @@ impl Shared {
                 Place::Interposed => self.interposed.get_or_try_init(|| lay("interposed", true)).await,
             };
             let ground = laid.map_err(|error| format!("no ground: {error:#}"))?;
-            let result = match test.place {
-                Place::Interposed => (test.body)(ground).await,
-                Place::Alone => {
-                    let _turn = self.turn.write().await;
-                    (test.body)(ground).await
+            let result = async {
+                match test.place {
+                    Place::Interposed => (test.body)(ground).await,
+                    Place::Alone => {
+                        let _turn = self.turn.write().await;
+                        (test.body)(ground).await
+                    }
+                    Place::Shared => {
+                        let _turn = self.turn.read().await;
+                        (test.body)(ground).await
+                    }
                 }
-                Place::Shared => {
-                    let _turn = self.turn.read().await;
-                    (test.body)(ground).await
-                }
+            };
+            let result = tokio::select! {
+                result = result => result,
+                broken = ground.keeps_running() => broken.map(|never| match never {}),
             };
             match result {
                 Ok(()) => Ok(()),
