@@ -15,7 +15,7 @@ help:
 
 .PHONY: build
 build:
-	cargo build $(PROGRAMS) -p demo
+	cargo build --workspace --bins
 
 .PHONY: control-plane
 control-plane:

@@ -33,21 +33,59 @@ count() {
 	     END { print p + 0, f + 0 }' "$1"
 }
 
-unit=(-p sallyport-contract -p sallyport-process -p tidy -p corpus -p ground -p demo)
-service=(-p sallyport-webhook -p sallyport-cert-agent -p sallyport-policy-sync -p sallyport -p panos-sim -p pca-sim)
+# All programs and test binaries are built as one: for each choice of packages cargo would compile anew what they
+# depend on.
+build() {
+	cargo build --workspace --bins
+	cargo test --workspace --no-run --message-format=json-render-diagnostics >target/test/built.json
+}
 
-# Tests of the ground, and the system tests, start the programs and the simulators as processes.
-cargo build -p sallyport -p panos-sim -p pca-sim
+# The test binaries of the package in this folder, each with the folder, in which it runs.
+binaries() {
+	python3 - "$1" target/test/built.json <<-'EOF'
+		import json, os, sys
+		for line in open(sys.argv[2]):
+		    made = json.loads(line) if line.startswith("{") else {}
+		    folder = os.path.dirname(made.get("manifest_path", ""))
+		    if made.get("executable") and made["profile"]["test"] and os.path.basename(folder) == sys.argv[1]:
+		        print(folder, made["executable"])
+	EOF
+}
 
-run unit cargo test --no-fail-fast "${unit[@]}"
-run service cargo test --no-fail-fast "${service[@]}"
+# Runs the tests of some packages, all of them even if one fails.
+packages() {
+	local package folder binary ok=0 found
+	for package in "$@"; do
+		found=0
+		while read -r folder binary; do
+			found=1
+			echo "   ${binary##*/}"
+			(cd "$folder" && "$binary" "${arguments[@]}" </dev/null) || ok=1
+		done < <(binaries "$package")
+		if ((found == 0)); then
+			echo "no tests of $package were built" >&2
+			ok=1
+		fi
+	done
+	return "$ok"
+}
+
+arguments=()
+unit=(contract process tidy corpus ground demo)
+service=(webhook cert-agent policy-sync cli panos-sim pca-sim)
+
+build
+run unit packages "${unit[@]}"
+run service packages "${service[@]}"
 if [[ $ring == all ]]; then
 	tests/control-plane/build.sh >/dev/null
 	# The same settings as the build, so that its compiled packages serve the tests too.
 	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
-	run system cargo test --no-fail-fast -p system-tests -- --test-threads=6
-	run conformance cargo test --no-fail-fast -p conformance
-	run mistakes cargo test --no-fail-fast -p mistakes
+	arguments=(--test-threads=6)
+	run system packages system
+	arguments=()
+	run conformance packages conformance
+	run mistakes packages mistakes
 fi
 
 echo

@@ -12,11 +12,13 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError},
-    house::webhook_tls::{CA_SECRET, Ca, TlsError, names, trust},
+    house::webhook_tls::{CA_SECRET, Ca, TlsError, bundle_in, names, trust},
 };
 
 /// The configuration is looked for so often until it is there.
 const ABSENT: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether a new CA may sign.
+const UNSETTLED: Duration = Duration::from_secs(5);
 
 impl<C: Cluster> Agent<C> {
     /// The CA first, then the trust in it, then what it signed: at no moment is something served that is
@@ -24,8 +26,12 @@ impl<C: Cluster> Agent<C> {
     pub(super) async fn webhook(&self) -> Result<Next, ClusterError> {
         let ca = self.webhook_ca().await?;
         let trusted = self.webhook_trust(&ca).await?;
-        self.webhook_serving(&ca).await?;
-        Ok(Next::after(if trusted { resync(self.settings.resync, "webhook", "webhook") } else { ABSENT }))
+        let settled = self.webhook_serving(&ca).await?;
+        Ok(Next::after(match (trusted, settled) {
+            (false, _) => ABSENT,
+            (true, false) => UNSETTLED,
+            (true, true) => resync(self.settings.resync, "webhook", "webhook"),
+        }))
     }
 
     async fn webhook_ca(&self) -> Result<Ca, ClusterError> {
@@ -34,7 +40,9 @@ impl<C: Cluster> Agent<C> {
         if let Some(ca) = found.as_ref().and_then(|found| Ca::read(found, now)) {
             return Ok(ca);
         }
-        let ca = Ca::make(found.as_ref(), now).map_err(cannot)?;
+        let serving = self.cluster.get::<Secret>(system, keys::WEBHOOK_SERVING_SECRET).await?;
+        let before = bundle_in(found.as_ref(), serving.as_ref()).unwrap_or_default();
+        let ca = Ca::make(&before, now).map_err(cannot)?;
         let version = found.and_then(|found| found.metadata.resource_version);
         self.put(&ca.to_secret(system, version)).await?;
         tracing::info!("made a new CA for the webhook");
@@ -54,17 +62,21 @@ impl<C: Cluster> Agent<C> {
         Ok(true)
     }
 
-    async fn webhook_serving(&self, ca: &Ca) -> Result<(), ClusterError> {
+    /// Whether what is served is signed by this CA, and not for a while yet by the one before.
+    async fn webhook_serving(&self, ca: &Ca) -> Result<bool, ClusterError> {
         let (system, now) = (&self.settings.system, self.clock.now());
         let names = names(system, &self.settings.webhook_names);
         let found = self.cluster.get::<Secret>(system, keys::WEBHOOK_SERVING_SECRET).await?;
         if found.as_ref().is_some_and(|found| ca.serves(found, &names, now)) {
-            return Ok(());
+            return Ok(true);
+        }
+        if found.as_ref().is_some_and(|found| ca.waits_beside(found, &names, now)) {
+            return Ok(false);
         }
         let version = found.and_then(|found| found.metadata.resource_version);
         self.put(&ca.serve(system, &names, now, version).map_err(cannot)?).await?;
         tracing::info!("made a new serving certificate for the webhook");
-        Ok(())
+        Ok(true)
     }
 
     async fn put(&self, secret: &Secret) -> Result<(), ClusterError> {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     ByteString,
     api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret},
@@ -31,6 +31,10 @@ pub const CA_SECRET: &str = "sallyport-webhook-ca";
 const CA_DAYS: i64 = 365;
 const SERVING_DAYS: i64 = 30;
 const BUNDLE: &str = "ca-bundle.crt";
+/// The bundle in the Secret of the serving certificate.
+const TRUSTED: &str = "ca.crt";
+/// So long a bundle takes, at most, to be what every API server trusts by: they follow the configuration by a watch.
+const SETTLES: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a certificate could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +70,11 @@ impl Ca {
         fresh.then_some(Self { certificate, key, bundle })
     }
 
-    /// A new CA; what the old bundle trusted is trusted until it ends.
+    /// A new CA; what `before`, a bundle in PEM, trusted is trusted until it ends.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn make(before: Option<&Secret>, now: Timestamp) -> Result<Self, TlsError> {
+    pub fn make(before: &str, now: Timestamp) -> Result<Self, TlsError> {
         let key = PrivateKey::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
@@ -80,8 +84,7 @@ impl Ca {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key.pair()?)?.pem();
-        let old = before.and_then(|secret| text(secret, BUNDLE)).unwrap_or_default();
-        let trusted = chain::read("the bundle", &old).unwrap_or_default();
+        let trusted = chain::read("the bundle", before).unwrap_or_default();
         let still = trusted.iter().filter(|der| ends(der).is_some_and(|end| now < end)).rev().take(2);
         let bundle = still.fold(certificate.clone(), |bundle, der| format!("{bundle}{}", chain::pem(der)));
         Ok(Self { certificate, key, bundle })
@@ -102,9 +105,24 @@ impl Ca {
             let leaf = chain::read("the serving certificate", &text(stored, "tls.crt")?).ok()?;
             let ca = chain::read("the CA", &self.certificate).ok()?;
             let (_, leaf_read) = X509Certificate::from_der(leaf.first()?).ok()?;
-            let (_, ca_read) = X509Certificate::from_der(ca.first()?).ok()?;
-            let signed = leaf_read.verify_signature(Some(ca_read.public_key())).is_ok();
-            Some(signed && san(&leaf_read) == *names && is_fresh(leaf.first()?, now))
+            Some(signed(&leaf_read, ca.first()?) && san(&leaf_read) == *names && is_fresh(leaf.first()?, now))
+        };
+        read().unwrap_or(false)
+    }
+
+    /// Whether the stored serving certificate has to do for now: an API server may not know of this CA yet, and that one is
+    /// good and signed by a CA that it knows.
+    #[must_use]
+    pub fn waits_beside(&self, stored: &Secret, names: &BTreeSet<String>, now: Timestamp) -> bool {
+        let read = || -> Option<bool> {
+            let ca = chain::read("the CA", &self.certificate).ok()?;
+            let new = now.duration_since(begins(ca.first()?)?) < SETTLES;
+            PrivateKey::from_pem(text(stored, "tls.key")?).ok()?;
+            let leaf = chain::read("the serving certificate", &text(stored, "tls.crt")?).ok()?;
+            let (_, leaf_read) = X509Certificate::from_der(leaf.first()?).ok()?;
+            let good = san(&leaf_read) == *names && now < ends(leaf.first()?)?;
+            let trusted = chain::read("the bundle", &self.bundle).ok()?;
+            Some(new && good && trusted.iter().any(|ca| signed(&leaf_read, ca)))
         };
         read().unwrap_or(false)
     }
@@ -131,7 +149,7 @@ impl Ca {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let issuer = Issuer::from_ca_cert_pem(&self.certificate, self.key.pair()?)?;
         let certificate = params.signed_by(&key.pair()?, &issuer)?.pem();
-        let data = [("tls.crt", &*certificate), ("tls.key", key.pem()), ("ca.crt", &*self.bundle)];
+        let data = [("tls.crt", &*certificate), ("tls.key", key.pem()), (TRUSTED, &*self.bundle)];
         Ok(secret(system, keys::WEBHOOK_SERVING_SECRET, &data, resource_version))
     }
 }
@@ -181,13 +199,22 @@ fn secret(system: &str, name: &str, data: &[(&str, &str)], resource_version: Opt
     }
 }
 
+/// The bundle that the first of these Secrets holds, the CA's own or the serving certificate's.
+#[must_use]
+pub fn bundle_in(ca: Option<&Secret>, serving: Option<&Secret>) -> Option<String> {
+    ca.and_then(|secret| text(secret, BUNDLE)).or_else(|| serving.and_then(|secret| text(secret, TRUSTED)))
+}
+
 fn text(secret: &Secret, key: &str) -> Option<String> {
     String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok()
 }
 
+/// Certificates begin so long before they were made, for clocks that go slow.
+const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
+
 fn lifetime(now: Timestamp, days: i64) -> Result<(OffsetDateTime, OffsetDateTime), TlsError> {
     let now = OffsetDateTime::from_unix_timestamp(now.as_second())?;
-    Ok((now - time::Duration::hours(1), now + time::Duration::days(days)))
+    Ok((now - time::Duration::seconds(BACKDATED.as_secs()), now + time::Duration::days(days)))
 }
 
 /// Whether a third of the life is left.
@@ -196,6 +223,17 @@ fn is_fresh(der: &[u8], now: Timestamp) -> bool {
     let (from, to) =
         (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     now.as_second() < from + (to - from) / 3 * 2
+}
+
+/// When a certificate of ours was made.
+fn begins(der: &[u8]) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let from = Timestamp::from_second(certificate.validity().not_before.timestamp()).ok()?;
+    from.checked_add(BACKDATED).ok()
+}
+
+fn signed(leaf: &X509Certificate<'_>, ca: &[u8]) -> bool {
+    X509Certificate::from_der(ca).is_ok_and(|(_, ca)| leaf.verify_signature(Some(ca.public_key())).is_ok())
 }
 
 fn ends(der: &[u8]) -> Option<Timestamp> {
@@ -229,7 +267,7 @@ mod tests {
 
     #[test]
     fn serves_until_two_thirds_and_only_these_names() {
-        let ca = Ca::make(None, at(0)).unwrap();
+        let ca = Ca::make("", at(0)).unwrap();
         let stored = ca.to_secret("sallyport-system", None);
         assert!(Ca::read(&stored, at(100)).is_some() && Ca::read(&stored, at(300)).is_none());
         let wanted = names("sallyport-system", &["127.0.0.1".to_owned(), "localhost".to_owned()]);
@@ -238,17 +276,33 @@ mod tests {
         assert!(ca.serves(&serving, &wanted, at(19)));
         assert!(!ca.serves(&serving, &wanted, at(21)), "due");
         assert!(!ca.serves(&serving, &names("sallyport-system", &[]), at(1)), "other names");
-        assert!(!Ca::make(None, at(0)).unwrap().serves(&serving, &wanted, at(1)), "another CA");
+        assert!(!Ca::make("", at(0)).unwrap().serves(&serving, &wanted, at(1)), "another CA");
     }
 
     #[test]
     fn a_change_of_the_ca_keeps_the_old_one_trusted_until_it_ends() {
-        let old = Ca::make(None, at(0)).unwrap();
-        let stored = old.to_secret("s", None);
-        let new = Ca::make(Some(&stored), at(300)).unwrap();
+        let old = Ca::make("", at(0)).unwrap();
+        let stored = bundle_in(Some(&old.to_secret("s", None)), None).unwrap();
+        let new = Ca::make(&stored, at(300)).unwrap();
         assert_eq!(chain::read("b", &new.bundle).unwrap().len(), 2);
-        let late = Ca::make(Some(&stored), at(366)).unwrap();
+        let late = Ca::make(&stored, at(366)).unwrap();
         assert_eq!(chain::read("b", &late.bundle).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_new_ca_signs_nothing_before_every_api_server_can_know_it() {
+        let wanted = names("s", &[]);
+        let old = Ca::make("", at(280)).unwrap();
+        let serving = old.serve("s", &wanted, at(280), None).unwrap();
+        let new = Ca::make(&bundle_in(None, Some(&serving)).unwrap(), at(300)).unwrap();
+        let later = |seconds| at(300) + SignedDuration::from_secs(seconds);
+        assert!(new.waits_beside(&serving, &wanted, later(29)) && !new.serves(&serving, &wanted, later(29)));
+        assert!(!new.waits_beside(&serving, &wanted, later(30)), "by now they know it");
+        assert!(!new.waits_beside(&serving, &names("other", &[]), later(1)), "it is of no use");
+        let unknown = Ca::make("", at(300)).unwrap();
+        assert!(!unknown.waits_beside(&serving, &wanted, later(1)), "nobody trusts the one before any more");
+        let ended = Ca::make(&old.bundle, at(311)).unwrap();
+        assert!(!ended.waits_beside(&serving, &wanted, at(311)), "the one before has ended");
     }
 
     #[test]

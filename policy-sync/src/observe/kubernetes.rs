@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Alike, Change, Concerns, Replaced, Seen, Table, Tables};
 use crate::{
-    observe::objects::{carrier, login},
+    observe::objects::{self, carrier, login},
     world::{Key, Login},
 };
 
@@ -52,7 +52,7 @@ pub fn start(tasks: &mut Tasks, client: &Client, seen: &Seen, readiness: &Readin
         "identitypolicies",
         by_name::<IdentityPolicy>(client, "IdentityPolicy", |t| &mut t.policies, rules)
     );
-    watch!("nameclaims", by_name::<NameClaim>(client, "NameClaim", |t| &mut t.claims, specs));
+    watch!("nameclaims", claims(client));
     watch!("workloadidentities", identities(client));
     watch!("gateoverrides", overrides(client));
     watch!("namespaces", namespaces(client));
@@ -73,13 +73,18 @@ where
     Kind { what, api, config: watcher::Config::default(), id: name, read: slim, table, concerns }
 }
 
+fn claims(client: &Client) -> Kind<NameClaim, String, NameClaim> {
+    let read = |claim| slim(claim).map(objects::claim);
+    Kind { read, ..by_name(client, "NameClaim", |t| &mut t.claims, specs) }
+}
+
 fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> {
     Kind {
         what: "WorkloadIdentity",
         api: Api::all(client.clone()),
         config: watcher::Config::default(),
         id: Key::of,
-        read: slim,
+        read: |identity| slim(identity).map(objects::identity),
         table: |t| &mut t.identities,
         concerns: |replaced| Concerns {
             wanted: replaced.iter().any(spec_differs),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
+    balancer::{Balancer, Replica},
     control_plane::ControlPlane,
     interposer::Interposer,
     interposers::{self, Interposers},
@@ -36,6 +37,8 @@ pub struct Options {
     pub cert_agent_args: Vec<String>,
     /// Whether proxies stand between the programs and what they call.
     pub interposed: bool,
+    /// Whether the webhook stands behind a [`Balancer`], so that there may be several.
+    pub balanced: bool,
 }
 
 impl Options {
@@ -58,6 +61,7 @@ impl Options {
             resync: Duration::from_secs(60),
             cert_agent_args: Vec::new(),
             interposed: false,
+            balanced: false,
         })
     }
 }
@@ -82,6 +86,8 @@ pub struct Ground {
     pub interposers: Option<Interposers>,
     /// The proxy between the API server and the webhook, if there is one.
     pub before_webhook: Option<Interposer>,
+    /// The Service before the webhook's replicas, if there is one.
+    pub balancer: Option<Balancer>,
     /// A pod as the API server stored it before Sallyport was installed.
     pub before: Value,
     options: Options,
@@ -114,13 +120,19 @@ impl Ground {
             Ways { cluster: &cluster, pca: &pca, interposers: interposers.as_ref(), options: &options };
         let cert_agent = ways.cert_agent("cert-agent").await?;
         let policy_sync = ways.policy_sync("policy-sync").await?;
-        let (webhook, listens) = ways.webhook().await?;
+        let (webhook, replica) = ways.webhook("webhook").await?;
+        let listens = replica.serves;
+        let balancer = if options.balanced { Some(Balancer::start().await?) } else { None };
+        if let Some(balancer) = &balancer {
+            balancer.add(replica);
+        }
         let before_webhook = if options.interposed {
             Some(interposers::before_the_webhook(&cluster, listens).await?)
         } else {
             None
         };
-        let webhook_address = before_webhook.as_ref().map_or(listens, |interposer| interposer.address);
+        let proxy = before_webhook.as_ref().map(|interposer| interposer.address);
+        let webhook_address = proxy.or(balancer.as_ref().map(|balancer| balancer.address)).unwrap_or(listens);
         tell("the webhook configuration");
         let url = format!("https://{webhook_address}");
         let overlaid: Vec<Value> =
@@ -136,6 +148,7 @@ impl Ground {
             webhook_address,
             interposers,
             before_webhook,
+            balancer,
             before,
             options,
         };
@@ -219,10 +232,21 @@ impl Ground {
         let before = self.before_webhook.as_ref().context("this ground has no proxies")?;
         let mut program = self.webhook.lock().await;
         program.kill().await?;
-        let (started, listens) = self.ways().webhook().await?;
+        let (started, replica) = self.ways().webhook("webhook").await?;
         *program = started;
-        before.turn_to(listens);
+        before.turn_to(replica.serves);
         Ok(())
+    }
+
+    /// Starts a further replica of the webhook behind the balancer.
+    ///
+    /// # Errors
+    /// It does not start, or there is no balancer.
+    pub async fn another_webhook(&self, name: &str) -> Result<Program> {
+        let balancer = self.balancer.as_ref().context("this ground has no balancer")?;
+        let (program, replica) = self.ways().webhook(name).await?;
+        balancer.add(replica);
+        Ok(program)
     }
 
     /// Starts a second replica of cert-agent, beside the one that runs.
@@ -320,8 +344,8 @@ impl Ways<'_> {
         programs::policy_sync(self.cluster, &Copy { name, api }, self.options).await
     }
 
-    async fn webhook(&self) -> Result<(Program, SocketAddr)> {
-        let copy = Copy { name: "webhook", api: self.cluster.route() };
+    async fn webhook(&self, name: &str) -> Result<(Program, Replica)> {
+        let copy = Copy { name, api: self.cluster.route() };
         programs::webhook(self.cluster, &copy, self.options).await
     }
 }

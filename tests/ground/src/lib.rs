@@ -5,6 +5,7 @@
 //! under their own accounts. The demo and the system tests differ only in what they do on it.
 
 mod accounts;
+pub mod balancer;
 pub mod control_plane;
 pub mod firewall;
 mod ground;

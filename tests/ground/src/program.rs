@@ -116,6 +116,14 @@ impl Program {
         self.signal("-CONT").await
     }
 
+    /// Asks it to end, as a kubelet does.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn terminate(&self) -> Result<()> {
+        self.signal("-TERM").await
+    }
+
     async fn signal(&self, signal: &str) -> Result<()> {
         let id = self.id().with_context(|| format!("{} does not run", self.name))?.to_string();
         let sent = Command::new("kill").args([signal, &id]).status().await?;

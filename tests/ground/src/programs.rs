@@ -1,12 +1,18 @@
 //! How each program is started: its flags, its environment, its account, and by which way it reaches the
 //! API server.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::{Options, accounts, accounts::Route, control_plane::ControlPlane, pca::PcaSim, program::Program};
+use crate::{
+    Options, accounts, accounts::Route, balancer::Replica, control_plane::ControlPlane, pca::PcaSim,
+    program::Program,
+};
+
+/// So long a webhook behind a balancer goes on after it was told to end: longer than it takes to be noticed.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// One copy of a program. A second one differs by its name and, as it has a proxy of its own, by its route.
 pub(crate) struct Copy<'a> {
@@ -25,6 +31,7 @@ struct Health {
 #[derive(Deserialize)]
 struct Listening {
     listen: SocketAddr,
+    health: SocketAddr,
 }
 
 /// How cert-agent reaches AWS: the endpoint, and the file with the CA that it is trusted by.
@@ -72,13 +79,14 @@ pub(crate) async fn webhook(
     cluster: &ControlPlane,
     copy: &Copy<'_>,
     options: &Options,
-) -> Result<(Program, SocketAddr)> {
+) -> Result<(Program, Replica)> {
     let mut args = process_args("webhook", options);
-    args.extend(["--listen", "127.0.0.1:0", "--drain-delay", "0s"].map(str::to_owned));
+    args.extend(["--listen", "127.0.0.1:0", "--drain-delay"].map(str::to_owned));
+    args.push(format!("{}s", if options.balanced { DRAIN.as_secs() } else { 0 }));
     let env = [account(cluster, copy, "sallyport-webhook", options).await?];
     let (program, ready): (Program, Listening) =
         Program::start(copy.name, "sallyport", &args, &env, &options.folder).await?;
-    Ok((program, ready.listen))
+    Ok((program, Replica { serves: ready.listen, health: ready.health }))
 }
 
 fn process_args(subcommand: &str, options: &Options) -> Vec<String> {

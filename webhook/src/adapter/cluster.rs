@@ -25,7 +25,12 @@ use sallyport_process::{
     clock::Clock, kubernetes, readiness::Handle, report, shutdown::Stop, tasks::TaskResult,
 };
 
-use super::{fresh::FreshReads, mirror::Mirror};
+use tokio::time::Instant;
+
+use super::{
+    fresh::FreshReads,
+    mirror::{Mirror, Taken},
+};
 use crate::{
     facts::{Facts, Labels, ReadError, Snapshot},
     metrics::{Cache, Metrics},
@@ -36,6 +41,8 @@ const READ_DEADLINE: Duration = Duration::from_secs(2);
 /// A watch that broke off and goes on says nothing until something changes; one that cannot go on fails
 /// again within half a minute. After this time without a failure it stands.
 const QUIET: Duration = Duration::from_secs(90);
+/// Changes that come so close together are published as one: a book of a thousand policies takes milliseconds to make.
+const GATHER: Duration = Duration::from_millis(50);
 /// How many reads run at once, whatever arrives.
 const READS_AT_ONCE: usize = 4;
 /// How often it is asked what the cluster serves.
@@ -171,10 +178,17 @@ impl Cluster {
         let mut mirror = Mirror::default();
         let mut ready = Some(ready);
         let mut behind = true;
+        // When what has changed is published, if anything has.
+        let mut due: Option<Instant> = None;
         self.metrics.cache_behind(cache, Some(self.clock.now()));
         loop {
             let event = tokio::select! {
                 () = stop.wait() => return Ok(()),
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    due = None;
+                    publish(mirror.objects());
+                    continue;
+                }
                 event = events.next() => event.ok_or("the watch ended")?,
                 () = tokio::time::sleep(QUIET), if behind && ready.is_none() => {
                     behind = false;
@@ -182,14 +196,14 @@ impl Cluster {
                     continue;
                 }
             };
-            match event {
-                Ok(event) => {
-                    let Some(objects) = mirror.take(event) else { continue };
-                    publish(objects);
-                    behind = false;
-                    self.metrics.cache_behind(cache, None);
+            match event.map(|event| mirror.take(event)) {
+                Ok(Taken::Part) => continue,
+                Ok(Taken::Change) => due = due.or_else(|| Some(Instant::now() + GATHER)),
+                Ok(Taken::List) => {
+                    due = None;
+                    publish(mirror.objects());
                     if let Some(ready) = ready.take() {
-                        tracing::info!(cache = cache.as_str(), objects = objects.len(), "listed");
+                        tracing::info!(cache = cache.as_str(), objects = mirror.objects().len(), "listed");
                         ready.done();
                     }
                 }
@@ -199,8 +213,11 @@ impl Cluster {
                     if !std::mem::replace(&mut behind, true) {
                         self.metrics.cache_behind(cache, Some(self.clock.now()));
                     }
+                    continue;
                 }
             }
+            behind = false;
+            self.metrics.cache_behind(cache, None);
         }
     }
 

@@ -32,6 +32,7 @@ mod run;
 mod silence;
 mod switches;
 mod tokens;
+mod under_load;
 mod verdict;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         pod_certificates::tests(),
         asked::tests(),
         silence::tests(),
+        under_load::tests(),
     ];
     // One of these kills a program that all of these use, so they wait for each other: meanwhile the machine
     // has something else to do.
