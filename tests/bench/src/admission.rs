@@ -1,14 +1,9 @@
-//! Admission: the judgement by itself, and the program over TLS.
+//! The judgement of one pod by itself, from the body of a review to its answer.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use futures::future::try_join_all;
-use ground::{Ground, Team, manifests, team::TeamOptions};
+use anyhow::{Result, ensure};
+use ground::manifests;
 use sallyport_contract::{object::IdentityPolicy, policy::PolicyBook};
 use sallyport_webhook::{
     facts::Snapshot,
@@ -20,11 +15,9 @@ use serde_json::json;
 use crate::report::{Report, line, quantile};
 
 const ROUNDS: usize = 20_000;
-const CONNECTIONS: usize = 8;
-const LOAD: Duration = Duration::from_secs(5);
 
 /// A pod as a ReplicaSet creates it, in its review.
-fn review() -> String {
+pub(crate) fn review() -> String {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "0d3a2c9e-7f0e-4c59-9a3c-000000000001", "operation": "CREATE", "dryRun": false, "namespace": "shop",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -56,7 +49,7 @@ fn snapshot() -> Result<Snapshot> {
     })
 }
 
-/// From the body of a review to its answer, without TLS and HTTP.
+/// Without TLS and HTTP.
 pub(crate) fn in_process(report: &mut Report) -> Result<()> {
     line("admission in process");
     let (body, facts) = (review(), snapshot()?);
@@ -71,38 +64,4 @@ pub(crate) fn in_process(report: &mut Report) -> Result<()> {
     report.note("admission.in_process_p50_us", quantile(&times, 0.5));
     report.note("admission.in_process_p99_us", quantile(&times, 0.99));
     Ok(())
-}
-
-/// The program itself, over TLS on loopback, with connections that stay open.
-pub(crate) async fn over_https(report: &mut Report, ground: &Ground) -> Result<()> {
-    line(&format!("admission over TLS, {CONNECTIONS} connections, {} s", LOAD.as_secs()));
-    // The namespace and the policy that the review names.
-    let _team = Team::start(ground, "shop", TeamOptions::default()).await?;
-    let object = ground.cluster.kubectl.get(&["mutatingwebhookconfiguration", "sallyport"]).await?;
-    let bundle = object["webhooks"][0]["clientConfig"]["caBundle"].as_str().context("no caBundle")?;
-    let bundle = base64::engine::general_purpose::STANDARD.decode(bundle)?;
-    let workers = (0..CONNECTIONS).map(|_| worker(ground.webhook_address, &bundle));
-    let start = Instant::now();
-    let counts = try_join_all(workers).await?;
-    let total: u32 = counts.iter().sum();
-    report.note("admission.https_rps", f64::from(total) / start.elapsed().as_secs_f64());
-    report.note("admission.rss_mib", ground.webhook.lock().await.rss_mib()?);
-    Ok(())
-}
-
-async fn worker(address: std::net::SocketAddr, bundle: &[u8]) -> Result<u32> {
-    let client = reqwest::Client::builder()
-        .tls_certs_only(reqwest::Certificate::from_pem_bundle(bundle)?)
-        .http1_only()
-        .pool_max_idle_per_host(1)
-        .build()?;
-    let (url, body) = (format!("https://{address}/pods"), review());
-    let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < LOAD {
-        let request = client.post(&url).header("content-type", "application/json").body(body.clone());
-        let answer = request.send().await?.error_for_status()?;
-        answer.bytes().await?;
-        count += 1;
-    }
-    Ok(count)
 }

@@ -8,6 +8,7 @@ mod check;
 mod firewall;
 mod journey;
 mod report;
+mod webhook;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -92,7 +93,7 @@ async fn on_one_ground(report: &mut Report, asked: impl Fn(Part) -> bool) -> Res
     options.job_poll = Duration::from_secs(2);
     let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;
     if asked(Part::Admission) {
-        admission::over_https(report, &ground).await?;
+        webhook::over_https(report, &ground).await?;
     }
     if asked(Part::Journey) {
         journey::cold_and_warm(report, &ground).await?;

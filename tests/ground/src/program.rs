@@ -164,6 +164,20 @@ impl Program {
         self.memory_mib("VmHWM:")
     }
 
+    /// The processor time in seconds that it has used so far.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let id = self.id().with_context(|| format!("{} does not run", self.name))?;
+        let text = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name, in brackets, may hold anything; user and system time are the 12th and 13th field after it, in
+        // hundredths: proc_pid_stat(5).
+        let fields = text.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+        let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        Ok(ticks.iter().sum::<f64>() / 100.0)
+    }
+
     fn memory_mib(&self, which: &str) -> Result<f64> {
         let id = self.id().with_context(|| format!("{} does not run", self.name))?;
         let text = std::fs::read_to_string(format!("/proc/{id}/status"))?;
