@@ -53,14 +53,17 @@ pub(super) fn between(before: &Side, after: &Side) -> Changes {
         let firewall = one.firewall.clone();
         names.push(Change { whose: one.whose.clone(), name: key.1.clone(), firewall, fate });
     }
-    let there = |key: &Key| before.identities.contains_key(key) || before.beside.contains_key(key);
-    let new =
-        after.identities.iter().filter(|(key, _)| !there(key)).map(|(_, identity)| identity.spec.delivery);
+    let there = |key: &Key| before.identities.get(key).or_else(|| before.beside.get(key));
     let (mut certificates, mut of_pods) = (0, 0);
-    for delivery in new {
-        match delivery {
-            Delivery::Secret => certificates += 1,
-            Delivery::Pod => of_pods += 1,
+    for (key, is) in &after.identities {
+        match (there(key), is.spec.delivery) {
+            (None, Delivery::Secret) => certificates += 1,
+            (None, Delivery::Pod) => of_pods += 1,
+            (Some(was), Delivery::Secret) => {
+                certificates += usize::from(was.spec.certificate.makes_due(&is.spec.certificate));
+            }
+            // What a pod has stays until it is renewed.
+            (Some(_), Delivery::Pod) => {}
         }
     }
     Changes { names, certificates, of_pods }

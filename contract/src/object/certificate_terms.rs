@@ -34,6 +34,17 @@ pub struct CertificateTerms {
     pub on_renewal: OnRenewal,
 }
 
+impl CertificateTerms {
+    /// Whether a certificate that was made by these terms is asked for anew when they become `after`.
+    #[must_use]
+    pub fn makes_due(&self, after: &Self) -> bool {
+        self.authority != after.authority
+            || self.key != after.key
+            || self.lifetime != after.lifetime
+            || self.usages != after.usages
+    }
+}
+
 /// Further forms of a delivered certificate, beside `tls.crt`, `tls.key` and `ca.crt`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
