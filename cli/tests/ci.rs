@@ -180,7 +180,8 @@ async fn the_gitlab_job_leaves_a_report_with_the_line() {
         let report = checkout.read(text(&job["artifacts"]["reports"]["junit"]));
         let read = junit_parser::from_reader(report.as_bytes()).unwrap();
         assert_eq!((read.tests, read.failures), (1, u64::from(mistake)), "{report}");
-        let place = format!("file=\"k8s/web.yaml\" line=\"{}\"", if mistake { LINE } else { 1 });
+        // What is well stands where the workload is named.
+        let place = format!("file=\"k8s/web.yaml\" line=\"{}\"", if mistake { LINE } else { 3 });
         assert!(report.contains(&place), "{report}");
         let told = out(&checkout.shell("-e", &lines("after_script"), &variables).await);
         assert_eq!(told.contains(&format!("k8s/web.yaml:{LINE}  refused ")), mistake, "{told}");
