@@ -9,6 +9,7 @@ mod cluster;
 mod crds;
 mod explain;
 mod firewall;
+mod hold;
 mod manual;
 mod people;
 mod plan;
@@ -38,6 +39,7 @@ enum Command {
     CertAgent(sallyport_cert_agent::args::Args),
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
+    Hold(hold::Args),
     Check(check::Args),
     Plan(plan::Args),
     Status(status::Args),
@@ -83,6 +85,7 @@ fn done(command: Command) -> ExitCode {
         Command::Webhook(args) => program(&args.process.clone(), sallyport_webhook::run(args)),
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
+        Command::Hold(args) => return hold::run(&args),
         Command::Check(args) => return check::run(&args),
         Command::Plan(args) => return plan::run(&args),
         Command::Status(args) => return status::run(&args),

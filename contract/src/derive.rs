@@ -9,7 +9,7 @@ use crate::{
     dns_name::{DnsName, DnsNames, NameError},
     identity::{Identity, IdentityName},
     keys,
-    object::{Action, Mode, OptOut},
+    object::{Action, Hold, Mode, OptOut},
     policy::{Holder, Policy, PolicyBook, PolicyError},
     reason::Reason,
     refusal::{Refusal, quoted},
@@ -61,6 +61,8 @@ pub struct Grant {
     pub containers: Vec<String>,
     /// Annotations that the policy puts on every pod.
     pub pod_annotations: BTreeMap<String, String>,
+    /// What each pod gets to hold its containers back: nothing where gates open without proof.
+    pub hold: Option<Hold>,
     /// What is allowed but unwise.
     pub warnings: Vec<String>,
 }
@@ -154,6 +156,7 @@ fn decide(subject: &Subject, policy: &Policy, also: &[&str]) -> Result<Option<Gr
         rest: identities.collect(),
         containers,
         pod_annotations: policy.pod_annotations.clone(),
+        hold: policy.hold.clone().filter(|_| policy.mode == Mode::Enforce),
         warnings: warnings.collect(),
     }))
 }
@@ -161,7 +164,7 @@ fn decide(subject: &Subject, policy: &Policy, also: &[&str]) -> Result<Option<Gr
 /// Annotations that look like wishes and are none.
 fn misspelt(subject: &Subject) -> impl Iterator<Item = String> {
     let ours = subject.annotations.keys().filter(|key| key.starts_with(keys::WISH_PREFIX));
-    let known = |key: &str| keys::WISHES.contains(&key) || key == keys::RESTARTED_FOR;
+    let known = |key: &str| keys::WISHES.contains(&key) || [keys::RESTARTED_FOR, keys::PROVEN].contains(&key);
     ours.filter(move |key| !known(key)).map(|key| {
         format!("annotation {} asks for nothing; those that do are {}", quoted(key), keys::WISHES.join(", "))
     })

@@ -43,6 +43,16 @@ pub const IDENTITY: &str = "sallyport.dev/identity";
 /// Condition type of the readiness gate.
 pub const GATE: &str = "sallyport.dev/identity-ready";
 
+/// Annotation of a pod that holds its containers back: by which reason its gate opened, and when. Written by policy-sync
+/// alone, in the write that opens the gate.
+pub const PROVEN: &str = "sallyport.dev/proven";
+/// Name of the init container that waits for [`PROVEN`], and of the volume that shows it.
+pub const HOLD: &str = "sallyport-hold";
+/// Where that volume is mounted.
+pub const HOLD_PATH: &str = "/var/run/sallyport/hold";
+/// The file under [`HOLD_PATH`] that holds the value of [`PROVEN`], and is empty before.
+pub const HOLD_FILE: &str = "proven";
+
 /// Kubernetes' annotation of a pod that shows one of a kubelet's static ones
 /// (<https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>).
 pub const MIRROR: &str = "kubernetes.io/config.mirror";

@@ -9,7 +9,8 @@ use kube::ResourceExt as _;
 
 use crate::{
     object::{
-        CertificateTerms, Delivery, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut, Traffic,
+        CertificateTerms, Delivery, Hold, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut,
+        Traffic,
     },
     template::{NamePattern, PatternError, Variable},
 };
@@ -37,6 +38,8 @@ pub struct Policy {
     pub firewall: String,
     /// May pods be left out?
     pub opt_out: OptOut,
+    /// What waits for the proof beside the gate.
+    pub hold: Option<Hold>,
     /// Annotations for every pod.
     pub pod_annotations: BTreeMap<String, String>,
 }
@@ -123,6 +126,7 @@ impl Policy {
             certificate: spec.certificate.clone(),
             firewall: spec.firewall.clone(),
             opt_out: spec.opt_out,
+            hold: spec.hold.clone(),
             pod_annotations: spec.pod_annotations.clone(),
         })
     }
@@ -177,6 +181,10 @@ fn check_rest(spec: &IdentityPolicySpec) -> Result<(), PolicyError> {
         ("spec.certificate.usages", spec.certificate.usages.is_empty()),
         ("spec.certificate.authority", spec.certificate.authority.is_empty()),
         ("spec.firewall", spec.firewall.is_empty()),
+        (
+            "spec.hold.startInit.image",
+            spec.hold.as_ref().is_some_and(|hold| hold.start_init.image.is_empty()),
+        ),
     ] {
         if empty {
             return Err(PolicyError::Empty(what));

@@ -21,6 +21,8 @@ pub struct Carrier {
     pub action: Option<String>,
     /// Whether it waits for our gate.
     pub gated: bool,
+    /// Whether its containers wait for our annotation, and it is not there yet.
+    pub held: bool,
     /// Neither ended nor being deleted.
     pub living: bool,
     /// The gate's condition as it stands.
@@ -76,13 +78,18 @@ pub struct Leave<'a> {
 /// The condition to write for a pod; `None` if it is to stay as it is. `identity`: what its label names.
 #[must_use]
 pub fn decide(pod: &Carrier, label: &str, identity: Option<&Expected>, leave: Leave<'_>) -> Option<Gate> {
-    let latched = pod.gate.as_ref().is_some_and(|gate| gate.open && !gate.is_by_person());
-    if !pod.gated || !pod.living || latched {
+    if !pod.gated || !pod.living {
         return None;
     }
+    let standing = pod.gate.as_ref().filter(|gate| gate.open);
+    // What one write should have done: the gate is a latch, and so is what starts the containers.
+    let again = standing.filter(|_| pod.held).cloned();
+    if standing.is_some_and(|gate| !gate.is_by_person()) {
+        return again;
+    }
     let judged = proven(pod, label, identity);
-    if let Some(gate) = pod.gate.as_ref().filter(|gate| gate.open) {
-        return opened(gate, judged, leave.glass);
+    if let Some(gate) = standing {
+        return opened(gate, judged, leave.glass).or(again);
     }
     let gate = match (judged, leave) {
         (Ok(proven), _) => Gate::proven(proven),
@@ -248,6 +255,7 @@ mod tests {
             dns_names: Some("web.shop.example".into()),
             action: Some("allow".into()),
             gated: true,
+            held: false,
             living: true,
             gate: None,
         }
@@ -355,6 +363,25 @@ mod tests {
         let gone = Carrier { living: false, ..running.clone() };
         let pods = [running.clone(), running, ended, gone, pod()];
         assert_eq!(Overridden::of(pods.iter()), Overridden { running: 2, ended: 1 });
+    }
+
+    #[test]
+    fn law_2_an_open_gate_whose_containers_still_wait_is_written_again_as_it_is() {
+        let (glass, waits) = (BreakGlass::assumed("GateOverride a of jane"), waits());
+        let by_person = Leave { observer: None, glass: Some(&glass) };
+        for (identity, leave) in [(&proven(), Leave::default()), (&waits, by_person)] {
+            let gate = decide(&pod(), "web-1", Some(identity), leave);
+            let open = Carrier { gate: gate.clone(), ..pod() };
+            assert_eq!(
+                decide(&open, "web-1", Some(&waits), leave),
+                None,
+                "nothing waits: nothing is written"
+            );
+            let held = Carrier { held: true, ..open };
+            assert_eq!(decide(&held, "web-1", Some(&waits), leave), gate);
+        }
+        let held = Carrier { held: true, ..pod() };
+        assert_eq!(shown(&held, Some(&waits)), Some((false, "AwaitingCommit".into())));
     }
 
     #[test]

@@ -310,6 +310,7 @@ fn with_written(pod: &Carrier, written: &Written) -> Carrier {
     let mut pod = pod.clone();
     if let Some((gate, version)) = written.gates.get(&pod.uid) {
         pod.gate = Some(gate.clone());
+        pod.held &= !gate.open;
         pod.version = *version;
     }
     pod

@@ -180,11 +180,14 @@ impl Cluster for Kubernetes {
             "reason": gate.reason,
             "message": gate.message,
         });
+        let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut metadata = metadata("uid", &seen.uid, (!gate.open).then_some(seen.version));
+        if gate.open && seen.held {
+            metadata["annotations"] = json!({keys::PROVEN: format!("{} {now}", gate.reason)});
+        }
         if seen.gate.as_ref().is_none_or(|before| before.open != gate.open) {
-            let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             condition["lastTransitionTime"] = now.into();
         }
-        let metadata = metadata("uid", &seen.uid, (!gate.open).then_some(seen.version));
         let body = json!({"metadata": metadata, "status": {"conditions": [condition]}});
         let (parameters, patch) = (PatchParams::default(), Patch::Strategic(&body));
         let write = api.patch_status(&pod.name, &parameters, &patch);

@@ -74,6 +74,30 @@ async fn law_2_a_new_pod_opens_on_stored_evidence_and_an_open_one_never_closes()
 }
 
 #[tokio::test]
+async fn law_2_a_held_pod_takes_one_write_and_one_more_where_the_first_was_an_older_programs() {
+    let mut ground = Ground::new().await;
+    let mut gates = gates(&ground);
+    ground.twin.want("web-1", &[WEB], "Allow");
+    ground.twin.issue("web-1");
+    ground.until_enforced(&[WEB]).await;
+    let held = Carrier { held: true, ..pod("a") };
+    ground.twin.put_pod("web-1", "web-a", held.clone());
+    ground.judge(&mut gates).await;
+    let gate = ground.twin.gate("web-1", "web-a");
+    assert!(gate.as_ref().is_some_and(|gate| gate.open));
+    let writes = ground.twin.writes();
+    ground.judge(&mut gates).await;
+    assert_eq!(ground.twin.writes(), writes, "nothing new, nothing written");
+
+    ground.twin.put_pod("web-1", "web-b", Carrier { uid: "b".into(), gate: gate.clone(), ..held });
+    ground.judge(&mut gates).await;
+    let stored = ground.twin.stored.lock().unwrap().clone();
+    let stored: Vec<&String> = stored.iter().filter(|what| what.starts_with("gate ")).collect();
+    assert_eq!(stored, ["gate shop/web-a true Enforced", "gate shop/web-b true Enforced"]);
+    assert_eq!(ground.twin.gate("web-1", "web-b"), gate, "as it was");
+}
+
+#[tokio::test]
 async fn a_pod_without_identity_waits_and_a_tampered_one_is_told() {
     let mut ground = Ground::new().await;
     let mut gates = gates(&ground);

@@ -93,6 +93,7 @@ async fn law_2_a_name_on_independent_firewalls_counts_once_each_of_them_was_show
         dns_names: Some(WEB.into()),
         action: Some("allow".into()),
         gated: true,
+        held: false,
         living: true,
         gate: None,
     };

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     decide::Case,
+    hold,
     patch::{Change, Misshapen, Path},
     volume::volume,
 };
@@ -44,12 +45,17 @@ pub struct Injection {
 /// Something stands in the way.
 pub fn inject(object: &Value, case: &Case, grant: &Grant) -> Result<Injection, Obstacle> {
     let mut injection = Injection::default();
+    hold::check_not_proven(object, case)?;
     annotate(object, case, grant, &mut injection)?;
     let identity = grant.first.name.as_str();
     let labels = case.of_pod(&["metadata", "labels"]);
     injection.changes.push(Change::Set(labels, keys::IDENTITY.to_owned(), identity.to_owned()));
     injection.changes.extend(gate(object, case)?);
     injection.changes.extend(volume(object, case, &grant.first)?);
+    let held =
+        grant.hold.as_ref().map(|hold| hold::held(object, case, hold, &grant.first.policy)).transpose()?;
+    let held = held.unwrap_or_default();
+    injection.changes.extend(held.volume);
     for kind in ["containers", "initContainers"] {
         let containers = case.of_pod(&["spec", kind]);
         for (index, container) in containers.list(object)?.iter().enumerate() {
@@ -61,6 +67,9 @@ pub fn inject(object: &Value, case: &Case, grant: &Grant) -> Result<Injection, O
             }
         }
     }
+    // Last, since it moves the other init containers by one place.
+    injection.changes.extend(held.container);
+    injection.warnings.extend(held.warning);
     Ok(injection)
 }
 

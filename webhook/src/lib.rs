@@ -12,6 +12,7 @@ pub mod args;
 pub mod certificate;
 pub mod decide;
 pub mod facts;
+mod hold;
 pub mod injection;
 pub mod judge;
 pub mod metrics;

@@ -144,12 +144,17 @@ pub enum Change {
     Unset(Path, String),
     /// An element stands at the end of a list.
     Append(Path, Value),
+    /// An element stands at the head of a list. Whatever names the list's other elements by their places comes before.
+    Prepend(Path, Value),
 }
 
 impl Change {
     const fn place(&self) -> &Path {
         match self {
-            Self::Set(place, ..) | Self::Unset(place, _) | Self::Append(place, _) => place,
+            Self::Set(place, ..)
+            | Self::Unset(place, _)
+            | Self::Append(place, _)
+            | Self::Prepend(place, _) => place,
         }
     }
 }
@@ -237,6 +242,13 @@ impl Patch {
                 list.push(item.clone());
                 self.0.push(add(place.pointer(Some("-")), item.clone()));
             }
+            Change::Prepend(place, item) => {
+                let Some(Value::Array(list)) = at(object, place) else {
+                    return Err(place.misshapen("a list"));
+                };
+                list.insert(0, item.clone());
+                self.0.push(add(place.pointer(Some("0")), item.clone()));
+            }
         }
         Ok(())
     }
@@ -252,6 +264,7 @@ fn whole(group: &[Change]) -> Option<Value> {
             }
             Change::Unset(..) => {}
             Change::Append(_, item) => list.push(item.clone()),
+            Change::Prepend(_, item) => list.insert(0, item.clone()),
         }
     }
     match (map.is_empty(), list.is_empty()) {
@@ -300,7 +313,8 @@ mod tests {
     }
 
     fn without_appends(changes: &[Change]) -> Vec<Change> {
-        changes.iter().filter(|change| !matches!(change, Change::Append(..))).cloned().collect()
+        let grows = |change: &&Change| matches!(change, Change::Append(..) | Change::Prepend(..));
+        changes.iter().filter(|change| !grows(change)).cloned().collect()
     }
 
     fn annotations() -> Path {
@@ -363,6 +377,22 @@ mod tests {
         assert_eq!(
             patch,
             json!([{"op": "add", "path": "/spec/containers/1/env", "value": [{"name": "A"}, {"name": "B"}]}])
+        );
+    }
+
+    #[test]
+    fn an_element_goes_to_the_head_without_moving_what_is_there_on_its_own() {
+        let init = Path::of(&["spec", "initContainers"]);
+        let first = [Change::Prepend(init, json!({"name": "ours"}))];
+        let (patch, _) = run(json!({"spec": {"initContainers": [{"name": "theirs"}]}}), &first);
+        assert_eq!(
+            patch,
+            json!([{"op": "add", "path": "/spec/initContainers/0", "value": {"name": "ours"}}])
+        );
+        let (patch, _) = run(json!({"spec": {}}), &first);
+        assert_eq!(
+            patch,
+            json!([{"op": "add", "path": "/spec/initContainers", "value": [{"name": "ours"}]}])
         );
     }
 

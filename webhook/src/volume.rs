@@ -128,7 +128,7 @@ fn asks_our_signer(volume: &Value) -> bool {
 }
 
 /// Whether a map has no members but these; what is null is not there.
-fn only(map: Option<&Map<String, Value>>, keys: &[&str]) -> bool {
+pub(crate) fn only(map: Option<&Map<String, Value>>, keys: &[&str]) -> bool {
     map.is_some_and(|map| map.iter().all(|(key, value)| value.is_null() || keys.contains(&key.as_str())))
 }
 

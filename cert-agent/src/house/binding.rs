@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use sallyport_contract::{
     keys,
-    object::{Mode, NamespaceBindingSpec, OptOut},
+    object::{HeldAt, Mode, NamespaceBindingSpec, OptOut},
     policy::{Holder, PolicyBook},
 };
 
@@ -23,6 +23,7 @@ pub fn told(namespace: &str, labels: &BTreeMap<String, String>, book: &PolicyBoo
             policy: Some(policy.name.clone()),
             mode: policy.mode,
             opt_out: policy.opt_out,
+            hold: HeldAt::of(policy.hold.as_ref()),
             problem: (!also.is_empty()).then(|| {
                 format!("also selected by IdentityPolicy {}; {} comes first", also.join(", "), policy.name)
             }),
@@ -31,12 +32,14 @@ pub fn told(namespace: &str, labels: &BTreeMap<String, String>, book: &PolicyBoo
             policy: Some(name.to_owned()),
             mode,
             opt_out: OptOut::Forbid,
+            hold: HeldAt::Gate,
             problem: Some(format!("IdentityPolicy {name} cannot be understood: {error}")),
         },
         Holder::Nobody => NamespaceBindingSpec {
             policy: None,
             mode: Mode::Enforce,
             opt_out: OptOut::Forbid,
+            hold: HeldAt::Gate,
             problem: Some(format!(
                 "no IdentityPolicy selects this namespace; create one with spec.namespaces: [{namespace}]"
             )),

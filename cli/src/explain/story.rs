@@ -73,7 +73,8 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
         None => "waits for Sallyport's first word".to_owned(),
     };
     let mut text = format!("{pod} {head}\n");
-    for stage in [admitted(scene), certificate(identity, now), firewall(scene, identity), gate] {
+    let stages = [admitted(scene), certificate(identity, now), firewall(scene, identity), gate];
+    for stage in stages.into_iter().chain(containers(scene)) {
         line(&mut text, &stage, now);
     }
     if let Some(reason) = reason.filter(|reason| !open || *reason == Reason::BreakGlass) {
@@ -199,6 +200,18 @@ fn gate(scene: &Scene) -> (Stage, Option<Reason>) {
     let words = format!("{code}: {}", found.message.clone().unwrap_or_default());
     let at = found.last_transition_time.as_ref().map(|time| time.0);
     (Stage { mark, name: "gate", words, at }, Reason::from_code(&code))
+}
+
+/// What starts the containers of a pod that is held back.
+fn containers(scene: &Scene) -> Option<Stage> {
+    let init = scene.pod.spec.as_ref()?.init_containers.as_ref()?;
+    init.iter().find(|container| container.name == keys::HOLD)?;
+    let annotations = scene.pod.metadata.annotations.as_ref();
+    let (mark, words) = match annotations.and_then(|annotations| annotations.get(keys::PROVEN)) {
+        Some(proven) => (Mark::Done, format!("start by {} {proven}", keys::PROVEN)),
+        None => (Mark::Ahead, format!("init container {} holds them until the gate opens", keys::HOLD)),
+    };
+    Some(Stage { mark, name: "containers", words, at: None })
 }
 
 /// How long a commit usually takes there, for who waits for one.

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateTerms, Condition};
+use super::{CertificateTerms, Condition, Hold};
 
 /// Which namespaces may be called what, with which certificate, and what the firewall does with it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -54,6 +54,9 @@ pub struct IdentityPolicySpec {
     /// May a pod ask to be left out with the label `sallyport.dev/inject: disabled`?
     #[serde(default)]
     pub opt_out: OptOut,
+    /// What waits for the proof beside the readiness gate; absent: nothing, containers start at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Annotations for every pod, for example `paloaltonetworks.com/firewall: pan-fw`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_annotations: BTreeMap<String, String>,

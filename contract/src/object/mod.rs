@@ -13,6 +13,7 @@ mod certificate_terms;
 mod condition;
 mod firewall;
 mod gate_override;
+mod hold;
 mod identity_policy;
 mod identity_request;
 mod name_claim;
@@ -34,6 +35,7 @@ pub use firewall::{
     Standalone, Style, Target, Window,
 };
 pub use gate_override::{GateOverride, GateOverrideSpec};
+pub use hold::{HeldAt, Hold, StartInit};
 pub use identity_policy::{
     Action, DenyWith, DnsNameRules, IdentityPolicy, IdentityPolicySpec, IdentityPolicyStatus, LabelSelector,
     Mode, OptOut, SelectorOperator, SelectorRequirement, Side, Traffic, Wildcards,

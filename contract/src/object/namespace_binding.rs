@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Mode, OptOut};
+use super::{Condition, HeldAt, Mode, OptOut};
 
 /// Which policy holds this namespace. Always called `sallyport`; written by cert-agent alone, so that
 /// people can look it up and admission policies can take it as their parameter.
@@ -36,6 +36,9 @@ pub struct NamespaceBindingSpec {
     /// Whether pods may be left out.
     #[serde(default)]
     pub opt_out: OptOut,
+    /// Up to where pods come without proof, where the policy enforces.
+    #[serde(default)]
+    pub hold: HeldAt,
     /// Why nothing can be admitted here, or what else selects this namespace; absent if all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

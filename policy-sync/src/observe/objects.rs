@@ -21,6 +21,8 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
     let condition = status
         .and_then(|status| status.conditions.as_ref())
         .and_then(|conditions| conditions.iter().find(|condition| condition.type_ == keys::GATE));
+    let init = pod.spec.as_ref().and_then(|spec| spec.init_containers.as_ref());
+    let holds = init.is_some_and(|init| init.iter().any(|container| container.name == keys::HOLD));
     let gates = pod.spec.as_ref().and_then(|spec| spec.readiness_gates.as_ref());
     Carrier {
         uid: pod.uid().unwrap_or_default(),
@@ -29,6 +31,7 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
         dns_names: annotation(keys::RESOLVED_DNS_NAMES),
         action: annotation(keys::RESOLVED_ACTION),
         gated: gates.is_some_and(|gates| gates.iter().any(|gate| gate.condition_type == keys::GATE)),
+        held: holds && annotation(keys::PROVEN).is_none(),
         living: pod.metadata.deletion_timestamp.is_none() && !ended,
         gate: condition.map(|condition| Gate {
             open: condition.status == "True",
@@ -126,6 +129,19 @@ mod tests {
         }))
         .unwrap();
         let carrier = carrier(&pod);
-        assert!(carrier.gated && carrier.living && carrier.gate.is_some_and(|gate| gate.open));
+        assert!(carrier.gated && carrier.living && !carrier.held);
+        assert!(carrier.gate.is_some_and(|gate| gate.open));
+    }
+
+    #[test]
+    fn a_pod_is_held_until_its_annotation_is_there() {
+        let held = |init: serde_json::Value, annotations: serde_json::Value| {
+            let pod = serde_json::json!({"metadata": {"annotations": annotations}, "spec": {"containers": [], "initContainers": init}});
+            carrier(&serde_json::from_value(pod).unwrap()).held
+        };
+        let ours = || serde_json::json!([{"name": "migrate"}, {"name": keys::HOLD}]);
+        assert!(held(ours(), serde_json::json!({})));
+        assert!(!held(ours(), serde_json::json!({keys::PROVEN: "Enforced"})));
+        assert!(!held(serde_json::json!([{"name": "migrate"}]), serde_json::json!({})));
     }
 }

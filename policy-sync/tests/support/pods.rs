@@ -25,6 +25,7 @@ pub(crate) fn pod(uid: &str) -> Carrier {
         dns_names: Some(WEB.into()),
         action: Some("allow".into()),
         gated: true,
+        held: false,
         living: true,
         gate: None,
     }

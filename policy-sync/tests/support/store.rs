@@ -135,6 +135,7 @@ impl Cluster for Twin {
             loss = None;
             assert!(gate.open || !carrier.gate.is_some_and(|gate| gate.open), "an open gate was closed");
             (carrier.gate, carrier.version) = (Some(gate.clone()), version);
+            carrier.held &= !gate.open;
             tables.pods.apply(applied(key.clone(), carrier));
             Concerns { identities: [key.0].into(), ..Concerns::default() }
         });

@@ -11,14 +11,20 @@ use tokio::sync::Semaphore;
 
 /// One policy for namespace `shop`, which lets pods be left out.
 pub(crate) fn policies() -> Arc<PolicyBook> {
+    policies_with(&json!({}))
+}
+
+/// The same with more in its spec.
+fn policies_with(more: &Value) -> Arc<PolicyBook> {
     let side = json!({"zones": ["trust"], "addresses": ["any"]});
-    let policy: IdentityPolicy = serde_json::from_value(json!({"apiVersion": "sallyport.dev/v1alpha1",
+    let mut policy = json!({"apiVersion": "sallyport.dev/v1alpha1",
         "kind": "IdentityPolicy", "metadata": {"name": "shop"}, "spec": {"namespaces": ["shop"],
         "dnsNames": {"default": "{workload}.shop.corp.example", "allowed": ["*.shop.corp.example"]},
         "traffic": {"actions": ["Allow", "Deny"], "default": "Allow", "from": side, "to": side, "ports": [443]},
         "certificate": {"authority": "corp-pca"}, "firewall": "edge", "optOut": "Allow",
-        "podAnnotations": {"paloaltonetworks.com/firewall": "pan-fw"}}}))
-    .unwrap();
+        "podAnnotations": {"paloaltonetworks.com/firewall": "pan-fw"}}});
+    policy["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let policy: IdentityPolicy = serde_json::from_value(policy).unwrap();
     Arc::new(PolicyBook::new([&policy]))
 }
 
@@ -26,6 +32,12 @@ pub(crate) fn policies() -> Arc<PolicyBook> {
 pub(crate) fn snapshot() -> Snapshot {
     let namespaces = Arc::new([("shop".to_owned(), enabled())].into());
     Snapshot { namespaces, policies: policies(), pod_certificates: true }
+}
+
+/// The same, where the policy holds containers back.
+pub(crate) fn holding() -> Snapshot {
+    let policies = policies_with(&json!({"hold": {"startInit": {"image": "registry.example/sallyport:1"}}}));
+    Snapshot { policies, ..snapshot() }
 }
 
 /// The labels of an enabled namespace.

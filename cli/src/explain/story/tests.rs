@@ -140,3 +140,27 @@ fn a_pod_without_an_identity_is_explained_too() {
     assert!(told(json!({}), true).contains("kubectl rollout restart"));
     assert!(told(ours(), true).contains("names WorkloadIdentity pay-4c9d8e10, and there is none"));
 }
+
+#[test]
+fn a_held_pod_tells_whether_its_containers_may_start() {
+    let told = |proven: Option<&str>| {
+        let mut held = pod(ours(), None);
+        held["spec"] = json!({"containers": [], "initContainers": [{"name": keys::HOLD}]});
+        if let Some(proven) = proven {
+            held["metadata"]["annotations"][keys::PROVEN] = json!(proven);
+        }
+        of(&scene(held, Vec::new()), at("2026-11-21T12:01:21Z")).text
+    };
+    let waits = told(None);
+    assert!(
+        waits.contains("\n  · containers  init container sallyport-hold holds them until the gate opens\n"),
+        "{waits}"
+    );
+    let started = told(Some("Enforced 2026-11-21T12:01:00Z"));
+    assert!(
+        started.contains("\n  ✓ containers  start by sallyport.dev/proven Enforced 2026-11-21T12:01:00Z\n"),
+        "{started}"
+    );
+    let plain = of(&scene(pod(ours(), None), Vec::new()), at("2026-11-21T12:01:21Z")).text;
+    assert!(!plain.contains("containers"), "{plain}");
+}

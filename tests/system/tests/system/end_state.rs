@@ -38,7 +38,7 @@ type Running<'g> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'g
 const GATE: &str = "sallyport.dev/identity-ready";
 
 /// A pod as its author would forge it to look injected.
-fn forged(team: &Team<'_>, name: &str) -> Value {
+pub(crate) fn forged(team: &Team<'_>, name: &str) -> Value {
     let mut pod = bare_pod(
         team,
         name,
@@ -50,11 +50,11 @@ fn forged(team: &Team<'_>, name: &str) -> Value {
     pod
 }
 
-async fn attempt(kubectl: &Kubectl, pod: &Value) -> Result<Output> {
+pub(crate) async fn attempt(kubectl: &Kubectl, pod: &Value) -> Result<Output> {
     kubectl.attempt(&["create", "-f", "-"], Some(&pod.to_string())).await
 }
 
-fn said(output: &Output, words: &[&str]) -> Result<()> {
+pub(crate) fn said(output: &Output, words: &[&str]) -> Result<()> {
     ensure!(!output.ok, "it came in: {}", output.stdout);
     let missing: Vec<_> = words.iter().filter(|words| !output.stderr.contains(**words)).collect();
     ensure!(missing.is_empty(), "no {missing:?} in {}", output.stderr);

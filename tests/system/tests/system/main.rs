@@ -19,6 +19,7 @@ mod faults;
 mod firewall;
 mod forgeries;
 mod gates;
+mod hold;
 mod interposed;
 mod journey;
 mod lifetimes;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         firewall::tests(),
         gates::tests(),
         overrides::tests(),
+        hold::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),

@@ -30,7 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
 const ON_CALL: &str = "sallyport-test-on-call";
 
 /// Somebody on call in the team's namespace.
-async fn on_call(ground: &Ground, team: &Team<'_>) -> Result<Person> {
+pub(crate) async fn on_call(ground: &Ground, team: &Team<'_>) -> Result<Person> {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ON_CALL},
         "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]});
     ground.cluster.kubectl.apply(&role.to_string()).await?;
@@ -49,7 +49,7 @@ async fn on_call(ground: &Ground, team: &Team<'_>) -> Result<Person> {
     Ok(person)
 }
 
-fn overrides(namespace: &str) -> String {
+pub(crate) fn overrides(namespace: &str) -> String {
     format!("/apis/sallyport.dev/v1alpha1/namespaces/{namespace}/gateoverrides")
 }
 
@@ -60,7 +60,7 @@ fn after(seconds: i64) -> Result<String> {
 }
 
 /// An override of the pods of `web`, as this person asks for it.
-fn asked(person: &Person, name: &str, seconds: i64) -> Result<Value> {
+pub(crate) fn asked(person: &Person, name: &str, seconds: i64) -> Result<Value> {
     Ok(json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "GateOverride", "metadata": {"name": name},
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "reason": "firewall upgrade, CHG-4242",
             "expiresAt": after(seconds)?, "requestedBy": person.name}}))
