@@ -160,12 +160,14 @@ reasons! {
     SecretHeldByOther => Application, [Gate Identity], "A Secret of somebody else stands under the name that the certificate needs.",
         "The message names the Secret. Find out who made it, then rename or delete it; the certificate is delivered to its place \
          within seconds.";
-    Tampered => Application, [Gate Event], "What the pod carries matches nothing that Sallyport derived for its workload.",
+    Tampered => Application, [Gate Event Admission], "What the pod carries matches nothing that Sallyport derived for its workload.",
         "Delete the pod, or run `kubectl rollout restart` on its workload: it is then made anew with the right names. If it happens \
-         again, find out who writes `resolved.sallyport.dev` annotations or identity labels.";
-    NotSupportedHere => Platform, [Admission], "This cluster does not serve what the policy asks for.",
+         again, find out who writes `resolved.sallyport.dev` annotations or identity labels. At admission: take \
+         `sallyport.dev/proven` off the manifest, which was copied from a pod.";
+    NotSupportedHere => Platform, [Admission], "This cluster, or the pod's operating system, cannot do what the policy asks for.",
         "The message says what is missing: for `spec.certificate.delivery: Pod` it is Kubernetes 1.37. Set `delivery: Secret` in the \
-         IdentityPolicy, or upgrade; the webhook sees within a minute what the cluster serves.";
+         IdentityPolicy, or upgrade; the webhook sees within a minute what the cluster serves. Windows pods cannot be held back: give \
+         them a namespace with a policy without `spec.hold`.";
     AwaitingFirewall => Sallyport, [Gate Identity Firewall], "The firewall has not been asked yet.",
         "Wait a minute. If it stays, see that policy-sync runs and leads: `kubectl -n sallyport-system get pods,lease` and its log. \
          The message says what it is about to do.";
