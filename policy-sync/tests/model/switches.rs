@@ -74,7 +74,7 @@ impl Position {
         match (self.switch.as_str(), text.trim_matches('"')) {
             ("pattern_engine", "classic") => End::Named(&[Reason::EngineTooOld]),
             ("sni_context_known", "false") => {
-                End::Named(&[Reason::EntryRefused, Reason::SignatureNotCompiled])
+                End::Named(&[Reason::ContextMissing, Reason::SignatureNotCompiled])
             }
             ("partial_commit_takes_effect", "false") => End::Named(&[Reason::PartialCommitIneffective]),
             ("application_limit", "4") => {
