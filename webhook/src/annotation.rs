@@ -48,6 +48,19 @@ pub fn misplaced(workload: &Value, case: &Case) -> Vec<String> {
         .collect()
 }
 
+/// What the answers that stand on a workload and the new ones say together: traffic for its names turns.
+pub fn turned(workload: &Value, case: &Case, grant: &Grant) -> Option<String> {
+    if case.kind == Kind::Pod {
+        return None;
+    }
+    let standing = Path::of(&["metadata", "annotations"]).map(workload).ok().flatten()?;
+    let before = standing.get(keys::RESOLVED_ACTION)?.as_str().filter(|was| matches!(*was, "allow" | "deny"))?;
+    let after = grant.first.action.as_str();
+    (before != after).then(|| {
+        format!("traffic for {} turns from {before} to {after}, for every pod that has the name", names(grant))
+    })
+}
+
 /// Takes stale answers off a workload that is left out.
 ///
 /// # Errors

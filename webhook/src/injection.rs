@@ -12,6 +12,7 @@ use crate::{
     decide::Case,
     hold,
     patch::{Change, Misshapen, Path},
+    unwise,
     volume::volume,
 };
 
@@ -70,6 +71,7 @@ pub fn inject(object: &Value, case: &Case, grant: &Grant) -> Result<Injection, O
     // Last, since it moves the other init containers by one place.
     injection.changes.extend(held.container);
     injection.warnings.extend(held.warning);
+    injection.warnings.extend(unwise::warnings(object, case, grant)?);
     Ok(injection)
 }
 

@@ -181,7 +181,8 @@ pub fn pods_of(object: &Value, case: &Case, grant: &Grant) -> Result<Vec<String>
 
 fn pods(object: &Value, case: &Case, grant: &Grant) -> Result<Vec<String>, Obstacle> {
     let warnings = injection::inject(object, case, grant)?.warnings;
-    Ok([warnings, annotation::misplaced(object, case)].concat())
+    let turned = annotation::turned(object, case, grant).into_iter().collect();
+    Ok([warnings, annotation::misplaced(object, case), turned].concat())
 }
 
 fn left_out(object: &Value, case: &Case) -> Result<Gift, Obstacle> {

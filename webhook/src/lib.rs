@@ -20,6 +20,7 @@ pub mod patch;
 pub mod review;
 mod run;
 pub mod server;
+mod unwise;
 mod volume;
 
 pub use run::{RunError, run};
