@@ -54,10 +54,14 @@ pub fn turned(workload: &Value, case: &Case, grant: &Grant) -> Option<String> {
         return None;
     }
     let standing = Path::of(&["metadata", "annotations"]).map(workload).ok().flatten()?;
-    let before = standing.get(keys::RESOLVED_ACTION)?.as_str().filter(|was| matches!(*was, "allow" | "deny"))?;
+    let before =
+        standing.get(keys::RESOLVED_ACTION)?.as_str().filter(|was| matches!(*was, "allow" | "deny"))?;
     let after = grant.first.action.as_str();
     (before != after).then(|| {
-        format!("traffic for {} turns from {before} to {after}, for every pod that has the name", names(grant))
+        format!(
+            "traffic for {} turns from {before} to {after}, for every pod that has the name",
+            names(grant)
+        )
     })
 }
 

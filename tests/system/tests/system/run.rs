@@ -24,6 +24,8 @@ enum Place {
     Shared,
     /// There, but with nobody beside it.
     Alone,
+    /// On a ground that it lays itself.
+    Own,
     /// On a second ground, with proxies between the programs and what they call.
     Interposed,
 }
@@ -44,6 +46,14 @@ where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
     Test { name: name.to_owned(), place: Place::Alone, body: Box::new(body) }
+}
+
+/// A test that lays a ground for itself; the one that it is handed is the others'.
+pub(crate) fn by_itself<F>(name: &'static str, body: F) -> Test
+where
+    F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
+{
+    Test { name: name.to_owned(), place: Place::Own, body: Box::new(body) }
 }
 
 /// A test on the ground with proxies.
@@ -100,13 +110,15 @@ impl Shared {
     fn run(&self, test: &Test) -> Result<(), Failed> {
         self.runtime.block_on(async {
             let laid = match test.place {
-                Place::Shared | Place::Alone => self.ground.get_or_try_init(|| lay("system", false)).await,
+                Place::Shared | Place::Alone | Place::Own => {
+                    self.ground.get_or_try_init(|| lay("system", false)).await
+                }
                 Place::Interposed => self.interposed.get_or_try_init(|| lay("interposed", true)).await,
             };
             let ground = laid.map_err(|error| format!("no ground: {error:#}"))?;
             let result = async {
                 match test.place {
-                    Place::Interposed => (test.body)(ground).await,
+                    Place::Interposed | Place::Own => (test.body)(ground).await,
                     Place::Alone => {
                         let _turn = self.turn.write().await;
                         (test.body)(ground).await

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     asked::done,
-    run::{Test, alone},
+    run::{Test, by_itself},
 };
 
 const KEYSTORE_PASSWORD: &str = "open-sesame-4711-barley";
@@ -24,7 +24,7 @@ const KEYSTORE_PASSWORD: &str = "open-sesame-4711-barley";
 const LEAST: usize = 16;
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![alone("silence::law_11_a_whole_run_at_the_most_verbose_level_prints_no_secret", |_| {
+    vec![by_itself("silence::law_11_a_whole_run_at_the_most_verbose_level_prints_no_secret", |_| {
         Box::pin(nothing_is_printed())
     })]
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::run::{Test, alone};
+use crate::run::{Test, by_itself};
 
 /// Fifty creations a second, whether the one before has its answer or not.
 const BEAT: Duration = Duration::from_millis(20);
@@ -29,7 +29,7 @@ const TEAM: &str = "loaded";
 const REPLICAS: u32 = 20;
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![alone("under_load::no_pod_is_lost_while_the_webhook_changes_and_none_slips_through", |_| {
+    vec![by_itself("under_load::no_pod_is_lost_while_the_webhook_changes_and_none_slips_through", |_| {
         Box::pin(the_webhook_changes())
     })]
 }
