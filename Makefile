@@ -1,6 +1,6 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
-# make test   every test: unit, service, system                            (RING=fast for unit and service)
+# make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make lint   formatting, lints, layout, one TLS stack
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash

@@ -96,7 +96,8 @@ async fn openssl_accepts(team: &Team<'_>, identity: &str, name: &str) -> Result<
 }
 
 async fn not_before_the_running_configuration(ground: &Ground) -> Result<()> {
-    let options = TeamOptions { commit_time: Duration::from_secs(3), ..TeamOptions::default() };
+    // Long enough for a slow machine to look while the commit runs.
+    let options = TeamOptions { commit_time: Duration::from_secs(20), ..TeamOptions::default() };
     let team = Team::start(ground, "early", options).await?;
     ground.cluster.kubectl.apply(&team.deployment("web", 1, &json!({})).to_string()).await?;
     team.gate_waits("web", "AwaitingCommit", "job").await?;
