@@ -1,8 +1,8 @@
 //! `sallyport check`: the verdict of admission on manifests, before they reach a cluster.
 //!
 //! In the order of the flow: [`gather`] the files · [`document`] what stands in them, and where · [`bundle`] policies,
-//! namespaces and workloads · [`verdict`] each by itself, by the webhook's own code · [`together`] what only all of them
-//! show · [`output`] for people and for pipelines.
+//! namespaces and workloads · [`verdict`] each by itself, by the webhook's own code · [`rollout`] whether it has time for
+//! the firewall · [`together`] what only all of them show · [`output`] for people and for pipelines.
 
 mod bundle;
 mod cluster;
@@ -11,6 +11,7 @@ mod gather;
 mod output;
 mod parallel;
 mod place;
+mod rollout;
 mod together;
 mod verdict;
 
@@ -44,8 +45,9 @@ pub(crate) struct Args {
     /// More files and folders with policies, firewalls and namespaces: they help to judge and are not judged.
     #[arg(long, value_name = "PATH")]
     with: Vec<PathBuf>,
-    /// Take policies, namespaces, firewalls and the names that are held from the cluster of KUBECONFIG.
-    #[arg(long)]
+    /// Take policies, namespaces, firewalls and the names that are held from the cluster of KUBECONFIG. What a dry run of the
+    /// API server cannot judge, a bundle that makes its own namespace, is judged so.
+    #[arg(long, visible_alias = "server")]
     from_cluster: bool,
     /// The namespace of manifests that name none.
     #[arg(long, short, default_value = "default")]

@@ -16,6 +16,7 @@ use super::{
     Finding, Outcome,
     bundle::{Candidate, Complete},
     document::{Document, text_at},
+    rollout,
 };
 
 /// The verdict, and the identities that it gives.
@@ -78,17 +79,20 @@ fn judged(case: &Case, object: &Value, namespace: &str, bundle: &Complete) -> Ju
         Verdict::Refused(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
         Verdict::LeftOut => (Outcome::LeftOut, Vec::new(), Vec::new()),
         Verdict::Audited(audit) => (Outcome::Audited(audit.would_be_refused()), Vec::new(), Vec::new()),
-        Verdict::Granted(grant) => granted(case, object, grant),
+        Verdict::Granted(grant) => granted(case, object, grant, bundle),
     }
 }
 
-fn granted(case: &Case, object: &Value, grant: Grant) -> Judged {
+fn granted(case: &Case, object: &Value, grant: Grant, bundle: &Complete) -> Judged {
     match pods_of(object, case, &grant) {
         Err(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
         Ok(more) => {
             let identities: Vec<Identity> = grant.identities().cloned().collect();
             let names = identities.iter().flat_map(|identity| identity.dns_names.to_strings()).collect();
-            (Outcome::Granted(names), [grant.warnings, more].concat(), identities)
+            let firewall =
+                bundle.firewalls.iter().find(|one| one.metadata.name.as_ref() == Some(&grant.first.firewall));
+            let slow = firewall.and_then(|firewall| rollout::warning(case, object, firewall));
+            (Outcome::Granted(names), [grant.warnings, more, Vec::from_iter(slow)].concat(), identities)
         }
     }
 }
