@@ -70,6 +70,12 @@ pub(super) fn split(text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// The last line of a text, from 1. To YAML a lone carriage return ends a line too, to those who show lines it does not: so
+/// no place is beyond this one.
+fn last_line(text: &str) -> usize {
+    text.lines().count().max(1)
+}
+
 impl Piece {
     /// Reads it: one object, those of a list, or none.
     pub(super) fn read(self) -> Vec<Result<Document, Broken>> {
@@ -85,7 +91,7 @@ impl Piece {
                 let within =
                     error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
                 let words = format!("it cannot be read as YAML: {error}");
-                return vec![Err((line + within.saturating_sub(1), words))];
+                return vec![Err((line + within.clamp(1, last_line(&text)) - 1, words))];
             }
         };
         let origin = Arc::new(Origin { line, text, lines: OnceLock::new() });
@@ -130,7 +136,7 @@ impl Document {
         };
         let content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         let first = || self.origin.text.lines().position(content).map(|at| at + 1);
-        self.origin.line + within.or_else(first).unwrap_or(1) - 1
+        self.origin.line + within.or_else(first).unwrap_or(1).clamp(1, last_line(&self.origin.text)) - 1
     }
 
     /// How many characters a line of it has.
@@ -184,6 +190,13 @@ mod tests {
         let [first, broken, third, number] = <[_; 4]>::try_from(kinds(text)).unwrap();
         assert_eq!((first, third, number), (a, c, Err(9)));
         assert!(matches!(broken, Err(5..=7)), "{broken:?}");
+    }
+
+    #[test]
+    fn a_lone_carriage_return_is_no_line_of_the_file() {
+        assert!(matches!(kinds("\r\r\r\r\u{1d}\r\n\n").as_slice(), [Err(1..=2)]));
+        let document = all("a:\r- x\rkind: A\rmetadata: {name: web}\n").remove(0).unwrap();
+        assert_eq!(document.line_of("A x/web, metadata.name"), 1);
     }
 
     #[test]
