@@ -114,8 +114,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             (None, None) => self.enforced(total),
         };
-        if self.memory.job.is_some() {
-            words.push_str("; a commit of ours runs");
+        if let Some(job) = &self.memory.job {
+            words.push_str(job.running());
         }
         let leaving =
             self.memory.limited.values().find(|(reason, _)| *reason == Reason::RemovalAwaitsApproval);

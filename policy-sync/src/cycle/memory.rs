@@ -148,6 +148,14 @@ impl Job {
             JobKind::Push => Reason::AwaitingPush,
         }
     }
+
+    /// What is said of it beside a state that is good already.
+    pub(super) const fn running(&self) -> &'static str {
+        match self.kind {
+            JobKind::Commit => "; a commit of ours runs",
+            JobKind::Push => "; a push of ours runs",
+        }
+    }
 }
 
 impl<F> Default for Memory<F> {

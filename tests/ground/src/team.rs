@@ -281,7 +281,14 @@ impl<'a> Team<'a> {
     /// # Errors
     /// It does not open.
     pub async fn gate_opens(&self, app: &str) -> Result<()> {
-        let patience = wait::GENEROUS * 2;
+        self.gate_opens_within(wait::GENEROUS * 2, app).await
+    }
+
+    /// The same, with so much patience.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn gate_opens_within(&self, patience: Duration, app: &str) -> Result<()> {
         wait::until(&format!("the gate of {}/{app} to open", self.name), patience, || async {
             let pods = self.pods(app).await?;
             let gate = pods.first().and_then(gate).context("no gate condition yet")?;
@@ -321,12 +328,8 @@ impl<'a> Team<'a> {
     /// # Errors
     /// It is not there.
     pub async fn certificate(&self, identity: &str) -> Result<Delivered> {
-        let secret = self
-            .ground
-            .cluster
-            .kubectl
-            .get(&["secret", "-n", &self.name, &format!("{identity}-tls")])
-            .await?;
+        let kubectl = &self.ground.cluster.kubectl;
+        let secret = kubectl.get(&["secret", "-n", &self.name, &format!("{identity}-tls")]).await?;
         let part = |key: &str| -> Result<String> {
             let text = secret["data"][key].as_str().with_context(|| format!("the Secret has no {key}"))?;
             Ok(String::from_utf8(base64(text)?)?)

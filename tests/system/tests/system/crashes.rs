@@ -14,7 +14,7 @@ use crate::{
     census::{self, Foreign},
     fault_matrix,
     interposed::{AUTHORITY, PATIENCE, PROGRAMS, Side, joined, options, travel},
-    run::{Test, interposed},
+    run::{Test, interposed, part_of},
 };
 
 /// A call at which a program is killed: the n-th of this name that is about the team.
@@ -90,17 +90,19 @@ pub(crate) fn tests() -> Vec<Test> {
             Box::pin(async { census::only_ours_is_cut() })
         }),
     ];
+    let mut sweep = Vec::new();
     for (index, point) in POINTS.iter().enumerate() {
         for (moment, action) in [("before", Action::HoldBefore), ("after", Action::HoldAfter)] {
             let nth = if point.nth == 1 { String::new() } else { format!("_{}", point.nth) };
             let name = format!("crashes::{}::{moment}_{}{nth}", point.side.as_str(), joined(point.call, "_"));
             let team = format!("crash-{index}-{moment}");
-            tests.push(interposed(name, move |g| {
+            sweep.push(interposed(name, move |g| {
                 let (action, team) = (action.clone(), team.clone());
                 Box::pin(async move { killed(g, *point, action, &team).await })
             }));
         }
     }
+    tests.extend(part_of(sweep));
     tests
 }
 

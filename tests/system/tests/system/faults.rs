@@ -178,5 +178,6 @@ async fn ca(ground: &Ground, name: &str, action: Value, reason: &str, words: &st
     let others = others_go_on(ground, &format!("{name}-other")).await;
     ground.pca.heal().await?;
     seen.and(others)?;
-    team.gate_opens("web").await
+    // The longer it lasted the longer is the pause before the next try, up to five minutes.
+    team.gate_opens_within(wait::GENEROUS * 2 + Duration::from_secs(300), "web").await
 }

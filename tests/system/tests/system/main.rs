@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     // has something else to do.
     let killing = [crashes::tests(), replicas::tests()];
     let mut tests = run::by_turns(flat(together), flat(killing));
-    tests.extend(fault_matrix::tests());
+    tests.extend(run::part_of(fault_matrix::tests()));
     run::all(tests)
 }
 
