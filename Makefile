@@ -2,11 +2,14 @@
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make lint   formatting, lints, layout, one TLS stack
+# make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+PROFILE := release
 PROGRAMS := -p sallyport -p panos-sim -p pca-sim
 
 .PHONY: help
@@ -45,3 +48,7 @@ bench: control-plane
 .PHONY: manifests
 manifests:
 	cargo run -q -p sallyport -- crds --out manifests/crds
+
+.PHONY: image
+image:
+	@packaging/image.sh $(PROFILE) $(VERSION)
