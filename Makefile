@@ -3,12 +3,12 @@
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make lint   formatting, lints, layout, one TLS stack, the chart
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
+# make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 PROFILE := release
 PROGRAMS := -p sallyport -p panos-sim -p pca-sim
 
@@ -53,4 +53,8 @@ manifests:
 
 .PHONY: image
 image:
-	@packaging/image.sh $(PROFILE) $(VERSION)
+	@packaging/image.sh $(PROFILE)
+
+.PHONY: release
+release:
+	@packaging/release.sh

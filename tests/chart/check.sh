@@ -37,7 +37,7 @@ helm=$("$root/tests/tools/build.sh" helm)
 kubeconform=$("$root/tests/tools/build.sh" kubeconform)
 schemas=$(schemas)
 
-version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+version=$("$root/packaging/version.sh")
 for key in version appVersion; do
 	grep -qx "$key: $version" "$chart/Chart.yaml" || fail "Chart.yaml's $key is not $version, the version in Cargo.toml"
 done
