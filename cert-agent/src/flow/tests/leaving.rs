@@ -49,7 +49,7 @@ async fn what_refuses_requests_goes_with_what_it_needs() {
         install::<ValidatingAdmissionPolicyBinding>(&stage, name, json!({})).await;
     }
     definition(&stage, BINDINGS_DEFINITION).await;
-    stage.agent.webhook().await.unwrap();
+    stage.webhook().await.unwrap();
     assert_eq!(owners::<MutatingWebhookConfiguration>(&stage, "sallyport"), one("Namespace", SYSTEM));
     assert_eq!(owners::<ValidatingAdmissionPolicy>(&stage, END_STATE), one("Namespace", SYSTEM));
     let of_binding = owners::<ValidatingAdmissionPolicyBinding>;
@@ -57,10 +57,10 @@ async fn what_refuses_requests_goes_with_what_it_needs() {
     assert!(of_binding(&stage, NAMESPACES).is_empty(), "its definition is not installed yet");
 
     definition(&stage, POLICIES_DEFINITION).await;
-    stage.agent.webhook().await.unwrap();
+    stage.webhook().await.unwrap();
     assert_eq!(of_binding(&stage, NAMESPACES), one("CustomResourceDefinition", POLICIES_DEFINITION));
     let before = stage.journal();
-    stage.agent.webhook().await.unwrap();
+    stage.webhook().await.unwrap();
     assert_eq!(stage.journal(), before, "it stands, and is not written again");
 }
 
@@ -72,7 +72,7 @@ async fn the_webhook_serves_although_nothing_can_be_given_an_owner() {
     install::<MutatingWebhookConfiguration>(&stage, "sallyport", json!({})).await;
     let refused = ClusterError::Forbidden("no".to_owned());
     stage.twin.memory().faults.push(("patch mutatingwebhookconfigurations ".to_owned(), 9, refused.clone()));
-    assert_eq!(stage.agent.webhook().await.err(), Some(refused));
+    assert_eq!(stage.webhook().await.err(), Some(refused));
     assert!(
         stage.twin.stored::<k8s_openapi::api::core::v1::Secret>(SYSTEM, "sallyport-webhook-tls").is_some()
     );
