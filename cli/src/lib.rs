@@ -11,6 +11,7 @@ mod explain;
 mod firewall;
 mod hold;
 mod manual;
+mod path_probe;
 mod people;
 mod plan;
 mod status;
@@ -40,6 +41,7 @@ enum Command {
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
     Hold(hold::Args),
+    PathProbe(path_probe::Args),
     Check(check::Args),
     Plan(plan::Args),
     Status(status::Args),
@@ -86,6 +88,7 @@ fn done(command: Command) -> ExitCode {
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
         Command::Hold(args) => return hold::run(&args),
+        Command::PathProbe(args) => return path_probe::run(&args),
         Command::Check(args) => return check::run(&args),
         Command::Plan(args) => return plan::run(&args),
         Command::Status(args) => return status::run(&args),

@@ -25,6 +25,7 @@ mod journey;
 mod lifetimes;
 mod one_verdict;
 mod overrides;
+mod path;
 mod pod_certificates;
 mod replicas;
 mod rights;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         gates::tests(),
         overrides::tests(),
         hold::tests(),
+        path::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),
