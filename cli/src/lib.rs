@@ -14,6 +14,7 @@ mod manual;
 mod path_probe;
 mod people;
 mod plan;
+mod preflight;
 mod status;
 mod table;
 mod terminal;
@@ -47,6 +48,7 @@ enum Command {
     Status(status::Args),
     Explain(explain::Args),
     Breakglass(breakglass::Args),
+    Preflight(preflight::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -94,6 +96,7 @@ fn done(command: Command) -> ExitCode {
         Command::Status(args) => return status::run(&args),
         Command::Explain(args) => return explain::run(&args),
         Command::Breakglass(args) => return breakglass::run(&args),
+        Command::Preflight(args) => return preflight::run(args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
         Command::Crds(args) => crds::run(&args),

@@ -27,6 +27,7 @@ mod one_verdict;
 mod overrides;
 mod path;
 mod pod_certificates;
+mod preflight;
 mod replicas;
 mod rights;
 mod rollouts;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         overrides::tests(),
         hold::tests(),
         path::tests(),
+        preflight::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),
