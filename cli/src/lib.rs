@@ -11,8 +11,10 @@ mod explain;
 mod firewall;
 mod hold;
 mod manual;
+mod path_probe;
 mod people;
 mod plan;
+mod preflight;
 mod status;
 mod table;
 mod terminal;
@@ -42,11 +44,13 @@ enum Command {
     /// Run the policy syncer: makes the firewall agree, proves it, opens the pods' gates.
     PolicySync(sallyport_policy_sync::args::Args),
     Hold(hold::Args),
+    PathProbe(path_probe::Args),
     Check(check::Args),
     Plan(plan::Args),
     Status(status::Args),
     Explain(explain::Args),
     Breakglass(breakglass::Args),
+    Preflight(preflight::Args),
     /// For people: how a firewall stands, what would be changed on it, what stands in the way, and the brake on one name.
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -90,11 +94,13 @@ fn done(command: Command) -> ExitCode {
         Command::CertAgent(args) => program(&args.process.clone(), sallyport_cert_agent::run(args)),
         Command::PolicySync(args) => program(&args.process.clone(), sallyport_policy_sync::run(args)),
         Command::Hold(args) => return hold::run(&args),
+        Command::PathProbe(args) => return path_probe::run(&args),
         Command::Check(args) => return check::run(&args),
         Command::Plan(args) => return plan::run(&args),
         Command::Status(args) => return status::run(&args),
         Command::Explain(args) => return explain::run(&args),
         Command::Breakglass(args) => return breakglass::run(&args),
+        Command::Preflight(args) => return preflight::run(args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
         Command::Uninstall(args) => return uninstall::run(&args),

@@ -82,6 +82,8 @@ pub const POD_REQUEST_STATE: &str = "resolved.sallyport.dev/pod-certificate";
 pub const SYSTEM_NAMESPACE: &str = "sallyport-system";
 /// Namespace of the firewall credentials, and of nothing else.
 pub const FIREWALL_NAMESPACE: &str = "sallyport-firewall";
+/// Namespace of the path probes and their reports.
+pub const PATH_PROOF_NAMESPACE: &str = "sallyport-path-proof";
 /// Name of the `NamespaceBinding` in every enabled namespace.
 pub const BINDING: &str = "sallyport";
 /// Name of the mutating webhook configuration.

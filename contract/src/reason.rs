@@ -272,6 +272,10 @@ reasons! {
     ContextMissing => NetworkSecurity, [Gate Identity], "The firewall's content does not know the SNI context.",
         "Install a newer *Applications and Threats* content version, on Panorama and on every firewall of the group: the context \
          `ssl-req-chello-sni` comes with it. It is tried again every five minutes; names that stand are not touched.";
+    PathBypassed => NetworkSecurity, [Firewall], "A probe was answered under a name that the firewall must reset: there is a way around it.",
+        "The message names the networks and two addresses. Compare the route tables of both subnets, and of the firewall's own: \
+         after a change of routes traffic may take a shorter way. If the routes are right, look up the session on the firewall by \
+         these addresses: a rule for other zones may let it pass. No gate waits for it, but allow and deny rules mean nothing on that way.";
     CopiedMark => NetworkSecurity, [Gate Identity Firewall], "An object carries our mark but is not one that we made.",
         "The message names the objects. Somebody cloned one of ours, or restored an old configuration: remove the copy, or its tag \
          and description. It is never used, changed or removed by us.";

@@ -2,7 +2,7 @@
 //!
 //! Read in the order of the flow: [`observe`] what is seen of the cluster · [`desired`] what a firewall is
 //! to hold ([`wish`] who wants it, [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
-//! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`diff`] the operations
+//! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`path`] whether packets cross the device · [`diff`] the operations
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
 //! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
 //! [`proven`] what is proven of an identity · [`breakglass`] who lets pods in without · [`gate`], [`status`] and
@@ -38,6 +38,7 @@ pub mod operation;
 pub mod overlap;
 pub mod pace;
 pub mod panos;
+pub mod path;
 pub mod pending;
 pub mod preview;
 pub mod proven;

@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 use sallyport_contract::Reason;
 
-use crate::gate::Overridden;
+use crate::{gate::Overridden, path::Tally};
 
 /// The counters of the program. Clones are one.
 #[derive(Clone)]
@@ -31,6 +31,7 @@ struct Counters {
     names: Family<ByFirewall, Gauge>,
     gates: Family<ByReason, Counter>,
     overridden: Family<ByState, Gauge>,
+    path_pairs: Family<ByFirewallState, Gauge>,
     store_failures: Counter,
 }
 
@@ -46,6 +47,12 @@ struct ByResult {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByFirewallState {
+    firewall: String,
     state: &'static str,
 }
 
@@ -75,6 +82,9 @@ const QUEUE_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0
 /// Up to the most that one request takes.
 const BATCH_OPERATIONS: [f64; 7] = [1.0, 5.0, 20.0, 50.0, 100.0, 250.0, 500.0];
 
+/// How a pair of networks may stand.
+const PATH_STATES: [&str; 3] = ["proven", "bypassed", "not_shown"];
+
 impl Metrics {
     /// Registers every counter.
     #[must_use]
@@ -94,6 +104,7 @@ impl Metrics {
             names: Family::default(),
             gates: Family::default(),
             overridden: Family::default(),
+            path_pairs: Family::default(),
             store_failures: Counter::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_policy_sync");
@@ -119,6 +130,8 @@ impl Metrics {
         registry.register("gate_writes", "Conditions written to pods, by reason", counters.gates.clone());
         let help = "Living pods that a GateOverride let in without proof, by whether it still runs";
         registry.register("pods_open_by_override", help, counters.overridden.clone());
+        let help = "Pairs of networks whose sessions must cross a firewall, by firewall and what was shown";
+        registry.register("path_pairs", help, counters.path_pairs.clone());
         registry.register(
             "store_failures",
             "Writes that the API server did not take",
@@ -197,6 +210,21 @@ impl Metrics {
     pub fn overridden(&self, pods: Overridden) {
         for (state, count) in [("running", pods.running), ("ended", pods.ended)] {
             self.0.overridden.get_or_create(&ByState { state }).set(count);
+        }
+    }
+
+    /// What is known of the ways between the networks of one firewall.
+    pub fn paths(&self, firewall: &str, tally: Tally) {
+        for (state, count) in PATH_STATES.into_iter().zip([tally.proven, tally.bypassed, tally.not_shown]) {
+            let label = ByFirewallState { firewall: firewall.to_owned(), state };
+            self.0.path_pairs.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Nobody asks about the ways of one firewall.
+    pub fn no_paths(&self, firewall: &str) {
+        for state in PATH_STATES {
+            self.0.path_pairs.remove(&ByFirewallState { firewall: firewall.to_owned(), state });
         }
     }
 

@@ -4,7 +4,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
     DnsName, DnsNames, Reason, firewall_names,
-    object::{ClaimedFirewall, ConditionStatus, Delivery, FirewallSpec, WorkloadIdentity},
+    object::{ClaimedFirewall, ConditionStatus, Delivery, Firewall, FirewallSpec, WorkloadIdentity},
     policy::PolicyBook,
 };
 
@@ -120,7 +120,8 @@ impl Enforced {
         let devices =
             newest.and_then(|entry| entry.evidence.as_ref()).map_or(0, |evidence| evidence.devices.len());
         let at = newest.and_then(proven_at).map(clock).unwrap_or_default();
-        let proven = format!("{firewall}, {devices} of {devices} devices, {at}; path not proven");
+        let path = if path_proven(object) { "path proven" } else { "path not proven" };
+        let proven = format!("{firewall}, {devices} of {devices} devices, {at}; {path}");
         Ok(match permissive {
             None => Self { reason: Reason::Enforced, words: proven },
             Some(words) => Self { reason: Reason::EnforcedPermissive, words: format!("{proven}; {words}") },
@@ -138,6 +139,12 @@ impl Enforced {
     pub fn words(&self) -> &str {
         &self.words
     }
+}
+
+/// Whether probes have shown that packets cross the firewall, as its status says. It is told, and nothing waits for it.
+fn path_proven(firewall: &Firewall) -> bool {
+    let conditions = firewall.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|c| c.kind == "PathProven" && c.status == ConditionStatus::True)
 }
 
 /// Looks at the evidence itself once more: who posted how the name stands may have been held up since.

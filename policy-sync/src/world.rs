@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use kube::core::ObjectMeta;
-use sallyport_contract::object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity};
+use sallyport_contract::object::{
+    Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity,
+};
 use zeroize::Zeroizing;
 
 /// Namespace and name of an object.
@@ -75,6 +77,8 @@ pub struct World {
     pub policies: Arc<BTreeMap<String, Arc<IdentityPolicy>>>,
     /// Whose gates people opened without proof.
     pub overrides: Arc<BTreeMap<Key, Arc<GateOverride>>>,
+    /// What the path probes met, by name of the report.
+    pub path_reports: Arc<BTreeMap<String, Arc<PathReport>>>,
     /// The namespaces' labels.
     pub namespaces: Arc<BTreeMap<String, Arc<BTreeMap<String, String>>>>,
     /// The firewall credentials by name of their Secret.

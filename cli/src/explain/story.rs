@@ -222,16 +222,20 @@ fn pace(scene: &Scene) -> String {
     })
 }
 
-/// What nobody has shown, although the gate may be open.
+/// What nobody has shown, although the gate may be open; and how far the way there is shown.
 fn unproven(scene: &Scene) -> String {
     let conditions = scene.firewall.iter().filter_map(|firewall| firewall.status.as_ref());
-    let open = conditions
-        .flat_map(|status| &status.conditions)
-        .filter(|condition| {
-            ["PathProven", "DefaultDeny", "PatternsProven"].contains(&condition.kind.as_str())
-        })
-        .filter(|condition| condition.status != ConditionStatus::True);
-    open.map(|condition| format!("not proven: {}: {}\n", condition.kind, condition.message)).collect()
+    let told = conditions.flat_map(|status| &status.conditions).filter_map(|condition| {
+        let (kind, words) = (condition.kind.as_str(), &condition.message);
+        match (kind, condition.status == ConditionStatus::True) {
+            ("PathProven", true) => Some(format!("proven: {kind}: {words}\n")),
+            ("PathProven" | "DefaultDeny" | "PatternsProven", false) => {
+                Some(format!("not proven: {kind}: {words}\n"))
+            }
+            _ => None,
+        }
+    });
+    told.collect()
 }
 
 fn line(text: &mut String, stage: &Stage, now: Timestamp) {

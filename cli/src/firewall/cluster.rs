@@ -48,6 +48,7 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
         identities: Arc::new(identities.map(|one| (Key::of(&one.metadata), Arc::new(one))).collect()),
         claims: Arc::new(by_name(claims)),
         overrides: Arc::default(),
+        path_reports: Arc::default(),
         policies: Arc::new(by_name(policies)),
         namespaces: Arc::new(namespaces.map(labels).collect()),
         logins: Arc::new(logins),

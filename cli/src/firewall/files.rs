@@ -111,6 +111,7 @@ fn compose(
         identities: Arc::new(identities),
         claims: Arc::new(claims),
         overrides: Arc::default(),
+        path_reports: Arc::default(),
         policies: Arc::new(policies.into_iter().filter_map(named).collect()),
         namespaces: Arc::default(),
         logins: Arc::new([(secret, Arc::new(login))].into()),

@@ -9,6 +9,7 @@ mod status;
 
 use std::process::ExitCode;
 
+pub(crate) use cluster::world;
 use sallyport_contract::DnsName;
 use sallyport_policy_sync::{
     cycle,

@@ -1,7 +1,8 @@
 //! The objects of the group `sallyport.dev`. A schema holds only fields that are obeyed.
 //!
 //! People write [`IdentityPolicy`], [`CertificateAuthority`], [`Firewall`], [`IdentityRequest`] and [`GateOverride`];
-//! the programs write [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else.
+//! the programs write [`WorkloadIdentity`], [`NameClaim`] and [`NamespaceBinding`], and meet nowhere else; path probes
+//! write [`PathReport`].
 
 #![allow(
     unreachable_pub,
@@ -18,6 +19,7 @@ mod identity_policy;
 mod identity_request;
 mod name_claim;
 mod namespace_binding;
+mod path_report;
 mod workload_identity;
 
 pub use certificate_authority::{
@@ -31,8 +33,8 @@ pub use condition::{Condition, ConditionStatus, set_condition};
 pub use firewall::{
     Attested, Bounds, Commit, Count, Credentials, DayOfWeek, DefaultDeny, DeletionPolicy, Devices, Drift,
     Firewall, FirewallDevice, FirewallJob, FirewallMember, FirewallSpec, FirewallStatus, FirewallTls, Freeze,
-    HaPair, Independent, JobKind, LastCommit, NameCount, Panorama, Position, Push, Removal, Rulebase, Rules,
-    Standalone, Style, Target, Window,
+    HaPair, Independent, JobKind, LastCommit, NameCount, Panorama, PathNetwork, PathPair, PathProof,
+    Position, Push, Removal, Rulebase, Rules, Standalone, Style, Target, Window,
 };
 pub use gate_override::{GateOverride, GateOverrideSpec};
 pub use hold::{HeldAt, Hold, StartInit};
@@ -45,6 +47,7 @@ pub use identity_request::{
 };
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec, NamespaceBindingStatus};
+pub use path_report::{Met, PathOutcome, PathReport, PathReportSpec};
 pub use workload_identity::{
     CertificateStatus, EnforcedApp, FirewallEnforcement, PodCertificates, PodCounts, WorkloadIdentity,
     WorkloadIdentitySpec, WorkloadIdentityStatus,
@@ -67,6 +70,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         NamespaceBinding::crd(),
         IdentityRequest::crd(),
         GateOverride::crd(),
+        PathReport::crd(),
     ];
     for version in definitions.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());

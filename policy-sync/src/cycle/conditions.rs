@@ -26,8 +26,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let reachable = condition("Reachable", status, reason, &words);
         let (status, reason, words) = self.in_sync(moment.spec());
         let in_sync = condition("InSync", status, reason, &words);
-        let words = "nothing has shown that packets between these networks cross this firewall";
-        let path = condition("PathProven", ConditionStatus::Unknown, Reason::NotShown, words);
+        let path = match &self.memory.path {
+            Some(path) => condition("PathProven", path.status, path.reason, &path.words),
+            None => {
+                let words = "nothing has shown that packets between these networks cross this firewall";
+                condition("PathProven", ConditionStatus::Unknown, Reason::NotShown, words)
+            }
+        };
         let mut conditions = vec![reachable, in_sync, path];
         let round = self.surroundings(moment.spec()).into_iter();
         conditions.extend(round.map(|(kind, status, reason, words)| condition(kind, status, reason, &words)));

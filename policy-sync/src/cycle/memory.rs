@@ -11,7 +11,7 @@ use sallyport_contract::{
     object::{Action, FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
-use super::{Moment, pass::After, snapshot::Snapshot, surroundings::Surroundings};
+use super::{Moment, pass::After, path::Canary, snapshot::Snapshot, surroundings::Surroundings};
 use crate::{
     capacity::Capacity,
     desired::Desired,
@@ -23,6 +23,7 @@ use crate::{
     member::{Access, Member},
     overlap::Overlaps,
     pace::Pace,
+    path::Path,
     shipping::Shipping,
     trial::Trial,
     world::{Login, Version},
@@ -91,6 +92,9 @@ pub(super) struct Memory<F> {
     /// How often, and when next, signatures that did not compile are compiled anew.
     pub(super) recompile_at: Option<(u32, Timestamp)>,
     pub(super) last_commit: Option<LastCommit>,
+    /// The name by which the path is tried, and what the probes' reports came to.
+    pub(super) canary: Option<Canary>,
+    pub(super) path: Option<Path>,
     /// Nothing of ours stands on the device, as its deletion asks.
     pub(super) gone: bool,
     /// What was last stored in the object, and the version that it has since.
@@ -198,6 +202,8 @@ impl<F> Default for Memory<F> {
             copies: Vec::new(),
             recompile_at: None,
             last_commit: None,
+            canary: None,
+            path: None,
             gone: false,
             status: None,
             version: Version::default(),

@@ -12,6 +12,7 @@ mod engine;
 mod memory;
 mod names;
 mod pass;
+mod path;
 mod preview;
 mod proof;
 mod push;
@@ -171,6 +172,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.meet(moment, &self.member);
         let result = self.advance(moment).await;
         self.remember(result);
+        self.look_at_the_path(moment);
         if let Err(error) = self.report(moment).await
             && !self.memory.pauses(moment.now)
         {
@@ -301,7 +303,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let quarantine = quarantines.filter_map(|name| name.quarantined_until).min();
         let due = quarantine.map_or_else(|| self.due(spec), |end| end.min(self.due(spec)));
         let due = self.memory.trouble.as_ref().map_or(due, |trouble| due.max(trouble.retry_at));
-        self.next_outdated(spec).map_or(due, |outdated| outdated.min(due))
+        let outdated = self.next_outdated(spec).map_or(due, |outdated| outdated.min(due));
+        self.memory.path.as_ref().and_then(|path| path.until).map_or(outdated, |until| until.min(outdated))
     }
 
     /// When the next proof becomes too old, which the gates are to hear at once.

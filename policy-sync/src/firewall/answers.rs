@@ -13,6 +13,10 @@ pub struct Facts {
     pub serial: String,
     /// The host that answers, where there are two.
     pub active: Option<String>,
+    /// The version of its Applications and Threats content; empty where it does not tell.
+    pub content: String,
+    /// Its clock when it was asked, in its own words and time zone.
+    pub time: String,
 }
 
 /// One job, as the list of all jobs tells it.

@@ -11,7 +11,7 @@ use kube::{
 };
 use sallyport_contract::{
     keys,
-    object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity},
+    object::{Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity},
 };
 use sallyport_process::{
     readiness::{Handle, Readiness},
@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use super::{Alike, Change, Concerns, Replaced, Seen, Table, Tables};
 use crate::{
     observe::objects::{self, carrier, login},
+    path::outcomes,
     world::{Key, Login},
 };
 
@@ -55,6 +56,7 @@ pub fn start(tasks: &mut Tasks, client: &Client, seen: &Seen, readiness: &Readin
     watch!("nameclaims", claims(client));
     watch!("workloadidentities", identities(client));
     watch!("gateoverrides", overrides(client));
+    watch!("pathreports", path_reports(client));
     watch!("namespaces", namespaces(client));
     watch!("secrets", secrets(client));
     watch!("pods", pods(client));
@@ -103,6 +105,23 @@ fn overrides(client: &Client) -> Kind<GateOverride, Key, GateOverride> {
         read: slim,
         table: |t| &mut t.overrides,
         concerns: |replaced| Concerns { everyone: !replaced.is_empty(), ..Concerns::default() },
+    }
+}
+
+fn path_reports(client: &Client) -> Kind<PathReport, String, PathReport> {
+    Kind {
+        what: "PathReport",
+        api: Api::namespaced(client.clone(), keys::PATH_PROOF_NAMESPACE),
+        config: watcher::Config::default(),
+        id: name,
+        read: slim,
+        table: |t| &mut t.path_reports,
+        concerns: |replaced| {
+            let differs = |(_, before, after): &Replaced<String, PathReport>| {
+                before.as_deref().map(outcomes) != after.as_deref().map(outcomes)
+            };
+            Concerns { wanted: replaced.iter().any(differs), ..Concerns::default() }
+        },
     }
 }
 

@@ -11,7 +11,9 @@ use std::{
 
 use kube::Resource;
 pub use objects::login;
-use sallyport_contract::object::{Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity};
+use sallyport_contract::object::{
+    Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity,
+};
 pub use table::{Alike, Change, Replaced, Table};
 use tokio::sync::watch;
 
@@ -43,6 +45,8 @@ pub struct Tables {
     pub policies: Table<String, IdentityPolicy>,
     /// Overrides.
     pub overrides: Table<Key, GateOverride>,
+    /// Reports of path probes by name.
+    pub path_reports: Table<String, PathReport>,
     /// Labels of the namespaces.
     pub namespaces: Table<String, BTreeMap<String, String>>,
     /// Credentials by Secret.
@@ -104,6 +108,7 @@ impl Seen {
             claims: tables.claims.complete()?,
             policies: tables.policies.complete()?,
             overrides: tables.overrides.complete()?,
+            path_reports: tables.path_reports.complete()?,
             namespaces: tables.namespaces.complete()?,
             logins: tables.logins.complete()?,
         })
@@ -168,7 +173,7 @@ macro_rules! alike_by_version {
     };
 }
 
-alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy, GateOverride);
+alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy, GateOverride, PathReport);
 
 /// Everything else is alike when it is equal.
 macro_rules! alike_by_value {

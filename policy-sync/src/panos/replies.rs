@@ -50,7 +50,14 @@ pub(super) fn list(mut reply: Reply, doing: &str, node: &str) -> Result<Element,
 pub(super) fn facts(reply: &Reply) -> Facts {
     let system = reply.result().and_then(|result| result.child("system"));
     let text = |name: &str| system.map(|system| name_in(system, name)).unwrap_or_default();
-    Facts { model: text("model"), version: text("sw-version"), serial: text("serial"), active: None }
+    Facts {
+        model: text("model"),
+        version: text("sw-version"),
+        serial: text("serial"),
+        active: None,
+        content: text("app-version"),
+        time: text("time"),
+    }
 }
 
 /// The id of the job that a commit started; `None` if there was nothing to commit.

@@ -5,11 +5,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sallyport_contract::{
     DnsName,
     identity::claim_of,
-    object::{ClaimedFirewall, Firewall, GateOverride, IdentityPolicy, NameClaim, WorkloadIdentity},
+    object::{
+        ClaimedFirewall, Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity,
+    },
 };
 use sallyport_policy_sync::{
     cluster::{ClusterError, Loss, Note},
@@ -75,7 +78,7 @@ impl Twin {
     /// Every first list but one is in.
     pub(crate) fn complete_but_identities(&self) {
         self.seen.update(|tables| {
-            complete!(tables: firewalls, claims, policies, overrides, namespaces, logins, pods);
+            complete!(tables: firewalls, claims, policies, overrides, path_reports, namespaces, logins, pods);
             all()
         });
     }
@@ -141,6 +144,22 @@ impl Twin {
         let granted: GateOverride = serde_json::from_value(value).unwrap();
         self.seen.update(|tables| {
             tables.overrides.apply(applied(Key::new("shop", name), granted));
+            all()
+        });
+    }
+
+    /// What the path probe of this name has met: its address, when its round began, and each other probe with the
+    /// outcomes under either name.
+    pub(crate) fn put_path_report(&self, name: &str, own: &str, at: Timestamp, met: &[(&str, &str, &str)]) {
+        let met = met.iter().map(|(address, control, canary)| {
+            serde_json::json!({"address": address, "control": control, "canary": canary})
+        });
+        let met: Vec<Value> = met.collect();
+        let spec = serde_json::json!({"firewall": "edge", "address": own, "at": at, "met": met});
+        let value = object("PathReport", Some("sallyport-path-proof"), name, spec, self.next());
+        let report: PathReport = serde_json::from_value(value).unwrap();
+        self.seen.update(|tables| {
+            tables.path_reports.apply(applied(name.to_owned(), report));
             all()
         });
     }

@@ -32,6 +32,14 @@ pub fn examples() -> Result<Vec<Value>> {
     folder(&paths::repository().join("manifests/examples"))
 }
 
+/// Every object of `manifests/path-proof`.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn path_proof() -> Result<Vec<Value>> {
+    folder(&paths::repository().join("manifests/path-proof"))
+}
+
 /// An example of `manifests/examples` as one object.
 ///
 /// # Errors

@@ -1,10 +1,12 @@
 //! `Firewall`: where, and within which bounds. The network security team's object.
 
 mod brakes;
+mod path;
 mod status;
 mod target;
 
 pub use brakes::{Commit, DayOfWeek, Drift, Freeze, Push, Removal, Window};
+pub use path::{PathNetwork, PathPair, PathProof};
 pub use status::{
     FirewallDevice, FirewallJob, FirewallMember, FirewallStatus, JobKind, LastCommit, NameCount,
 };
@@ -83,6 +85,9 @@ pub struct FirewallSpec {
     /// How we notice what others changed.
     #[serde(default)]
     pub drift: Drift,
+    /// How it is shown that packets between the pods' networks cross this firewall. Nothing is shown without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_proof: Option<PathProof>,
     /// What stands on the firewall once this object is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

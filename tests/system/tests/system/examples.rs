@@ -11,7 +11,8 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 async fn taken(ground: &Ground) -> Result<()> {
-    let examples = manifests::examples()?;
+    let mut examples = manifests::examples()?;
+    examples.extend(manifests::path_proof()?);
     let firewalls = examples.iter().filter(|example| example["kind"] == "Firewall");
     ensure!(firewalls.count() == 4, "an example for each kind of target");
     let kubectl = &ground.cluster.kubectl;

@@ -27,7 +27,9 @@ mod leaving;
 mod lifetimes;
 mod one_verdict;
 mod overrides;
+mod path;
 mod pod_certificates;
+mod preflight;
 mod replicas;
 mod rights;
 mod rollouts;
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         gates::tests(),
         overrides::tests(),
         hold::tests(),
+        path::tests(),
+        preflight::tests(),
         devices::tests(),
         examples::tests(),
         verdict::tests(),

@@ -45,6 +45,8 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-policy-sync", "create", "gateoverrides", "default", false),
         ("sallyport-policy-sync", "delete", "gateoverrides", "default", false),
         ("sallyport-cert-agent", "create", "gateoverrides", "default", false),
+        ("sallyport-policy-sync", "list", "pathreports", "sallyport-path-proof", true),
+        ("sallyport-policy-sync", "create", "pathreports", "sallyport-path-proof", false),
     ] {
         let user = format!("--as=system:serviceaccount:sallyport-system:{account}");
         let mut args = vec!["auth", "can-i", verb, resource, user.as_str()];
