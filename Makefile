@@ -1,7 +1,9 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
-# make lint   formatting, lints, layout, one TLS stack
+# make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
+# make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts
+# make manifests   definitions, docs/API.md and docs/CLI.md, from the types and the command line
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -37,6 +39,10 @@ test:
 lint:
 	tests/lint.sh
 
+.PHONY: walk
+walk: control-plane
+	tests/walk.sh
+
 .PHONY: bench
 bench: control-plane
 	cargo build --release $(PROGRAMS) -p bench
@@ -44,4 +50,7 @@ bench: control-plane
 
 .PHONY: manifests
 manifests:
-	cargo run -q -p sallyport -- crds --out manifests/crds
+	cargo build -q -p sallyport
+	target/debug/sallyport crds --out manifests/crds
+	target/debug/sallyport reference api >docs/API.md
+	target/debug/sallyport reference cli >docs/CLI.md

@@ -13,6 +13,7 @@ mod hold;
 mod manual;
 mod people;
 mod plan;
+mod reference;
 mod status;
 mod table;
 mod terminal;
@@ -53,6 +54,8 @@ enum Command {
     Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
+    #[command(hide = true)]
+    Reference(reference::Args),
     Completion(manual::Completion),
     Man(manual::Man),
 }
@@ -60,6 +63,12 @@ enum Command {
 /// The name under which kubectl finds a plugin, and how people then call it
 /// (<https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/>).
 const PLUGIN: (&str, &str) = ("kubectl-sallyport", "kubectl sallyport");
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Sallyport::command()
+}
 
 /// Runs what the command line says, the program's own name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -94,6 +103,7 @@ fn done(command: Command) -> ExitCode {
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
         Command::Crds(args) => crds::run(&args),
+        Command::Reference(args) => reference::run(&args, Sallyport::command()),
         Command::Completion(args) => manual::complete(&args, Sallyport::command()),
         Command::Man(args) => manual::pages(&args, Sallyport::command()),
     }
