@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints, layout, and one TLS stack in the whole tree.
+# Formatting, lints, layout, one TLS stack in the whole tree, links and commands of the pages, alerts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,5 +22,12 @@ for crate in rustls hyper http; do
 		exit 1
 	fi
 done
+
+# The pages: links, commands, references; and that alerts, dashboard and metrics fit each other.
+cargo test -q --workspace --test documents --test metrics
+
+# Every alert fires when it should, and not when it should not.
+promtool=$(tests/tools/build.sh promtool | tail -n 1)
+(cd manifests/monitoring && "$promtool" check rules rules.yaml && "$promtool" test rules rules-test.yaml)
 
 echo "lint: clean"
