@@ -1,9 +1,11 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
-# make lint   formatting, lints, layout, one TLS stack, the chart
+# make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
+# make lint   formatting, lints, layout, one TLS stack, the chart, links and commands of the pages, alerts
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
+# make manifests   definitions, the plain install, docs/API.md, docs/CLI.md and docs/VALUES.md, from the types, the chart and the command line
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -40,6 +42,10 @@ test:
 lint:
 	tests/lint.sh
 
+.PHONY: walk
+walk: control-plane
+	tests/walk.sh
+
 .PHONY: bench
 bench: control-plane
 	cargo build --release $(PROGRAMS) -p bench
@@ -47,7 +53,10 @@ bench: control-plane
 
 .PHONY: manifests
 manifests:
-	cargo run -q -p sallyport -- crds --out manifests/crds
+	cargo build -q -p sallyport
+	target/debug/sallyport crds --out manifests/crds
+	target/debug/sallyport reference api >docs/API.md
+	target/debug/sallyport reference cli >docs/CLI.md
 	manifests/render.sh manifests/install
 	manifests/reference.py >docs/VALUES.md
 

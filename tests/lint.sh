@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints, layout, one TLS stack in the whole tree, and the chart.
+# Formatting, lints, layout, one TLS stack in the whole tree, the chart, links and commands of the pages, alerts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,5 +26,11 @@ done
 # The chart renders to what an API server takes, and the checks see what is wrong with one.
 tests/chart/check.sh
 tests/chart/mistakes.sh
+# The pages: links, commands, references; and that alerts, dashboard and metrics fit each other.
+cargo test -q --workspace --test documents --test metrics
+
+# Every alert fires when it should, and not when it should not.
+promtool=$(tests/tools/build.sh promtool | tail -n 1)
+(cd manifests/monitoring && "$promtool" check rules rules.yaml && "$promtool" test rules rules-test.yaml)
 
 echo "lint: clean"

@@ -1,7 +1,8 @@
-//! What the agent counts. Labels are codes of closed lists only.
+//! What the agent counts. Labels are codes of closed lists, names of CertificateAuthorities, and AWS accounts with their Region.
 
 use std::{sync::atomic::AtomicU64, time::Instant};
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -40,6 +41,11 @@ struct Capped {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MissedPods {
     why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    authority: String,
 }
 
 /// One bucket: an account with its Region, and a call.
@@ -89,6 +95,9 @@ impl GovernorMetrics {
     }
 }
 
+/// The caps of a `CertificateAuthority`.
+const CAPS: [&str; 3] = ["perIdentityPerHour", "perNamespacePerHour", "perDay"];
+
 /// The agent's counters.
 #[derive(Clone)]
 pub struct Metrics {
@@ -102,6 +111,11 @@ pub struct Metrics {
     price: f64,
     capped: Family<Capped, Counter>,
     missed: Family<MissedPods, Gauge>,
+    ready: Family<Of, Gauge>,
+    used: Family<Of, Gauge<f64, AtomicU64>>,
+    earliest_expiry: Gauge,
+    overdue: Gauge,
+    leads: Gauge,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -121,6 +135,11 @@ impl Metrics {
             price: 0.0,
             capped: Family::default(),
             missed: Family::default(),
+            ready: Family::default(),
+            used: Family::default(),
+            earliest_expiry: Gauge::default(),
+            overdue: Gauge::default(),
+            leads: Gauge::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -141,8 +160,59 @@ impl Metrics {
         registry.register("spending_caps_reached", help, metrics.capped.clone());
         let help = "Living pods without what their policy gives, by why";
         registry.register("pods_missed", help, metrics.missed.clone());
+        metrics.register_state(registry);
         metrics.governor.register(registry);
+        // So that the first time is seen as an increase.
+        for cap in CAPS {
+            drop(metrics.capped.get_or_create(&Capped { cap }));
+        }
         metrics
+    }
+
+    fn register_state(&self, registry: &mut Registry) {
+        let help = "Whether a CertificateAuthority answers and can sign: 1 or 0";
+        registry.register("authority_ready", help, self.ready.clone());
+        let help = "How much of what AWS lets one CA issue in its life was asked for, from 0 to 1";
+        registry.register("authority_used_ratio", help, self.used.clone());
+        let help = "When the first certificate of a wanted identity ends, in Unix time; 0 while there is none. Without those of pods that have \
+                    their own";
+        registry.register(
+            "certificates_earliest_expiry_timestamp_seconds",
+            help,
+            self.earliest_expiry.clone(),
+        );
+        let help = "Certificates of wanted identities with less than an eighth of their life left: their renewal is overdue";
+        registry.register("renewals_overdue", help, self.overdue.clone());
+        let help = "1 while this replica leads, by its Lease";
+        registry.register("leads", help, self.leads.clone());
+    }
+
+    /// How an authority stands: `lifetime` is how many certificates it may issue, where that is limited.
+    pub fn authority(&self, name: &str, ready: bool, issued: u64, lifetime: Option<u64>) {
+        let of = Of { authority: name.to_owned() };
+        self.ready.get_or_create(&of).set(i64::from(ready));
+        if let Some(lifetime) = lifetime {
+            let used = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            self.used.get_or_create(&of).set(used(issued) / used(lifetime.max(1)));
+        }
+    }
+
+    /// There is no such authority any more.
+    pub fn forget_authority(&self, name: &str) {
+        let of = Of { authority: name.to_owned() };
+        self.ready.remove(&of);
+        self.used.remove(&of);
+    }
+
+    /// When the first certificate ends, and how many should have been renewed.
+    pub fn expiry(&self, earliest: Option<Timestamp>, overdue: usize) {
+        self.earliest_expiry.set(earliest.map_or(0, Timestamp::as_second));
+        self.overdue.set(i64::try_from(overdue).unwrap_or(i64::MAX));
+    }
+
+    /// This replica leads.
+    pub fn leads(&self) {
+        self.leads.set(1);
     }
 
     /// The same, with what one certificate of AWS Private CA costs, in any currency.

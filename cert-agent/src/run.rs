@@ -151,6 +151,7 @@ async fn work<C: Cluster>(
         () = stop.wait() => return Ok(()),
         () = leadership.won() => {}
     }
+    agent.metrics.leads();
     agent.queue.add(Work::Webhook, Instant::now(), true);
     agent.queue.add(Work::Policies, Instant::now(), true);
     agent.queue.add(Work::Sweep, Instant::now() + agent.settings.resync, true);

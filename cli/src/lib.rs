@@ -15,6 +15,7 @@ mod path_probe;
 mod people;
 mod plan;
 mod preflight;
+mod reference;
 mod status;
 mod table;
 mod terminal;
@@ -61,6 +62,8 @@ enum Command {
     Crds(crds::Args),
     Uninstall(uninstall::Args),
     Version(version::Args),
+    #[command(hide = true)]
+    Reference(reference::Args),
     Completion(manual::Completion),
     Man(manual::Man),
 }
@@ -68,6 +71,12 @@ enum Command {
 /// The name under which kubectl finds a plugin, and how people then call it
 /// (<https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/>).
 const PLUGIN: (&str, &str) = ("kubectl-sallyport", "kubectl sallyport");
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Sallyport::command()
+}
 
 /// Runs what the command line says, the program's own name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -106,6 +115,7 @@ fn done(command: Command) -> ExitCode {
         Command::Uninstall(args) => return uninstall::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Reference(args) => reference::run(&args, Sallyport::command()),
         Command::Completion(args) => manual::complete(&args, Sallyport::command()),
         Command::Man(args) => manual::pages(&args, Sallyport::command()),
     }

@@ -24,6 +24,10 @@ pub struct Args {
     /// Between two full passes over a firewall while nothing changes.
     #[arg(long, env = "SALLYPORT_RESYNC", default_value = "60s", value_parser = length)]
     pub resync: SignedDuration,
+    /// Where the journey of each pod goes as a trace, by OTLP over HTTP in JSON: the address of a collector, like
+    /// http://collector.observability:4318. Without it there are no traces.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Gets a JSON object with the health endpoint's address once everything listens.
     #[arg(long)]
     pub ready_file: Option<PathBuf>,

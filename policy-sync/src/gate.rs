@@ -2,17 +2,20 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use jiff::Timestamp;
 use sallyport_contract::{DnsNames, Reason, object::WorkloadIdentity};
 
 use crate::{breakglass::BreakGlass, diff::Held, proven::Proven, world::Version};
 
 /// What is known of a pod that carries an identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carrier {
     /// The pod's UID.
     pub uid: String,
     /// The version of the pod that was seen.
     pub version: Version,
+    /// When it was created.
+    pub created: Timestamp,
     /// Its labels, by which overrides select it.
     pub labels: BTreeMap<String, String>,
     /// The answer `resolved.sallyport.dev/dns-names`.
@@ -180,6 +183,13 @@ impl Gate {
     #[must_use]
     pub fn is_by_person(&self) -> bool {
         self.open && self.reason == Reason::BreakGlass.code()
+    }
+
+    /// Whether certificate and firewall opened it.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        let reason = Reason::from_code(&self.reason);
+        self.open && matches!(reason, Some(Reason::Enforced | Reason::EnforcedPermissive))
     }
 
     /// Whether that word has ended.

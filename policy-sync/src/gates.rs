@@ -17,10 +17,12 @@ use sallyport_contract::{
 use sallyport_process::{clock::Clock, report::chain};
 
 use crate::{
+    arrivals::{Arrivals, Opening},
     board::Board,
     breakglass::{self, BreakGlass},
     cluster::{About, Cluster, ClusterError, Loss, Note},
     gate::{Carrier, Expected, Gate, Leave, Observer, Overridden, decide},
+    journey::{Journey, Waiting},
     member::Member,
     metrics::Metrics,
     observe::{Pods, Seen},
@@ -42,6 +44,8 @@ pub struct Gates<C> {
     metrics: Metrics,
     written: BTreeMap<Key, Written>,
     overridden: BTreeMap<Key, Overridden>,
+    waiting: BTreeMap<Key, Waiting>,
+    arrivals: Arrivals,
 }
 
 /// What was last stored. It counts until the watch shows something newer, which another replica may have
@@ -67,6 +71,7 @@ struct Outcome {
     key: Key,
     written: Option<Written>,
     overridden: Overridden,
+    waiting: Waiting,
     failed: bool,
 }
 
@@ -74,8 +79,15 @@ impl<C: Cluster> Gates<C> {
     /// The flow over what is seen and what the firewalls' workers post.
     #[must_use]
     pub fn new(seen: Seen, board: Board, cluster: C, clock: Clock, metrics: Metrics) -> Self {
-        let (written, overridden) = (BTreeMap::new(), BTreeMap::new());
-        Self { seen, board, cluster, clock, metrics, written, overridden }
+        let (written, overridden, waiting) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let arrivals = Arrivals::new(metrics.clone());
+        Self { seen, board, cluster, clock, metrics, written, overridden, waiting, arrivals }
+    }
+
+    /// The same, with pods told of in another way.
+    #[must_use]
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self { arrivals, ..self }
     }
 
     /// Judges these identities and stores what differs. Hands back those that could not be stored.
@@ -96,22 +108,17 @@ impl<C: Cluster> Gates<C> {
             .collect()
             .await;
         let mut failed = BTreeSet::new();
-        for Outcome { key, written, overridden, failed: again } in outcomes {
+        for Outcome { key, written, overridden, waiting, failed: again } in outcomes {
             if again {
                 failed.insert(key.clone());
             }
-            if overridden == Overridden::default() {
-                self.overridden.remove(&key);
-            } else {
-                self.overridden.insert(key.clone(), overridden);
-            }
-            match written {
-                Some(written) => drop(self.written.insert(key, written)),
-                None => drop(self.written.remove(&key)),
-            }
+            keep(&mut self.overridden, &key, Some(overridden).filter(|pods| *pods != Overridden::default()));
+            keep(&mut self.waiting, &key, Some(waiting).filter(|pods| !pods.is_empty()));
+            keep(&mut self.written, &key, written);
         }
         self.metrics
             .overridden(self.overridden.values().fold(Overridden::default(), |sum, one| sum.and(*one)));
+        self.metrics.waiting(&self.waiting.values().fold(Waiting::default(), Waiting::and));
         failed
     }
 
@@ -124,6 +131,7 @@ impl<C: Cluster> Gates<C> {
 
     async fn one(&self, round: &Round<'_>, key: Key, mut written: Written) -> Outcome {
         let (identity, pods) = self.seen.identity(&key);
+        let firewall = identity.as_deref().map(|identity| identity.spec.firewall.as_str());
         written.forget_what_is_seen(identity.as_deref(), &pods);
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
@@ -141,7 +149,8 @@ impl<C: Cluster> Gates<C> {
                 let shut = pod.gate.as_ref().is_none_or(|gate| !gate.open);
                 gate_of(pod, expected.as_ref()).filter(|gate| shut && gate.is_by_person())
             };
-            let failed = self.write_gates(&key.namespace, &pods, opens, glass_of, &mut written).await;
+            let failed =
+                self.write_gates(&key, firewall, &pods, opens, glass_of, |_| None, &mut written).await;
             return Outcome::new(key, &pods, written, failed);
         };
         let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
@@ -151,7 +160,11 @@ impl<C: Cluster> Gates<C> {
         };
         let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
         let decided = |pod: &Carrier| gate_of(pod, expected.as_ref());
-        let mut failed = self.write_gates(&key.namespace, &pods, decided, glass_of, &mut written).await;
+        let journey = |pod: &Carrier| {
+            Some(Journey::of(pod.created, identity.as_deref()?, standing.as_deref(), self.clock.now()))
+        };
+        let mut failed =
+            self.write_gates(&key, firewall, &pods, decided, glass_of, journey, &mut written).await;
         let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
@@ -163,7 +176,7 @@ impl<C: Cluster> Gates<C> {
                     self.tell(&key, &identity, &written, &status).await;
                     written.status = Some((status, version));
                 }
-                Err(error) => failed |= self.failed(&error),
+                Err(error) => failed |= self.failed(&key, &error),
             }
         }
         Outcome::new(key, &pods, written, failed)
@@ -172,24 +185,28 @@ impl<C: Cluster> Gates<C> {
     /// Writes the conditions of pods that are to say something else. Whether some are to be tried again.
     async fn write_gates(
         &self,
-        namespace: &str,
+        identity: &Key,
+        firewall: Option<&str>,
         pods: &[(String, Carrier)],
         decided: impl Fn(&Carrier) -> Option<Gate>,
         glass: impl Fn(&Carrier) -> Option<BreakGlass>,
+        journey: impl Fn(&Carrier) -> Option<Journey>,
         written: &mut Written,
     ) -> bool {
         let mut failed = false;
         for (name, pod) in pods {
             let Some(gate) = decided(pod) else { continue };
-            let key = Key::new(namespace, name);
+            let key = Key::new(&identity.namespace, name);
             match self.cluster.store_gate(&key, pod, &gate).await {
                 Ok(version) => {
                     self.metrics.gate(&gate.reason);
+                    let opening = Opening { identity, pod: name, before: pod, gate: &gate };
+                    self.arrivals.opened(opening, firewall, journey(pod));
                     let by = glass(pod).filter(|_| gate.is_by_person());
                     self.tell_of_override(key, pod, &gate, by.map(|glass| glass.name().clone())).await;
                     written.gates.insert(pod.uid.clone(), (gate, version));
                 }
-                Err(error) => failed |= self.failed(&error),
+                Err(error) => failed |= self.failed(identity, &error),
             }
         }
         failed
@@ -223,13 +240,24 @@ impl<C: Cluster> Gates<C> {
     }
 
     /// Whether what could not be stored is to be tried again.
-    fn failed(&self, error: &ClusterError) -> bool {
+    fn failed(&self, identity: &Key, error: &ClusterError) -> bool {
+        let (namespace, identity) = (identity.namespace.as_str(), identity.name.as_str());
         match error.loss {
             Loss::Gone => return false,
-            Loss::Outrun => tracing::debug!(error = chain(error), "somebody wrote since; judged again"),
+            Loss::Outrun => tracing::debug!(
+                namespace,
+                identity,
+                error = chain(error),
+                "somebody wrote since; judged again"
+            ),
             Loss::Failed => {
                 self.metrics.store_failed();
-                tracing::warn!(error = chain(error), "a status was not stored; it is tried again");
+                tracing::warn!(
+                    namespace,
+                    identity,
+                    error = chain(error),
+                    "a status was not stored; it is tried again"
+                );
             }
         }
         true
@@ -276,7 +304,8 @@ impl Outcome {
     fn new(key: Key, pods: &[(String, Carrier)], written: Written, failed: bool) -> Self {
         let pods: Vec<Carrier> = pods.iter().map(|(_, pod)| with_written(pod, &written)).collect();
         let anything = written.status.is_some() || !written.gates.is_empty();
-        Self { key, overridden: Overridden::of(pods.iter()), written: anything.then_some(written), failed }
+        let (overridden, waiting) = (Overridden::of(pods.iter()), Waiting::of(pods.iter()));
+        Self { key, overridden, waiting, written: anything.then_some(written), failed }
     }
 }
 
@@ -302,6 +331,14 @@ impl Written {
         let seen: BTreeMap<&str, Version> =
             pods.iter().map(|(_, pod)| (pod.uid.as_str(), pod.version)).collect();
         self.gates.retain(|uid, (_, version)| seen.get(uid.as_str()).is_some_and(|seen| *seen < *version));
+    }
+}
+
+/// Keeps what there is, and forgets what there is no more.
+fn keep<V>(table: &mut BTreeMap<Key, V>, key: &Key, value: Option<V>) {
+    match value {
+        Some(value) => drop(table.insert(key.clone(), value)),
+        None => drop(table.remove(key)),
     }
 }
 

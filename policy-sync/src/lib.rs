@@ -6,10 +6,11 @@
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
 //! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
 //! [`proven`] what is proven of an identity · [`breakglass`] who lets pods in without · [`gate`], [`status`] and
-//! [`gates`] what pods and identities are told · [`cluster`] where that is stored · [`preview`] the same for people, with nothing written.
+//! [`gates`] what pods and identities are told · [`journey`] how long pods wait, [`arrivals`] who tells of it, [`traces`] in what form a collector behind [`otlp`] hears it · [`cluster`] where that is stored · [`preview`] the same for people, with nothing written.
 
 pub mod actual;
 pub mod args;
+pub mod arrivals;
 pub mod board;
 pub mod bounds;
 pub mod brakes;
@@ -26,6 +27,7 @@ pub mod farewell;
 pub mod firewall;
 pub mod gate;
 pub mod gates;
+pub mod journey;
 pub mod kubernetes;
 pub mod ledger;
 pub mod lending;
@@ -35,6 +37,7 @@ pub mod metrics;
 pub mod network;
 pub mod observe;
 pub mod operation;
+pub mod otlp;
 pub mod overlap;
 pub mod pace;
 pub mod panos;
@@ -48,6 +51,7 @@ mod run;
 pub mod shipping;
 pub mod standing;
 pub mod status;
+pub mod traces;
 pub mod trial;
 pub mod wish;
 pub mod worker;

@@ -1,142 +1,37 @@
 //! What is counted. Labels are closed lists: reason codes, results and the names of Firewall objects.
 
+mod counters;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::SignedDuration;
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
+use prometheus_client::registry::Registry;
+use sallyport_contract::{
+    Reason,
+    object::{Condition, ConditionStatus},
 };
-use sallyport_contract::Reason;
 
-use crate::{gate::Overridden, path::Tally};
+use crate::{
+    gate::Overridden,
+    journey::{Journey, Waiting},
+    path::Tally,
+};
+use counters::{
+    ByCall, ByCondition, ByFirewall, ByFirewallState, ByName, ByReason, ByResult, ByStage, ByState,
+    CONDITIONS, Counters, PATH_STATES,
+};
 
 /// The counters of the program. Clones are one.
 #[derive(Clone)]
 pub struct Metrics(Arc<Counters>);
 
-struct Counters {
-    faults: Family<ByReason, Counter>,
-    calls: Family<ByCall, Counter>,
-    operations: Counter,
-    batch_operations: Histogram,
-    capacity: Family<ByName, Gauge>,
-    queue_seconds: Histogram,
-    commits: Family<ByResult, Counter>,
-    commit_seconds: Histogram,
-    pushes: Family<ByResult, Counter>,
-    push_seconds: Histogram,
-    drifts: Family<ByName, Counter>,
-    names: Family<ByFirewall, Gauge>,
-    gates: Family<ByReason, Counter>,
-    overridden: Family<ByState, Gauge>,
-    path_pairs: Family<ByFirewallState, Gauge>,
-    store_failures: Counter,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByReason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByResult {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByState {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByFirewallState {
-    firewall: String,
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByCall {
-    kind: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByName {
-    firewall: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ByFirewall {
-    firewall: String,
-    reason: &'static str,
-}
-
-/// Commits take seconds on a virtual firewall and minutes on a small box.
-const COMMIT_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
-
-/// From the usual wait for more to a commit that ran before, a freeze or a fault.
-const QUEUE_SECONDS: [f64; 9] = [1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
-
-/// Up to the most that one request takes.
-const BATCH_OPERATIONS: [f64; 7] = [1.0, 5.0, 20.0, 50.0, 100.0, 250.0, 500.0];
-
-/// How a pair of networks may stand.
-const PATH_STATES: [&str; 3] = ["proven", "bypassed", "not_shown"];
-
 impl Metrics {
     /// Registers every counter.
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
-        let counters = Counters {
-            faults: Family::default(),
-            calls: Family::default(),
-            operations: Counter::default(),
-            batch_operations: Histogram::new(BATCH_OPERATIONS),
-            capacity: Family::default(),
-            queue_seconds: Histogram::new(QUEUE_SECONDS),
-            commits: Family::default(),
-            commit_seconds: Histogram::new(COMMIT_SECONDS),
-            pushes: Family::default(),
-            push_seconds: Histogram::new(COMMIT_SECONDS),
-            drifts: Family::default(),
-            names: Family::default(),
-            gates: Family::default(),
-            overridden: Family::default(),
-            path_pairs: Family::default(),
-            store_failures: Counter::default(),
-        };
-        let registry = registry.sub_registry_with_prefix("sallyport_policy_sync");
-        registry.register("faults", "Faults of firewalls, by reason", counters.faults.clone());
-        registry.register("calls", "Calls to firewalls, by kind and result", counters.calls.clone());
-        let (help, batches) = ("Operations in one batch", counters.batch_operations.clone());
-        registry.register("batch_operations", help, batches);
-        let help = "How many names fit on a firewall, by firewall";
-        registry.register("capacity_names", help, counters.capacity.clone());
-        registry.register("operations", "Operations written to firewalls", counters.operations.clone());
-        let help = "How long the first change of a batch waited before it went out";
-        registry.register("queue_seconds", help, counters.queue_seconds.clone());
-        registry.register("commits", "Commit jobs that ended, by result", counters.commits.clone());
-        registry.register("commit_seconds", "How long commit jobs took", counters.commit_seconds.clone());
-        registry.register("pushes", "Push jobs that ended, by result", counters.pushes.clone());
-        registry.register("push_seconds", "How long push jobs took", counters.push_seconds.clone());
-        registry.register(
-            "drifts",
-            "Changes by others that were noticed, by firewall",
-            counters.drifts.clone(),
-        );
-        registry.register("names", "Wanted DNS names, by firewall and reason", counters.names.clone());
-        registry.register("gate_writes", "Conditions written to pods, by reason", counters.gates.clone());
-        let help = "Living pods that a GateOverride let in without proof, by whether it still runs";
-        registry.register("pods_open_by_override", help, counters.overridden.clone());
-        let help = "Pairs of networks whose sessions must cross a firewall, by firewall and what was shown";
-        registry.register("path_pairs", help, counters.path_pairs.clone());
-        registry.register(
-            "store_failures",
-            "Writes that the API server did not take",
-            counters.store_failures.clone(),
-        );
+        let counters = Counters::new();
+        counters.begin();
+        counters.register(registry.sub_registry_with_prefix("sallyport_policy_sync"));
         Self(Arc::new(counters))
     }
 
@@ -184,8 +79,17 @@ impl Metrics {
         self.0.drifts.get_or_create(&ByName { firewall: firewall.to_owned() }).inc();
     }
 
+    /// Somebody changed what is ours, and it is put back.
+    pub fn repaired(&self, firewall: &str) {
+        self.0.repairs.get_or_create(&ByName { firewall: firewall.to_owned() }).inc();
+    }
+
     /// How the names of one firewall stand.
     pub fn names(&self, firewall: &str, reasons: impl Iterator<Item = Reason>) {
+        // From the first look on, so that the first of them is seen as an increase.
+        for counter in [&self.0.drifts, &self.0.repairs] {
+            drop(counter.get_or_create(&ByName { firewall: firewall.to_owned() }));
+        }
         let mut counts: BTreeMap<&'static str, i64> = BTreeMap::new();
         for reason in reasons {
             *counts.entry(reason.code()).or_default() += 1;
@@ -228,8 +132,118 @@ impl Metrics {
         }
     }
 
+    /// How long pods wait, by reason.
+    pub fn waiting(&self, pods: &Waiting) {
+        for reason in Reason::ALL {
+            let label = ByReason { reason: reason.code() };
+            let Some((count, since)) = pods.by(*reason) else {
+                self.0.waiting.remove(&label);
+                self.0.waiting_since.remove(&label);
+                continue;
+            };
+            self.0.waiting.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.0.waiting_since.get_or_create(&label).set(since.as_second());
+        }
+    }
+
+    /// A pod's gate opened by proof.
+    pub fn arrived(&self, journey: &Journey) {
+        let stages = journey.stages().map(|(stage, added)| (stage.as_str(), added));
+        for (stage, took) in stages.chain([("total", journey.total())]) {
+            self.0.time_to_ready.get_or_create(&ByStage { stage }).observe(took.as_secs_f64());
+        }
+    }
+
+    /// The conditions of a firewall.
+    pub fn conditions(&self, firewall: &str, conditions: &[Condition]) {
+        for condition in CONDITIONS {
+            let label = ByCondition { firewall: firewall.to_owned(), condition };
+            let Some(found) = conditions.iter().find(|found| found.kind == condition) else {
+                self.0.conditions.remove(&label);
+                continue;
+            };
+            self.0.conditions.get_or_create(&label).set(match found.status {
+                ConditionStatus::True => 1,
+                ConditionStatus::False => 0,
+                ConditionStatus::Unknown => -1,
+            });
+        }
+    }
+
+    /// There is no such firewall any more: nothing that stands of it is shown.
+    pub fn forget(&self, firewall: &str) {
+        self.conditions(firewall, &[]);
+        self.names(firewall, std::iter::empty());
+        self.no_paths(firewall);
+        let label = ByName { firewall: firewall.to_owned() };
+        self.0.capacity.remove(&label);
+        self.0.drifts.remove(&label);
+        self.0.repairs.remove(&label);
+    }
+
+    /// So many traces went to the collector, or did not.
+    pub fn traced(&self, result: &'static str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.0.traces.get_or_create(&ByResult { result }).inc_by(count);
+    }
+
+    /// This replica leads.
+    pub fn leads(&self) {
+        self.0.leads.set(1);
+    }
+
     /// The API server did not take a write.
     pub fn store_failed(&self) {
         self.0.store_failures.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn a_firewall_that_is_gone_is_shown_no_more() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let condition = |kind: &str, status| Condition {
+            kind: kind.into(),
+            status,
+            reason: String::new(),
+            message: String::new(),
+            last_transition_time: Timestamp::UNIX_EPOCH,
+            observed_generation: None,
+        };
+        let shown = |sign: &str| {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            let mut lines: Vec<String> =
+                text.lines().filter(|line| line.contains(sign)).map(ToOwned::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        metrics.room("edge", 9);
+        metrics.names("edge", [Reason::Enforced, Reason::CommitFailed, Reason::Enforced].into_iter());
+        metrics.conditions(
+            "edge",
+            &[
+                condition("Reachable", ConditionStatus::False),
+                condition("PathProven", ConditionStatus::Unknown),
+                condition("Strange", ConditionStatus::True),
+            ],
+        );
+        assert_eq!(
+            shown("firewall_condition{"),
+            [
+                "sallyport_policy_sync_firewall_condition{firewall=\"edge\",condition=\"PathProven\"} -1",
+                "sallyport_policy_sync_firewall_condition{firewall=\"edge\",condition=\"Reachable\"} 0",
+            ]
+        );
+        assert_eq!(shown("repairs_total"), ["sallyport_policy_sync_repairs_total{firewall=\"edge\"} 0"]);
+        metrics.forget("edge");
+        assert_eq!(shown("edge"), Vec::<String>::new());
     }
 }

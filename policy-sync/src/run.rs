@@ -15,12 +15,14 @@ use sallyport_process::{
 
 use crate::{
     args::Args,
+    arrivals::Arrivals,
     board::Board,
     cycle::{Ports, Settings},
     gates::Gates,
     kubernetes::Kubernetes,
     metrics::Metrics,
     observe::{self, Seen},
+    otlp::Exporter,
     panos::Panos,
     worker,
 };
@@ -42,6 +44,9 @@ pub enum RunError {
     /// The ready file cannot be written.
     #[error("cannot write --ready-file {0}")]
     ReadyFile(PathBuf, #[source] std::io::Error),
+    /// Traces cannot be sent to that address.
+    #[error("cannot send traces to --otlp-endpoint")]
+    Collector(#[source] reqwest::Error),
     /// Signals cannot be taken over.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -55,7 +60,7 @@ pub enum RunError {
 /// # Errors
 /// The program cannot start, or one of its tasks ended by itself.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    let Args { process, lease, namespace, job_poll, resync, ready_file } = args;
+    let Args { process, lease, namespace, job_poll, resync, otlp_endpoint, ready_file } = args;
     let signals = Signals::install().map_err(RunError::Signals)?;
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
@@ -76,8 +81,18 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tasks.start("health endpoint", endpoint.serve(stop.clone()));
 
     let gates = Gates::new(seen.clone(), board.clone(), cluster.clone(), clock.clone(), metrics.clone());
+    let gates = match &otlp_endpoint {
+        None => gates,
+        Some(endpoint) => {
+            let (arrivals, waiting) = Arrivals::traced(metrics.clone());
+            let exporter = Exporter::new(endpoint, waiting, metrics.clone()).map_err(RunError::Collector)?;
+            tasks.start("traces", exporter.run(stop.clone()));
+            gates.telling(arrivals)
+        }
+    };
     let judging = worker::gates(gates, seen.clone(), board.watch(), stop.clone());
     tasks.start("gates", once_leading(leadership.clone(), stop.clone(), judging));
+    let leads = metrics.clone();
     let ports = Ports {
         connect: Panos::new,
         cluster,
@@ -89,6 +104,10 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     };
     let settings = Settings { job_poll, resync };
     let writing = worker::firewalls(seen, ports, settings, stop.clone());
+    let writing = async move {
+        leads.leads();
+        writing.await
+    };
     tasks.start("firewalls", once_leading(leadership, stop.clone(), writing));
     tasks.start("lease", campaign.clone().run(stop));
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sallyport_contract::{
     DnsName, Reason,
-    object::{ClaimedFirewall, Evidence},
+    object::{ClaimedFirewall, Evidence, LastCommit},
 };
 
 use crate::wish::Refusals;
@@ -16,6 +16,8 @@ pub struct Standing {
     pub names: BTreeMap<DnsName, NameState>,
     /// The identities that it does not serve.
     pub refused: Refusals,
+    /// The last commit of ours that ended.
+    pub commit: Option<LastCommit>,
 }
 
 /// How one name stands on one firewall.
@@ -39,7 +41,9 @@ impl Standing {
     }
 
     fn with(&self, other: &Self) -> Self {
-        let mut sum = Self { names: BTreeMap::new(), refused: self.refused.clone() };
+        let commits = self.commit.iter().chain(&other.commit);
+        let commit = commits.max_by_key(|commit| commit.finished).cloned();
+        let mut sum = Self { names: BTreeMap::new(), refused: self.refused.clone(), commit };
         sum.refused.extend(&other.refused);
         for (name, here) in &self.names {
             // A name of which one firewall says nothing has not been judged by all.

@@ -47,6 +47,8 @@ where
                 if !stays {
                     worker.abort();
                     ports.board.take_down(&member.to_string());
+                    ports.metrics.forget(&member.to_string());
+                    ports.metrics.forget(member.firewall());
                 }
                 stays
             });

@@ -89,6 +89,7 @@ async fn law_2_a_name_on_independent_firewalls_counts_once_each_of_them_was_show
     let carrier = Carrier {
         uid: "u1".into(),
         version: Version::default(),
+        created: jiff::Timestamp::UNIX_EPOCH,
         labels: std::collections::BTreeMap::new(),
         dns_names: Some(WEB.into()),
         action: Some("allow".into()),

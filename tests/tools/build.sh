@@ -11,6 +11,7 @@ export LC_ALL=C
 declare -A packages=(
 	[helm]=helm.sh/helm/v4/cmd/helm@v4.3.1
 	[kubeconform]=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+	[promtool]=github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 )
 
 cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}

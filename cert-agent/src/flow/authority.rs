@@ -74,6 +74,7 @@ impl<C: Cluster> Agent<C> {
     pub(super) async fn authority(&self, name: &str, anew: bool) -> Result<Next, ClusterError> {
         let Some(authority) = self.authority_object(name) else {
             lock(&self.desks).remove(name);
+            self.metrics.forget_authority(name);
             return Ok(Next::NEVER);
         };
         let answer = match self.issuer(&authority).await {
@@ -120,6 +121,8 @@ impl<C: Cluster> Agent<C> {
         let (now, generation) = (self.clock.now(), authority.metadata.generation);
         let ready = set_condition(&stood.conditions, "Ready", status, reason, message, generation, now);
         let count = self.count(name).await?;
+        let lifetime = authority.spec.aws_private_ca.as_ref().map(|_| LIFETIME);
+        self.metrics.authority(name, answer.is_ok(), count.total, lifetime);
         let told = authority.spec.aws_private_ca.as_ref().map(|_| capacity(&count));
         let capacity = told.map(|(status, reason, message)| {
             set_condition(&stood.conditions, "CapacityLeft", status, reason, message, generation, now)

@@ -93,7 +93,11 @@ impl<C: Cluster> Agent<C> {
                 return Ok((self.beside_current(memo, &case, report), self.before_the_end(memo, next)));
             }
         }
-        tracing::error!(identity = case.owner.name, "more steps than a journey has");
+        tracing::error!(
+            namespace = case.owner.namespace,
+            identity = case.owner.name,
+            "more steps than a journey has"
+        );
         let report = Report::waiting(Reason::AwaitingCertificate, "more steps were taken than a journey has");
         Ok((report, Next::look_again(Duration::from_secs(60))))
     }

@@ -154,6 +154,13 @@ impl<C: Cluster> Agent<C> {
         };
         memo.identity = Some((stored, Instant::now()));
         self.metrics.told(report.reason);
+        tracing::info!(
+            namespace = identity.metadata.namespace,
+            identity = identity.metadata.name,
+            reason = report.reason.code(),
+            why = report.message,
+            "what is said of the certificate"
+        );
         if report.is_news_to(identity) {
             let notice = Notice {
                 about: about(identity),
@@ -195,7 +202,7 @@ impl<C: Cluster> Agent<C> {
         if let Some(carrier) = carriers.first() {
             tracing::info!(
                 namespace,
-                name,
+                identity = name,
                 carrier,
                 "nobody wants this identity, but a living pod carries it"
             );
@@ -203,7 +210,11 @@ impl<C: Cluster> Agent<C> {
         }
         if let Some(exactly) = exactly(&found.metadata) {
             self.cluster.delete::<WorkloadIdentity>(namespace, name, &exactly).await?;
-            tracing::info!(namespace, name, "nobody has wanted this identity for a while; deleted");
+            tracing::info!(
+                namespace,
+                identity = name,
+                "nobody has wanted this identity for a while; deleted"
+            );
             *memo = Memo::default();
             self.due(Work::Sweep, false);
         }

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod authority;
 pub mod certificate;
 pub mod claiming;
+mod expiry;
 pub mod identity;
 pub mod intake;
 mod leaving;

@@ -65,7 +65,7 @@ impl<C: Cluster> Agent<C> {
         match chain::verify(&current.leaf, None, &expected, &anchors, self.clock.now()) {
             Ok(verified) => Some(verified),
             Err(wrong) => {
-                tracing::info!(identity = case.owner.name, wrong = %wrong, "the stored certificate is not used");
+                tracing::info!(namespace = case.owner.namespace, identity = case.owner.name, wrong = %wrong, "the stored certificate is not used");
                 None
             }
         }

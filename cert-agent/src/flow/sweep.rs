@@ -25,6 +25,7 @@ impl<C: Cluster> Agent<C> {
     /// Ends what is over.
     pub(super) async fn sweep(&self) -> Result<Next, ClusterError> {
         self.count_older_pods();
+        self.show_expiry();
         for claim in self.unused_claims() {
             let Claim { dns_name, uid: Some(uid), resource_version: Some(resource_version), .. } = claim
             else {

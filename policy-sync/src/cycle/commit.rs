@@ -163,7 +163,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     pub(super) async fn recompile(&mut self, device: &F, moment: Moment<'_>) -> Result<(), Hitch> {
         match self.start(device, moment, Extent::Forced).await {
             Err(Hitch::Firewall(Fault { fate: Fate::Stop(Reason::EntryRefused), message })) => {
-                tracing::warn!(firewall = self.name, message, "the firewall compiles nothing anew");
+                tracing::warn!(firewall = self.name, why = message, "the firewall compiles nothing anew");
                 Ok(())
             }
             done => done,

@@ -282,7 +282,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             Fate::Wait(_) => pause(failures.min(3), draw),
             Fate::Stop(_) => STOPPED_PAUSE,
         };
-        tracing::warn!(firewall = self.name, reason = fate.reason().code(), message, "the firewall waits");
+        tracing::warn!(
+            firewall = self.name,
+            reason = fate.reason().code(),
+            why = message,
+            "the firewall waits"
+        );
         let retry_at = later(self.ports.clock.now(), wait);
         let retry_at = self.memory.look_again.take().map_or(retry_at, |at| at.min(retry_at));
         self.memory.next_pass = retry_at;

@@ -34,7 +34,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 (dns.clone(), NameState { reason, words, entry })
             })
             .collect();
-        Standing { names, refused: wanted.refused().clone() }
+        Standing { names, refused: wanted.refused().clone(), commit: self.memory.last_commit.clone() }
     }
 
     /// Why a name stands as it does: proof first, then what keeps it from being proven.

@@ -66,6 +66,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.doubt(device.as_ref(), moment, wanted, &mut snapshot).await?;
         let written = self.write_all(device.as_ref(), moment, wanted, &mut snapshot).await?;
         if written && was_settled && after == After::Nothing {
+            self.ports.metrics.repaired(&self.name);
             self.tell_drift(moment, &snapshot).await;
         }
         if written || self.differ(moment, &snapshot.candidate, &snapshot.running) {

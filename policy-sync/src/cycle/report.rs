@@ -36,6 +36,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     pub(super) async fn store_status(&mut self, moment: Moment<'_>) -> Result<(), ClusterError> {
         let before = self.memory.status.clone().unwrap_or_default();
         let status = self.status(moment, &before);
+        self.ports.metrics.conditions(self.member.firewall(), &status.conditions);
         if status == before {
             return Ok(());
         }

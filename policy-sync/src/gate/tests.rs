@@ -6,6 +6,7 @@ fn pod() -> Carrier {
     Carrier {
         uid: "1".into(),
         version: Version::default(),
+        created: jiff::Timestamp::UNIX_EPOCH,
         labels: BTreeMap::new(),
         dns_names: Some("web.shop.example".into()),
         action: Some("allow".into()),

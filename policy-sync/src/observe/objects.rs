@@ -27,6 +27,7 @@ pub(super) fn carrier(pod: &Pod) -> Carrier {
     Carrier {
         uid: pod.uid().unwrap_or_default(),
         version: Version::of(&pod.metadata),
+        created: pod.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default(),
         labels: pod.labels().clone(),
         dns_names: annotation(keys::RESOLVED_DNS_NAMES),
         action: annotation(keys::RESOLVED_ACTION),

@@ -21,6 +21,7 @@ pub(crate) fn pod(uid: &str) -> Carrier {
     Carrier {
         uid: uid.into(),
         version: Version::default(),
+        created: jiff::Timestamp::UNIX_EPOCH,
         labels: [("app".to_owned(), "web".to_owned())].into(),
         dns_names: Some(WEB.into()),
         action: Some("allow".into()),

@@ -31,9 +31,19 @@ impl Source {
 /// Every Rust file below a folder of the repository, sorted by path.
 #[must_use]
 pub fn sources(folder: &str) -> Vec<Source> {
+    files(folder, "rs")
+}
+
+/// Every Markdown page of the repository, sorted by path.
+#[must_use]
+pub fn pages() -> Vec<Source> {
+    files("", "md")
+}
+
+fn files(folder: &str, kind: &str) -> Vec<Source> {
     let root = repository();
     let mut files = Vec::new();
-    collect(&root.join(folder), &mut files);
+    collect(&root.join(folder), kind, &mut files);
     files.sort();
     files
         .into_iter()
@@ -44,15 +54,15 @@ pub fn sources(folder: &str) -> Vec<Source> {
         .collect()
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, kind: &str, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if path.is_dir() {
             if name != "target" && !name.starts_with('.') {
-                collect(&path, files);
+                collect(&path, kind, files);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             files.push(path);
         }
     }

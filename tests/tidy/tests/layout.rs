@@ -73,6 +73,28 @@ fn unfinished(line: &str) -> bool {
     code || ["TODO", "FIXME", "XXX", "HACK"].iter().any(|word| comment.starts_with(word))
 }
 
+/// A field of that name would take the place of the line's own words, for both are `message` in JSON.
+#[test]
+fn no_log_line_has_a_field_called_message() {
+    let mut offenders = Vec::new();
+    for file in everything() {
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            let call = format!("tracing::{level}!(");
+            let lines = file.text.split(&call).skip(1);
+            let fields = lines.map(|rest| rest.split_once('"').map_or(rest, |(fields, _)| fields));
+            let named = |fields: &str| {
+                fields
+                    .split(',')
+                    .any(|field| field.split('=').next().is_some_and(|name| name.trim() == "message"))
+            };
+            offenders.extend(
+                fields.filter(|fields| named(fields)).map(|fields| format!("{}: {fields}", file.path)),
+            );
+        }
+    }
+    complain("a log field has another name than message", &offenders);
+}
+
 #[test]
 fn services_never_import_each_other() {
     let services = ["sallyport_webhook", "sallyport_cert_agent", "sallyport_policy_sync"];

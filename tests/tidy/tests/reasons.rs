@@ -27,7 +27,7 @@ fn law_12_the_runbook_says_what_to_do_about_each_reason() {
     let mut text = String::from(
         "# Runbook\n\nFor whoever is called: find the reason, read whose turn it is, do what stands there. The message beside the \
          reason has the particulars: names, numbers, the far side's own words. Generated from the types.\n\n\
-         ```\nkubectl get fw,wid -A                       # what waits, and why\n\
+         ```sh cluster\nkubectl get fw,wid -A                       # what waits, and why\n\
          kubectl describe fw NAME                    # the conditions of a firewall\n\
          kubectl describe wid NAME -n NAMESPACE      # the conditions of an identity\n\
          kubectl get events -A --field-selector type=Warning\n```\n\n\

@@ -14,6 +14,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
     ("cert-agent/src/issuer/foundry.rs", &[]),
     ("cert-agent/src/issuer/governor/gate.rs", &[]),
     ("policy-sync/src/panos/", &["http"]),
+    ("policy-sync/src/otlp.rs", &["http"]),
     ("policy-sync/src/kubernetes.rs", &["kube"]),
     ("policy-sync/src/observe/kubernetes.rs", &["kube"]),
 ];
@@ -23,6 +24,7 @@ const FLOWS: &[&str] = &[
     "webhook/src/admit.rs",
     "cert-agent/src/flow/",
     "policy-sync/src/cycle/",
+    "policy-sync/src/arrivals.rs",
     "policy-sync/src/gates.rs",
     "policy-sync/src/worker.rs",
     "policy-sync/src/board.rs",

@@ -173,12 +173,12 @@ fn tell(judged: &Judged) {
     let (uid, outcome) = (judged.answer.uid.as_str(), judged.outcome);
     match (&judged.refusal, outcome) {
         (Some(refusal), Outcome::Audited) => {
-            let (reason, message) = (refusal.reason.code(), refusal.to_string());
-            tracing::info!(uid, ?outcome, reason, message, "would be refused");
+            let (reason, place, message) = (refusal.reason.code(), &refusal.place, refusal.to_string());
+            tracing::info!(uid, ?outcome, reason, place, why = message, "would be refused");
         }
         (Some(refusal), _) => {
-            let (reason, message) = (refusal.reason.code(), refusal.to_string());
-            tracing::info!(uid, ?outcome, reason, message, "refused");
+            let (reason, place, message) = (refusal.reason.code(), &refusal.place, refusal.to_string());
+            tracing::info!(uid, ?outcome, reason, place, why = message, "refused");
         }
         (None, Outcome::CannotJudge) => {
             tracing::warn!(uid, warnings = ?judged.answer.warnings, "let in without judgement");

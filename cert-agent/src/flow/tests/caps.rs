@@ -112,5 +112,7 @@ async fn a_ca_that_has_issued_nearly_all_it_may_is_told_in_time() {
     stage.pass(60).await;
     assert_eq!(left(&stage), Some("False"));
     assert!(stage.told(Reason::SpendingCapReached, "800000 of the 1000000"));
+    assert!(stage.counted("authority_used_ratio{authority=\"ca\"}") >= 0.8);
+    assert!(stage.counted("authority_ready{authority=\"ca\"}") > 0.0);
     assert_eq!(Stage::reason(&stage.identity(WEB)), ("True", "Issued"), "a warning stops nothing");
 }

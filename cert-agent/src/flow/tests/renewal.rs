@@ -35,8 +35,14 @@ async fn a_renewal_in_trouble_leaves_the_old_one_and_says_so_until_it_ends() {
     assert_eq!(Stage::reason(&identity), ("True", "Issued"));
     assert!(Stage::message(&identity).contains("Throttled: "), "{}", Stage::message(&identity));
     assert_eq!(stage.secret("web").unwrap().data, data);
+    stage.sweep().await;
+    assert!(stage.counted("renewals_overdue") < 1.0, "a sixth of its life is left");
     stage.pass_days(2).await;
     assert_eq!(Stage::reason(&stage.identity("web")), ("False", "Throttled"), "it has ended");
+    stage.sweep().await;
+    assert!(stage.counted("renewals_overdue") > 0.0);
+    let earliest = stage.counted("certificates_earliest_expiry_timestamp_seconds");
+    assert!(earliest > 0.0 && earliest < stage.now().as_duration().as_secs_f64(), "{earliest}");
 }
 
 #[tokio::test(start_paused = true)]

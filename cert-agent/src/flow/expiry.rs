@@ -1,0 +1,26 @@
+//! How the certificates stand that are still wanted: which ends first, and which should have been renewed.
+
+use jiff::Timestamp;
+
+use super::agent::{Agent, lock};
+use crate::{cluster::Cluster, issuer::Class};
+
+impl<C: Cluster> Agent<C> {
+    /// Shows them. What is no longer given is kept and ends as it should, so it is left out; the certificates of pods that have their own
+    /// are their kubelets' to renew.
+    pub(super) fn show_expiry(&self) {
+        let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
+        let memos = lock(&self.memos);
+        let (mut earliest, mut overdue, now) = (None::<Timestamp>, 0, self.clock.now());
+        for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
+            let identity = &wanted.identity;
+            let key = (identity.namespace.clone(), identity.name.to_string());
+            let state = memos.get(&key).and_then(|memo| memo.state.as_ref());
+            let Some(current) = state.and_then(|state| state.current.as_ref()) else { continue };
+            earliest = Some(earliest.map_or(current.not_after, |first| first.min(current.not_after)));
+            let holds = Some((current.received_at, current.not_after));
+            overdue += usize::from(Class::of(holds, now) == Class::Expiring);
+        }
+        self.metrics.expiry(earliest, overdue);
+    }
+}
