@@ -66,6 +66,13 @@ struct Round<'a> {
 /// A firewall's worker has not posted anything yet.
 struct NotPosted;
 
+/// The pods of one identity, and the firewall it is enforced on.
+struct Carriers<'a> {
+    identity: &'a Key,
+    firewall: Option<&'a str>,
+    pods: &'a [(String, Carrier)],
+}
+
 /// What judging one identity came to.
 struct Outcome {
     key: Key,
@@ -149,8 +156,8 @@ impl<C: Cluster> Gates<C> {
                 let shut = pod.gate.as_ref().is_none_or(|gate| !gate.open);
                 gate_of(pod, expected.as_ref()).filter(|gate| shut && gate.is_by_person())
             };
-            let failed =
-                self.write_gates(&key, firewall, &pods, opens, glass_of, |_| None, &mut written).await;
+            let carriers = Carriers { identity: &key, firewall, pods: &pods };
+            let failed = self.write_gates(carriers, opens, glass_of, |_| None, &mut written).await;
             return Outcome::new(key, &pods, written, failed);
         };
         let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
@@ -163,8 +170,8 @@ impl<C: Cluster> Gates<C> {
         let journey = |pod: &Carrier| {
             Some(Journey::of(pod.created, identity.as_deref()?, standing.as_deref(), self.clock.now()))
         };
-        let mut failed =
-            self.write_gates(&key, firewall, &pods, decided, glass_of, journey, &mut written).await;
+        let carriers = Carriers { identity: &key, firewall, pods: &pods };
+        let mut failed = self.write_gates(carriers, decided, glass_of, journey, &mut written).await;
         let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
@@ -185,9 +192,7 @@ impl<C: Cluster> Gates<C> {
     /// Writes the conditions of pods that are to say something else. Whether some are to be tried again.
     async fn write_gates(
         &self,
-        identity: &Key,
-        firewall: Option<&str>,
-        pods: &[(String, Carrier)],
+        Carriers { identity, firewall, pods }: Carriers<'_>,
         decided: impl Fn(&Carrier) -> Option<Gate>,
         glass: impl Fn(&Carrier) -> Option<BreakGlass>,
         journey: impl Fn(&Carrier) -> Option<Journey>,
