@@ -2,13 +2,16 @@
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
-# make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts
-# make manifests   definitions, docs/API.md and docs/CLI.md, from the types and the command line
+# make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
+# make manifests   what is generated: definitions, the plain install, references of objects, commands and values
+# make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
+# make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+PROFILE := release
 PROGRAMS := -p sallyport -p panos-sim -p pca-sim
 
 .PHONY: help
@@ -54,3 +57,13 @@ manifests:
 	target/debug/sallyport crds --out manifests/crds
 	target/debug/sallyport reference api >docs/API.md
 	target/debug/sallyport reference cli >docs/CLI.md
+	manifests/render.sh manifests/install
+	manifests/reference.py >docs/VALUES.md
+
+.PHONY: image
+image:
+	@packaging/image.sh $(PROFILE)
+
+.PHONY: release
+release:
+	@packaging/release.sh

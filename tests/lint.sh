@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints, layout, one TLS stack in the whole tree, links and commands of the pages, alerts.
+# Formatting, lints, layout, one TLS stack in the whole tree, links and commands of the pages, alerts, and the chart.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -29,5 +29,9 @@ cargo test -q --workspace --test documents --test metrics
 # Every alert fires when it should, and not when it should not.
 promtool=$(tests/tools/build.sh promtool | tail -n 1)
 (cd manifests/monitoring && "$promtool" check rules rules.yaml && "$promtool" test rules rules-test.yaml)
+
+# The chart renders to what an API server takes, and the checks see what is wrong with one.
+tests/chart/check.sh
+tests/chart/mistakes.sh
 
 echo "lint: clean"

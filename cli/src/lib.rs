@@ -17,6 +17,8 @@ mod reference;
 mod status;
 mod table;
 mod terminal;
+mod uninstall;
+mod version;
 
 use std::{ffi::OsString, io::Write as _, path::Path, process::ExitCode};
 
@@ -56,6 +58,8 @@ enum Command {
     Crds(crds::Args),
     #[command(hide = true)]
     Reference(reference::Args),
+    Uninstall(uninstall::Args),
+    Version(version::Args),
     Completion(manual::Completion),
     Man(manual::Man),
 }
@@ -102,6 +106,8 @@ fn done(command: Command) -> ExitCode {
         Command::Breakglass(args) => return breakglass::run(&args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
+        Command::Uninstall(args) => return uninstall::run(&args),
+        Command::Version(args) => version::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Reference(args) => reference::run(&args, Sallyport::command()),
         Command::Completion(args) => manual::complete(&args, Sallyport::command()),

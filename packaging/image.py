@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Writes the container image as an OCI image layout in one tar file, without Docker.
+
+    packaging/image.py --binary target/release/sallyport --sbom sallyport.cdx.json --version 0.1.0 \
+        --out target/image/sallyport-amd64.tar
+
+Nothing is in the image but the program, the shared libraries that it loads, and the few files that both read. Two runs
+over the same input give the same bytes: entries are sorted, belong to root, and bear the time SOURCE_DATE_EPOCH (0 if unset).
+The format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+"""
+
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+NAME = "ghcr.io/sallyport/sallyport"
+USER = 65532
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+
+PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:{USER}:{USER}:nonroot:/home/nonroot:/sbin/nologin\n"
+GROUP = f"root:x:0:\nnonroot:x:{USER}:\n"
+# Names come from /etc/hosts, which the kubelet writes, and from DNS.
+NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
+# The public CAs: AWS's endpoints are trusted by them.
+PUBLIC_CAS = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def libraries(binary):
+    """The shared libraries that a program loads, the loader among them: where each is looked for → the file."""
+    told = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True).stdout
+    found = {}
+    for line in told.splitlines():
+        words = line.split()
+        if "=>" in words:
+            words = words[words.index("=>") + 1 :]
+        if words and words[0] == "not":
+            sys.exit(f"image: {binary} needs a library that is not here: {line.strip()}")
+        if words and words[0].startswith("/"):
+            found[words[0].lstrip("/")] = pathlib.Path(words[0]).resolve()
+    if not found:
+        sys.exit(f"image: {binary} loads no library: not a program of this machine?")
+    return found
+
+
+def copyrights(files):
+    """The licences of the libraries, where the distribution tells them, and which packages they come from."""
+    texts, packages = {}, {}
+    if not shutil.which("dpkg-query"):
+        return texts, packages
+    for file in files:
+        for path in (str(file), str(file).removeprefix("/usr")):
+            asked = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True)
+            if asked.returncode == 0:
+                package = asked.stdout.split(":")[0]
+                told = ["dpkg-query", "-W", "-f", "${Version}\n", package]
+                packages[package] = subprocess.run(told, check=True, capture_output=True, text=True).stdout.splitlines()[0]
+                source = pathlib.Path(f"/usr/share/doc/{package}/copyright")
+                if source.exists():
+                    texts[f"usr/share/doc/{package}/copyright"] = source.read_bytes()
+                break
+    return texts, packages
+
+
+def with_packages(sbom, packages):
+    """The bill of materials, and in it the distribution's packages that the libraries come from."""
+    bill = json.loads(pathlib.Path(sbom).read_text())
+    for name, version in sorted(packages.items()):
+        purl = f"pkg:deb/debian/{name}@{version}"
+        bill["components"].append({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl})
+    return json.dumps(bill, indent=1, sort_keys=True).encode()
+
+
+def stripped(binary):
+    """The program's bytes without its symbols. A release has none; of a development build they are most of it."""
+    if not shutil.which("strip"):
+        return pathlib.Path(binary).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "program"
+        subprocess.run(["strip", "--strip-all", "-o", copy, binary], check=True)
+        return copy.read_bytes()
+
+
+def unpack(files, folder):
+    """Writes the files of a layer below a folder."""
+    for path, (contents, mode) in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(contents)
+        file.chmod(mode)
+
+
+def layer(files):
+    """A layer as (bytes, digest of what is in it): each file's path → (contents, mode)."""
+    folders = {str(parent) for path in files for parent in pathlib.PurePosixPath(path).parents} - {"."}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(folders | set(files)):
+            entry = tarfile.TarInfo(path)
+            entry.mtime = EPOCH
+            if path in folders:
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(entry)
+            else:
+                contents, entry.mode = files[path]
+                entry.size = len(contents)
+                archive.addfile(entry, io.BytesIO(contents))
+    plain = packed.getvalue()
+    return gzip.compress(plain, compresslevel=9, mtime=0), digest(plain)
+
+
+def digest(contents):
+    return "sha256:" + hashlib.sha256(contents).hexdigest()
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+class Layout:
+    """An OCI image layout on its way into a tar file."""
+
+    def __init__(self):
+        self.blobs = {}
+
+    def add(self, media_type, contents):
+        """Stores a blob and returns its descriptor."""
+        self.blobs[digest(contents)] = contents
+        return {"mediaType": media_type, "digest": digest(contents), "size": len(contents)}
+
+    def write(self, out, index, docker):
+        files = {"oci-layout": canonical({"imageLayoutVersion": "1.0.0"}), "index.json": canonical(index), "manifest.json": canonical(docker)}
+        files |= {"blobs/" + name.replace(":", "/"): contents for name, contents in self.blobs.items()}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = out.with_suffix(".partial")
+        with tarfile.open(partial, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for path in sorted(files):
+                entry = tarfile.TarInfo(path)
+                entry.mtime, entry.mode, entry.size = EPOCH, 0o644, len(files[path])
+                archive.addfile(entry, io.BytesIO(files[path]))
+        partial.rename(out)
+
+
+def layers(binary, sbom, version):
+    """What is in the image: what rarely changes below, the program above."""
+    found = libraries(binary)
+    texts, packages = copyrights(found.values())
+    base = {path: (file.read_bytes(), 0o755) for path, file in found.items()}
+    base |= {path: (contents, 0o644) for path, contents in texts.items()}
+    if not PUBLIC_CAS.exists():
+        sys.exit(f"image: {PUBLIC_CAS} is not here (package ca-certificates); AWS could not be trusted without it")
+    base |= {
+        "etc/passwd": (PASSWD.encode(), 0o644),
+        "etc/group": (GROUP.encode(), 0o644),
+        "etc/nsswitch.conf": (NSSWITCH.encode(), 0o644),
+        str(PUBLIC_CAS).lstrip("/"): (PUBLIC_CAS.read_bytes(), 0o644),
+    }
+    release = f'ID=sallyport\nNAME=Sallyport\nVERSION_ID="{version}"\nPRETTY_NAME="Sallyport {version}"\n'
+    program = {
+        "etc/os-release": (release.encode(), 0o644),
+        "usr/local/bin/sallyport": (stripped(binary), 0o755),
+        "usr/share/licenses/sallyport/LICENSE": ((REPOSITORY / "LICENSE").read_bytes(), 0o644),
+        "usr/share/sbom/sallyport.cdx.json": (with_packages(sbom, packages), 0o644),
+    }
+    return [base, program]
+
+
+def image(options):
+    """Writes the image and says how large it is."""
+    architecture = ARCHITECTURES[platform.machine()]
+    labels = {
+        "org.opencontainers.image.title": "Sallyport",
+        "org.opencontainers.image.description": "Certificates and firewall rules for the same name, proven before a pod is Ready",
+        "org.opencontainers.image.version": options.version,
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        "org.opencontainers.image.source": "https://github.com/sallyport/sallyport",
+    }
+    if options.commit:
+        labels["org.opencontainers.image.revision"] = options.commit
+    files = layers(options.binary, options.sbom, options.version)
+    if options.unpacked:
+        for below in files:
+            unpack(below, options.unpacked)
+    layout, descriptors, contents = Layout(), [], [layer(below) for below in files]
+    for packed, _ in contents:
+        descriptors.append(layout.add("application/vnd.oci.image.layer.v1.tar+gzip", packed))
+    config = layout.add("application/vnd.oci.image.config.v1+json", canonical({
+        "architecture": architecture,
+        "os": "linux",
+        "config": {
+            "User": f"{USER}:{USER}",
+            "Entrypoint": ["/usr/local/bin/sallyport"],
+            "Env": ["PATH=/usr/local/bin", "SSL_CERT_FILE=" + str(PUBLIC_CAS)],
+            "WorkingDir": "/",
+            "Labels": labels,
+        },
+        "rootfs": {"type": "layers", "diff_ids": [unpacked for _, unpacked in contents]},
+    }))
+    manifest_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = layout.add(manifest_type, canonical({
+        "schemaVersion": 2, "mediaType": manifest_type, "config": config, "layers": descriptors, "annotations": labels,
+    }))
+    reference = f"{NAME}:{options.version}"
+    manifest |= {
+        "platform": {"architecture": architecture, "os": "linux"},
+        "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": options.version},
+    }
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest]}
+    # Docker before 25 reads this one.
+    path = lambda blob: "blobs/" + blob["digest"].replace(":", "/")
+    docker = [{"Config": path(config), "RepoTags": [reference], "Layers": [path(blob) for blob in descriptors]}]
+    layout.write(options.out, index, docker)
+    pull = sum(blob["size"] for blob in [config, *descriptors]) / 2**20
+    print(f"{options.out}: {reference}, linux/{architecture}, {manifest['digest']}, {pull:.1f} MiB to pull")
+    note(pull)
+
+
+def note(mib):
+    """Notes the size beside the other figures, in target/bench/report.json."""
+    file = REPOSITORY / "target/bench/report.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figures = json.loads(file.read_text()) if file.exists() else {}
+    figures["image.mib"] = round(mib, 2)
+    file.write_text(json.dumps(figures, indent=2, sort_keys=True))
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--binary", required=True, help="the program, built for this machine")
+    arguments.add_argument("--sbom", required=True, help="the bill of materials, as packaging/sbom.py writes it")
+    arguments.add_argument("--version", required=True, help="the version, which is also the image's tag")
+    arguments.add_argument("--commit", default="", help="the commit it was built from")
+    arguments.add_argument("--out", required=True, type=pathlib.Path, help="the tar file to write")
+    arguments.add_argument("--unpacked", type=pathlib.Path, help="a folder to write the image's files into as well, for the Dockerfile")
+    image(arguments.parse_args())
