@@ -2,10 +2,10 @@
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
-# make lint   formatting, lints, layout, one TLS stack, the chart, links and commands of the pages, alerts
+# make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
+# make manifests   what is generated: definitions, the plain install, references of objects, commands and values
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
-# make manifests   definitions, the plain install, docs/API.md, docs/CLI.md and docs/VALUES.md, from the types, the chart and the command line
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

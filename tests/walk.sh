@@ -19,7 +19,7 @@ done
 
 # The two lines to paste come from the ground; an alias means nothing in a script.
 {
-	echo 'set -uE'
+	echo 'set -u'
 	echo "trap 'echo \"\$BASH_COMMAND\" >>$work/failed' ERR"
 	grep -o 'export KUBECONFIG=.*' "$work/ground.log"
 	grep -o 'alias kubectl=.*' "$work/ground.log" | sed 's/alias kubectl=\(.*\)/kubectl() { \1 "$@"; }/'

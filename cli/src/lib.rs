@@ -60,10 +60,10 @@ enum Command {
     Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
-    Uninstall(uninstall::Args),
-    Version(version::Args),
     #[command(hide = true)]
     Reference(reference::Args),
+    Uninstall(uninstall::Args),
+    Version(version::Args),
     Completion(manual::Completion),
     Man(manual::Man),
 }
