@@ -59,11 +59,12 @@ async fn leaving() -> Result<()> {
 
     programs_end(&ground).await?;
     drop(webhook);
+    let free = bare_pod(&team, "free", json!({}));
+    ensure!(made(&ground, &free).await.is_err(), "the policy enforces nothing, so there is nothing to go");
     ground.cluster.kubectl.run(&["delete", "namespace", SYSTEM, "--wait=false"]).await?;
     seconds["namespace first"] = json!(elsewhere(&ground, "namespace-first").await?);
     // The team's policy still enforces, and nobody is there to make a pod what it asks for.
     let began = Instant::now();
-    let free = bare_pod(&team, "free", json!({}));
     wait::until("pods of the enabled namespace", SOON, || made(&ground, &free)).await?;
     seconds["namespace first, an enabled one"] = json!(began.elapsed().as_secs_f64());
     undone(&ground, &["customresourcedefinitions: ", "goes with every object of its kind"]).await?;
