@@ -46,13 +46,19 @@ pub(crate) async fn arrives(what: &str, so: impl Fn() -> bool) {
 
 /// An SDK client for the stand-in: its TLS CA is the only one trusted, and each call is one request on the wire.
 pub(crate) fn client(running: &Running) -> Client {
+    client_with(running, Credentials::new("test", "test", None, None, "test"))
+}
+
+/// The same with other credentials.
+pub(crate) fn client_with(running: &Running, credentials: Credentials) -> Client {
     let trust = TrustStore::empty().with_pem_certificate(running.tls_ca_pem.as_bytes());
     let tls = TlsContext::builder().with_trust_store(trust).build().unwrap();
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
-    let config = config(&running.endpoint, &running.region).http_client(http);
+    let config =
+        config(&running.endpoint, &running.region).http_client(http).credentials_provider(credentials);
     Client::from_conf(config.build())
 }
 
