@@ -94,3 +94,48 @@ impl<C: Cluster> Issuers for Foundry<C> {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use aws_sdk_acmpca::config::{Credentials, SharedCredentialsProvider};
+    use pca_sim::{Options, Simulator};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{cluster::twin::Twin, issuer::aws_client::Way, metrics::GovernorMetrics};
+
+    #[tokio::test]
+    async fn a_changed_role_is_another_way_to_the_same_authority() {
+        let running = Simulator::start(Options::default()).await.unwrap();
+        let mut bundle = tempfile::NamedTempFile::new().unwrap();
+        bundle.write_all(running.tls_ca_pem.as_bytes()).unwrap();
+        let own = Credentials::new("AKIDOWN", "secret", None, None, "test");
+        let way = Way {
+            ca_bundle: Some(bundle.path().to_owned()),
+            endpoint: Some(running.endpoint.clone()),
+            credentials: Some(SharedCredentialsProvider::new(own)),
+            ..Way::default()
+        };
+        let governors = Governors::new(Vec::new(), GovernorMetrics::default());
+        let foundry = Foundry::new(Twin::default(), "system", Clock::system(), Clients::new(way), governors);
+        let role = "arn:aws:iam::123456789012:role/issuer";
+        for spec in [
+            json!({"arn": running.ca_arn}),
+            json!({"arn": running.ca_arn, "roleArn": role}),
+            json!({"arn": running.ca_arn, "roleArn": role}),
+        ] {
+            let object = json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "CertificateAuthority",
+                "metadata": {"name": "ca", "uid": "c"}, "spec": {"awsPrivateCA": spec}});
+            let authority: CertificateAuthority = serde_json::from_value(object).unwrap();
+            let issuer = foundry.issuer(&authority).await.unwrap();
+            issuer.describe().await.unwrap();
+        }
+        let counters = running.counters();
+        let session = "arn:aws:sts::123456789012:assumed-role/issuer/sallyport-cert-agent";
+        let calls = |caller: &str| counters.callers.get(caller).copied().unwrap_or_default();
+        assert_eq!((calls("AKIDOWN"), calls(session)), (2, 4), "{:?}", counters.callers);
+        assert_eq!(counters.sessions["AssumeRole"], [1, 0], "once, and kept");
+    }
+}
