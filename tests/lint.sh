@@ -1,9 +1,5 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
-# Formatting, lints, layout, one TLS stack in the whole tree, the chart, links and commands of the pages, alerts.
-=======
 # Formatting, lints, layout, one TLS stack in the whole tree, links and commands of the pages, alerts, and the chart.
->>>>>>> observe
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,24 +23,15 @@ for crate in rustls hyper http; do
 	fi
 done
 
-<<<<<<< HEAD
-# The chart renders to what an API server takes, and the checks see what is wrong with one.
-tests/chart/check.sh
-tests/chart/mistakes.sh
-=======
->>>>>>> observe
 # The pages: links, commands, references; and that alerts, dashboard and metrics fit each other.
 cargo test -q --workspace --test documents --test metrics
 
 # Every alert fires when it should, and not when it should not.
 promtool=$(tests/tools/build.sh promtool | tail -n 1)
 (cd manifests/monitoring && "$promtool" check rules rules.yaml && "$promtool" test rules rules-test.yaml)
-<<<<<<< HEAD
-=======
 
 # The chart renders to what an API server takes, and the checks see what is wrong with one.
 tests/chart/check.sh
 tests/chart/mistakes.sh
->>>>>>> observe
 
 echo "lint: clean"

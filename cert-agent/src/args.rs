@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sallyport_contract::{duration::Duration, keys};
 use sallyport_process::{args::ProcessArgs, lease::LeaseArgs};
 
-use crate::issuer::governor::rates::RateRule;
+use crate::issuer::{aws_client::SessionName, governor::rates::RateRule};
 
 /// Flags of `sallyport cert-agent`.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,6 +28,9 @@ pub struct Args {
     /// A PEM file with the only CAs that the AWS endpoint is trusted by, instead of the public ones.
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub aws_ca_bundle: Option<PathBuf>,
+    /// Under which name a role is assumed (`CertificateAuthority.spec.awsPrivateCA.roleArn`, IRSA): what CloudTrail shows.
+    #[arg(long, env = "AWS_ROLE_SESSION_NAME", value_name = "NAME", default_value_t)]
+    pub aws_session_name: SessionName,
     /// How fast an AWS account and Region is asked, in calls a second; may be repeated, the first that fits holds:
     /// `account=123456789012,region=eu-central-1,issue=10,get=30,others=5`. Each part may be left out.
     #[arg(long = "aws-rate", env = "SALLYPORT_AWS_RATE", value_name = "RATE", value_delimiter = ';')]

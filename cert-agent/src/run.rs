@@ -89,7 +89,8 @@ const GRACE: Duration = Duration::from_secs(15);
 /// What it needs at the start is not there, or a task ended.
 pub async fn run(args: Args) -> Result<(), RunError> {
     let Args { process, lease, namespace, identity_grace, webhook_names, aws_ca_bundle, .. } = args;
-    let Args { aws_rates, certificate_price, restart_within, resync, ready_file, .. } = args;
+    let Args { aws_session_name, aws_rates, certificate_price, restart_within, resync, ready_file, .. } =
+        args;
     let (stop, readiness, clock) = (Stop::new(), Readiness::new(), Clock::system());
     let unfenced = connect().await.map_err(RunError::Connect)?;
     let campaign = Campaign::new(unfenced, &namespace, LEASE, lease, clock.clone());
@@ -103,7 +104,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let endpoint = bound.map_err(|source| RunError::Bind { address, source })?;
     let bound_at = endpoint.address().map_err(|source| RunError::Bind { address, source })?;
     let cluster = KubeCluster::new(client.clone());
-    let way = Way { ca_bundle: aws_ca_bundle, ..Way::default() };
+    let way = Way { ca_bundle: aws_ca_bundle, session_name: aws_session_name, ..Way::default() };
     let governors = Governors::new(aws_rates, metrics.governor.clone());
     let issuers = Foundry::new(cluster.clone(), &namespace, clock.clone(), Clients::new(way), governors);
     let settings = Settings {

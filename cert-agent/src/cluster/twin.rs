@@ -20,6 +20,8 @@ pub(crate) struct Memory {
     pub(crate) journal: Vec<String>,
     /// Where each write of the journal was.
     pub(crate) places: Vec<Place>,
+    /// Every Secret that ever was, as it was written.
+    pub(crate) secrets: Vec<Value>,
     pub(crate) notices: Vec<Notice>,
     /// `verb kind namespace` that fail, with how often.
     pub(crate) faults: Vec<(String, u32, ClusterError)>,
@@ -77,6 +79,9 @@ impl Twin {
         }
         memory.journal.push(format!("{verb} {} {name}", K::plural(&())));
         memory.places.push(place.clone());
+        if place.0 == "secrets" {
+            memory.secrets.push(value.clone());
+        }
         memory.objects.insert(place, value.clone());
         Ok(serde_json::from_value(value).unwrap())
     }

@@ -18,6 +18,7 @@ mod two_agents;
 mod views;
 mod watches;
 mod wire;
+mod wrong;
 
 use authority::Script;
 use sallyport_contract::{

@@ -1,18 +1,18 @@
-//! The way to AWS Private CA: one client for each Region, one attempt for each call, TLS always.
+//! Whom AWS Private CA is asked as: one client for each Region and role, one attempt for each call.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, path::PathBuf, str::FromStr, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
+};
 use aws_sdk_acmpca::{
     Client,
-    config::{
-        ConfigBag, Intercept, RuntimeComponents, SharedCredentialsProvider,
-        interceptors::BeforeTransmitInterceptorContextRef,
-    },
-    error::BoxError,
+    config::{SharedCredentialsProvider, SharedHttpClient},
 };
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use tokio::sync::Mutex;
+
+use super::aws_wire;
 
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(10);
@@ -26,12 +26,64 @@ pub struct Way {
     pub endpoint: Option<String>,
     /// Other credentials.
     pub credentials: Option<SharedCredentialsProvider>,
+    /// Under which name a role is assumed.
+    pub session_name: SessionName,
+}
+
+/// The name of a session under an assumed role: what CloudTrail and the far account see of us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionName(String);
+
+impl Default for SessionName {
+    fn default() -> Self {
+        Self("sallyport-cert-agent".to_owned())
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = String;
+
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        if (2..=64).contains(&text.len()) && text.chars().all(known) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "{text:?} is no name for a session: AWS takes 2 to 64 letters, digits and any of _+=,.@-"
+            ))
+        }
+    }
+}
+
+impl std::fmt::Display for SessionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a CA is asked, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The CA's Region.
+    pub region: String,
+    /// A role to assume first; without one we ask with our own credentials.
+    pub role: Option<Role>,
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// What its trust policy wants to hear besides.
+    pub external_id: Option<String>,
 }
 
 /// The clients, made when they are first needed.
 pub struct Clients {
     way: Way,
-    by_region: Mutex<HashMap<String, Client>>,
+    made: Mutex<HashMap<Access, Client>>,
 }
 
 /// Why there is no client.
@@ -59,78 +111,107 @@ impl Clients {
     /// Clients that go this way.
     #[must_use]
     pub fn new(way: Way) -> Self {
-        Self { way, by_region: Mutex::default() }
+        Self { way, made: Mutex::default() }
     }
 
-    /// The client for a Region.
+    /// With one client that was made elsewhere.
+    #[must_use]
+    pub fn with(access: Access, client: Client) -> Self {
+        Self { way: Way::default(), made: Mutex::new(HashMap::from([(access, client)])) }
+    }
+
+    /// The client for an access.
     ///
     /// # Errors
     /// The CA bundle cannot be used.
-    pub async fn get(&self, region: &str) -> Result<Client, ClientError> {
-        let mut by_region = self.by_region.lock().await;
-        if let Some(client) = by_region.get(region) {
+    pub async fn get(&self, access: &Access) -> Result<Client, ClientError> {
+        let mut made = self.made.lock().await;
+        if let Some(client) = made.get(access) {
             return Ok(client.clone());
         }
-        let client = self.connect(region).await?;
-        by_region.insert(region.to_owned(), client.clone());
+        let client = self.connect(access).await?;
+        made.insert(access.clone(), client.clone());
         Ok(client)
     }
 
-    async fn connect(&self, region: &str) -> Result<Client, ClientError> {
+    /// Drops the client for an access, and with it the credentials that it keeps: the next one fetches new ones. The SDK itself
+    /// fetches credentials anew only when their own time is over, whatever AWS says about them before.
+    pub async fn forget(&self, access: &Access) {
+        self.made.lock().await.remove(access);
+    }
+
+    async fn connect(&self, access: &Access) -> Result<Client, ClientError> {
+        let shared = self.shared(&access.region).await?;
+        let mut config = aws_sdk_acmpca::config::Builder::from(&shared);
+        if let Some(role) = &access.role {
+            config = config.credentials_provider(self.assumed(role, &shared).await);
+        }
+        Ok(Client::from_conf(config.build()))
+    }
+
+    /// The settings of the environment for a Region: FIPS and endpoints too
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>).
+    async fn shared(&self, region: &str) -> Result<SdkConfig, ClientError> {
         let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
             // Every attempt passes the governor; the SDK's repetitions would go around it.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+            .timeout_config(timeouts)
+            .http_client(self.http().await?);
         if let Some(endpoint) = &self.way.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
         if let Some(credentials) = &self.way.credentials {
             loader = loader.credentials_provider(credentials.clone());
         }
-        if let Some(path) = &self.way.ca_bundle {
-            let pem = tokio::fs::read(path)
-                .await
-                .map_err(|source| ClientError::Bundle { path: path.clone(), source })?;
-            let trust = TrustStore::empty().with_pem_certificate(pem);
-            let tls = TlsContext::builder()
-                .with_trust_store(trust)
-                .build()
-                .map_err(|error| ClientError::Trust { path: path.clone(), why: error.to_string() })?;
-            let http = aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls)
-                .build_https();
-            loader = loader.http_client(http);
+        Ok(loader.load().await)
+    }
+
+    /// The role's credentials, from STS in the CA's own Region, and fetched anew shortly before they end.
+    async fn assumed(&self, role: &Role, shared: &SdkConfig) -> SharedCredentialsProvider {
+        let mut provider = AssumeRoleProvider::builder(&role.arn)
+            .configure(shared)
+            .session_name(self.way.session_name.to_string());
+        if let Some(id) = &role.external_id {
+            provider = provider.external_id(id);
         }
-        let shared = loader.load().await;
-        let config = aws_sdk_acmpca::config::Builder::from(&shared).interceptor(TlsOnly).build();
-        Ok(Client::from_conf(config))
+        SharedCredentialsProvider::new(provider.build().await)
+    }
+
+    async fn http(&self) -> Result<SharedHttpClient, ClientError> {
+        let Some(path) = &self.way.ca_bundle else {
+            return Ok(aws_wire::client(TlsContext::default()));
+        };
+        let pem = tokio::fs::read(path)
+            .await
+            .map_err(|source| ClientError::Bundle { path: path.clone(), source })?;
+        let tls = TlsContext::builder()
+            .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+            .build()
+            .map_err(|error| ClientError::Trust { path: path.clone(), why: error.to_string() })?;
+        Ok(aws_wire::client(tls))
     }
 }
 
-/// Refuses to speak without TLS, wherever the endpoint came from.
-#[derive(Debug)]
-struct TlsOnly;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Debug, thiserror::Error)]
-#[error("the endpoint {0} is not https: certificates are asked for over TLS only")]
-struct NotHttps(String);
-
-impl Intercept for TlsOnly {
-    fn name(&self) -> &'static str {
-        "TlsOnly"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let uri = context.request().uri();
-        if uri.starts_with("https://") { Ok(()) } else { Err(NotHttps(uri.to_owned()).into()) }
+    #[test]
+    fn a_session_has_a_name_that_aws_takes() {
+        for (text, taken) in [
+            ("sallyport-cert-agent", true),
+            ("prod-eu-1@sallyport", true),
+            ("a", false),
+            ("two words", false),
+            ("ü", false),
+        ] {
+            assert_eq!(text.parse::<SessionName>().is_ok(), taken, "{text}");
+        }
+        assert!("x".repeat(65).parse::<SessionName>().is_err());
+        let default = SessionName::default().to_string();
+        assert!(default.parse::<SessionName>().is_ok(), "{default}");
     }
 }

@@ -1,10 +1,16 @@
 //! AWS Private CA behind the port.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_sdk_acmpca::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
     types::{
         ApiPassthrough, CertificateAuthorityStatus, Extensions, GeneralName, RevocationReason as AwsReason,
@@ -17,13 +23,23 @@ use sallyport_contract::{
     DnsName,
     object::{RevocationReason, Usage},
 };
+use sallyport_process::report;
 
-use super::{Call, Caller, Class, Described, Fetched, IssueError, Issuer, Turn, governor::gate::Governor};
+use super::{
+    Call, Caller, Class, Described, Fetched, IssueError, Issuer, Turn,
+    aws_client::{Access, Clients, Role},
+    aws_error,
+    governor::gate::Governor,
+    template,
+};
 use crate::{chain, pod::stub::Stub, request::Request};
 
 /// One CA of AWS Private CA.
 pub struct AwsPca {
-    client: Client,
+    clients: Arc<Clients>,
+    access: Access,
+    /// AWS has said that the credentials are no longer good.
+    stale: AtomicBool,
     arn: Arn,
     allowed: Option<Vec<String>>,
     governor: Arc<Governor>,
@@ -64,28 +80,50 @@ impl Arn {
 }
 
 impl AwsPca {
-    /// A CA; `allowed` limits the templates.
+    /// A CA, asked in its own Region and under `role` if there is one; `allowed` limits the templates.
     #[must_use]
-    pub fn new(client: Client, arn: Arn, allowed: Option<Vec<String>>, governor: Arc<Governor>) -> Self {
-        Self { client, arn, allowed, governor }
+    pub fn new(
+        clients: Arc<Clients>,
+        arn: Arn,
+        role: Option<Role>,
+        allowed: Option<Vec<String>>,
+        governor: Arc<Governor>,
+    ) -> Self {
+        let access = Access { region: arn.region.clone(), role };
+        Self { clients, access, stale: AtomicBool::new(false), arn, allowed, governor }
     }
 
-    /// The template that gives these usages, always named, so that an IAM policy can demand it:
-    /// <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>.
+    /// The client, with new credentials if AWS has refused the last ones.
+    async fn client(&self) -> Result<Client, IssueError> {
+        if self.stale.swap(false, Ordering::Relaxed) {
+            self.clients.forget(&self.access).await;
+        }
+        let client = self.clients.get(&self.access).await;
+        client.map_err(|error| IssueError::Unavailable(report::chain(&error)))
+    }
+
+    /// The class of an error; one of the credentials is kept in mind.
+    fn classed<E>(&self, call: &str, error: &SdkError<E>) -> IssueError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        if error.code().is_some_and(aws_error::of_credentials) {
+            self.stale.store(true, Ordering::Relaxed);
+        }
+        aws_error::classed(call, error)
+    }
+
+    /// The template that gives these usages, always named, so that an IAM policy can demand it.
     fn template(&self, usages: &[Usage], beside: bool) -> Result<String, IssueError> {
-        let server = usages.contains(&Usage::ServerAuth);
-        let name = match (server, usages.contains(&Usage::ClientAuth)) {
-            (true, true) => "EndEntityCertificate/V1",
-            (false, true) => "EndEntityClientAuthCertificate/V1",
-            (true | false, false) => "EndEntityServerAuthCertificate/V1",
-        };
-        let name = if beside { name.replace("/V1", "_APIPassthrough/V1") } else { name.to_owned() };
+        let name = template::of(usages, beside);
         match &self.allowed {
-            Some(allowed) if !allowed.contains(&name) => Err(IssueError::Refused(format!(
-                "the policy's usages need the template {name}, and the CertificateAuthority allows {}",
-                allowed.join(", ")
-            ))),
-            Some(_) | None => Ok(format!("arn:{}:acm-pca:::template/{name}", self.arn.partition)),
+            Some(allowed) if !allowed.iter().any(|allowed| allowed == name) => {
+                Err(IssueError::Refused(format!(
+                    "the policy's usages need the template {name}, and the CertificateAuthority allows {}",
+                    allowed.join(", ")
+                )))
+            }
+            Some(_) | None => Ok(template::arn(&self.arn.partition, name)),
         }
     }
 
@@ -108,9 +146,9 @@ impl AwsPca {
 
     async fn describe_now(&self) -> Result<Described, IssueError> {
         let attempt = async {
-            let call = self.client.describe_certificate_authority();
+            let call = self.client().await?.describe_certificate_authority();
             let answer = call.certificate_authority_arn(&self.arn.text).send().await;
-            answer.map_err(|error| classed("DescribeCertificateAuthority", &error))
+            answer.map_err(|error| self.classed("DescribeCertificateAuthority", &error))
         };
         let ca = self
             .wire(Call::Describe, &self.everybody(), attempt)
@@ -139,9 +177,9 @@ impl AwsPca {
     async fn path(&self) -> Result<Vec<Vec<u8>>, IssueError> {
         const CALL: &str = "GetCertificateAuthorityCertificate";
         let attempt = async {
-            let call = self.client.get_certificate_authority_certificate();
+            let call = self.client().await?.get_certificate_authority_certificate();
             let answer = call.certificate_authority_arn(&self.arn.text).send().await;
-            answer.map_err(|error| classed(CALL, &error))
+            answer.map_err(|error| self.classed(CALL, &error))
         };
         let answer = self.wire(Call::Describe, &self.everybody(), attempt).await?;
         let own = answer.certificate.ok_or_else(|| empty(CALL))?;
@@ -163,7 +201,8 @@ impl AwsPca {
         let template = self.template(&request.usages, names.is_some())?;
         let algorithm = signing_algorithm(&described.key_algorithm)?;
         let call = self
-            .client
+            .client()
+            .await?
             .issue_certificate()
             .certificate_authority_arn(&self.arn.text)
             .csr(Blob::new(request.csr.as_bytes()))
@@ -173,13 +212,13 @@ impl AwsPca {
             .validity(absolute(request.not_after)?)
             .validity_not_before(absolute(request.not_before)?)
             .idempotency_token(&request.token);
-        let attempt = async { call.send().await.map_err(|error| classed("IssueCertificate", &error)) };
+        let attempt = async { call.send().await.map_err(|error| self.classed("IssueCertificate", &error)) };
         let answer = self.wire(Call::Issue, caller, attempt).await?;
         answer.certificate_arn.filter(|arn| !arn.is_empty()).ok_or_else(|| empty("IssueCertificate"))
     }
 
     async fn fetch_now(&self, ticket: &str) -> Result<Fetched, IssueError> {
-        let call = self.client.get_certificate().certificate_authority_arn(&self.arn.text);
+        let call = self.client().await?.get_certificate().certificate_authority_arn(&self.arn.text);
         match call.certificate_arn(ticket).send().await {
             Ok(answer) => {
                 let leaf = answer.certificate.filter(|leaf| !leaf.is_empty());
@@ -189,7 +228,7 @@ impl AwsPca {
                 })
             }
             Err(error) if error.code() == Some("RequestInProgressException") => Ok(Fetched::Pending),
-            Err(error) => Err(classed("GetCertificate", &error)),
+            Err(error) => Err(self.classed("GetCertificate", &error)),
         }
     }
 }
@@ -217,11 +256,11 @@ impl Issuer for AwsPca {
         reason: RevocationReason,
     ) -> BoxFuture<'a, Result<(), IssueError>> {
         let attempt = async move {
-            let call = self.client.revoke_certificate().certificate_authority_arn(&self.arn.text);
+            let call = self.client().await?.revoke_certificate().certificate_authority_arn(&self.arn.text);
             match call.certificate_serial(serial).revocation_reason(reason_for(reason)).send().await {
                 Ok(_) => Ok(()),
                 Err(error) if error.code() == Some("RequestAlreadyProcessedException") => Ok(()),
-                Err(error) => Err(classed("RevokeCertificate", &error)),
+                Err(error) => Err(self.classed("RevokeCertificate", &error)),
             }
         };
         async move {
@@ -303,42 +342,6 @@ fn empty(call: &str) -> IssueError {
     IssueError::Unavailable(format!("{call}: AWS answered without what was asked for"))
 }
 
-fn classed<E>(call: &str, error: &SdkError<E>) -> IssueError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    match error.code() {
-        Some(code) => {
-            by_code(code, status, format!("{call}: {code}: {}", error.message().unwrap_or("no text")))
-        }
-        None if status == Some(429) => IssueError::Throttled(format!("{call}: HTTP 429")),
-        None => IssueError::Unavailable(format!("{call}: {}", DisplayErrorContext(error))),
-    }
-}
-
-/// <https://docs.aws.amazon.com/privateca/latest/userguide/PCATsExceptions.html> and the common errors of
-/// every AWS service. What nobody knows is tried again: no error is final that the request did not cause.
-fn by_code(code: &str, status: Option<u16>, text: String) -> IssueError {
-    match code {
-        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException" => {
-            IssueError::Throttled(text)
-        }
-        "MalformedCSRException" | "InvalidArgsException" | "InvalidParameterException" | "ValidationException"
-        | "InvalidRequestException"
-        // The SDK takes this for a throttle; it is the CA's lifetime quota.
-        | "LimitExceededException" => IssueError::Refused(text),
-        "RequestFailedException" => IssueError::Failed(text),
-        "InvalidStateException" => IssueError::NotActive(text),
-        "ResourceNotFoundException" | "InvalidArnException" => IssueError::NotFound(text),
-        "AccessDeniedException" | "AccessDenied" | "UnrecognizedClientException" | "ExpiredTokenException"
-        | "ExpiredToken" | "InvalidSignatureException" | "InvalidClientTokenId" | "NotAuthorized"
-        | "MissingAuthenticationToken" | "IncompleteSignature" | "OptInRequired" => IssueError::Denied(text),
-        _ if status == Some(429) => IssueError::Throttled(text),
-        _ => IssueError::Unavailable(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,25 +356,6 @@ mod tests {
             ["", "arn:aws:acm:eu-central-1:1:certificate/1", "arn:aws:acm-pca::1:certificate-authority/1"]
         {
             assert_eq!(Arn::read(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_code_has_its_class() {
-        let text = || "t".to_owned();
-        for (code, status, class) in [
-            ("ThrottlingException", Some(400), IssueError::Throttled(text())),
-            ("Unheard", Some(429), IssueError::Throttled(text())),
-            ("LimitExceededException", Some(400), IssueError::Refused(text())),
-            ("MalformedCSRException", Some(400), IssueError::Refused(text())),
-            ("RequestFailedException", Some(400), IssueError::Failed(text())),
-            ("InvalidStateException", Some(400), IssueError::NotActive(text())),
-            ("ResourceNotFoundException", Some(400), IssueError::NotFound(text())),
-            ("AccessDeniedException", Some(400), IssueError::Denied(text())),
-            ("ServiceUnavailable", Some(400), IssueError::Unavailable(text())),
-            ("InternalFailure", Some(500), IssueError::Unavailable(text())),
-        ] {
-            assert_eq!(by_code(code, status, text()), class, "{code}");
         }
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use futures::future::{BoxFuture, FutureExt as _};
 use sallyport_contract::object::{AwsPrivateCa, CertificateAuthority};
-use sallyport_process::{clock::Clock, report};
+use sallyport_process::clock::Clock;
 
 use super::{
     IssueError, Issuer, Issuers,
-    aws_client::Clients,
+    aws_client::{Clients, Role},
     aws_pca::{Arn, AwsPca},
     embedded::Embedded,
     governor::gate::Governors,
@@ -23,7 +23,7 @@ pub struct Foundry<C> {
     cluster: C,
     system: String,
     clock: Clock,
-    clients: Clients,
+    clients: Arc<Clients>,
     governors: Governors,
     made: Mutex<HashMap<String, Made>>,
 }
@@ -37,6 +37,7 @@ impl<C: Cluster> Foundry<C> {
     /// Embedded CAs live in `cluster`, namespace `system`; AWS is reached by `clients`, through `governors`.
     #[must_use]
     pub fn new(cluster: C, system: &str, clock: Clock, clients: Clients, governors: Governors) -> Self {
+        let clients = Arc::new(clients);
         Self { cluster, system: system.to_owned(), clock, clients, governors, made: Mutex::default() }
     }
 
@@ -48,10 +49,10 @@ impl<C: Cluster> Foundry<C> {
         same.then(|| Arc::clone(&known.issuer))
     }
 
-    async fn make(&self, authority: &CertificateAuthority) -> Result<Arc<dyn Issuer>, IssueError> {
+    fn make(&self, authority: &CertificateAuthority) -> Result<Arc<dyn Issuer>, IssueError> {
         let name = authority.metadata.name.as_deref().unwrap_or_default();
         match (&authority.spec.aws_private_ca, &authority.spec.embedded) {
-            (Some(aws), None) => self.aws(name, aws).await,
+            (Some(aws), None) => self.aws(name, aws),
             (None, Some(_)) => {
                 Ok(Arc::new(Embedded::new(self.cluster.clone(), &self.system, name, self.clock.clone())))
             }
@@ -61,17 +62,17 @@ impl<C: Cluster> Foundry<C> {
         }
     }
 
-    async fn aws(&self, name: &str, aws: &AwsPrivateCa) -> Result<Arc<dyn Issuer>, IssueError> {
+    fn aws(&self, name: &str, aws: &AwsPrivateCa) -> Result<Arc<dyn Issuer>, IssueError> {
         let arn = Arn::read(&aws.arn).ok_or_else(|| {
             IssueError::NotActive(format!(
                 "CertificateAuthority {name}: {:?} is not the ARN of a CA",
                 aws.arn
             ))
         })?;
-        let client = self.clients.get(&arn.region).await;
-        let client = client.map_err(|error| IssueError::Unavailable(report::chain(&error)))?;
+        let external_id = aws.external_id.clone();
+        let role = aws.role_arn.clone().map(|arn| Role { arn, external_id });
         let governor = self.governors.of(&arn.account, &arn.region);
-        Ok(Arc::new(AwsPca::new(client, arn, aws.templates.clone(), governor)))
+        Ok(Arc::new(AwsPca::new(Arc::clone(&self.clients), arn, role, aws.templates.clone(), governor)))
     }
 }
 
@@ -84,12 +85,57 @@ impl<C: Cluster> Issuers for Foundry<C> {
             if let Some(known) = self.known(authority) {
                 return Ok(known);
             }
-            let issuer = self.make(authority).await?;
+            let issuer = self.make(authority)?;
             let made = Made { authority: authority.clone(), issuer: Arc::clone(&issuer) };
             let name = authority.metadata.name.clone().unwrap_or_default();
             self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(name, made);
             Ok(issuer)
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use aws_sdk_acmpca::config::{Credentials, SharedCredentialsProvider};
+    use pca_sim::{Options, Simulator};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{cluster::twin::Twin, issuer::aws_client::Way, metrics::GovernorMetrics};
+
+    #[tokio::test]
+    async fn a_changed_role_is_another_way_to_the_same_authority() {
+        let running = Simulator::start(Options::default()).await.unwrap();
+        let mut bundle = tempfile::NamedTempFile::new().unwrap();
+        bundle.write_all(running.tls_ca_pem.as_bytes()).unwrap();
+        let own = Credentials::new("AKIDOWN", "secret", None, None, "test");
+        let way = Way {
+            ca_bundle: Some(bundle.path().to_owned()),
+            endpoint: Some(running.endpoint.clone()),
+            credentials: Some(SharedCredentialsProvider::new(own)),
+            ..Way::default()
+        };
+        let governors = Governors::new(Vec::new(), GovernorMetrics::default());
+        let foundry = Foundry::new(Twin::default(), "system", Clock::system(), Clients::new(way), governors);
+        let role = "arn:aws:iam::123456789012:role/issuer";
+        for spec in [
+            json!({"arn": running.ca_arn}),
+            json!({"arn": running.ca_arn, "roleArn": role}),
+            json!({"arn": running.ca_arn, "roleArn": role}),
+        ] {
+            let object = json!({"apiVersion": "sallyport.dev/v1alpha1", "kind": "CertificateAuthority",
+                "metadata": {"name": "ca", "uid": "c"}, "spec": {"awsPrivateCA": spec}});
+            let authority: CertificateAuthority = serde_json::from_value(object).unwrap();
+            let issuer = foundry.issuer(&authority).await.unwrap();
+            issuer.describe().await.unwrap();
+        }
+        let counters = running.counters();
+        let session = "arn:aws:sts::123456789012:assumed-role/issuer/sallyport-cert-agent";
+        let calls = |caller: &str| counters.callers.get(caller).copied().unwrap_or_default();
+        assert_eq!((calls("AKIDOWN"), calls(session)), (2, 4), "{:?}", counters.callers);
+        assert_eq!(counters.sessions["AssumeRole"], [1, 0], "once, and kept");
     }
 }

@@ -1,10 +1,13 @@
 //! The port to certificate authorities: ask, come back with the ticket, verify what one gets.
 
 pub mod aws_client;
+mod aws_error;
 pub mod aws_pca;
+mod aws_wire;
 pub mod embedded;
 pub mod foundry;
 pub mod governor;
+pub mod template;
 
 use std::{sync::Arc, time::Duration};
 

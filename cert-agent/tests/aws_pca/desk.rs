@@ -10,7 +10,7 @@ use sallyport_cert_agent::{
     fate::{self, Fate},
     issuer::{
         Caller, Class, Described, Fetched, Issuer as _,
-        aws_client::{Clients, Way},
+        aws_client::{Access, Clients, Way},
         aws_pca::{Arn, AwsPca},
         governor::{gate::Governor, rates::Rates},
     },
@@ -84,6 +84,10 @@ fn governor() -> Arc<Governor> {
     Arc::new(Governor::new(rates, "123456789012/eu-central-1".to_owned(), GovernorMetrics::default()))
 }
 
+fn asked(way: Way, ca_arn: &str, allowed: Option<Vec<String>>) -> AwsPca {
+    AwsPca::new(Arc::new(Clients::new(way)), Arn::read(ca_arn).unwrap(), None, allowed, governor())
+}
+
 impl Desk {
     pub(crate) async fn start(options: Options) -> Self {
         let issue_delay = IssueDelay { base: Duration::from_millis(50), jitter: Duration::ZERO };
@@ -94,9 +98,9 @@ impl Desk {
             ca_bundle: Some(bundle.path().to_owned()),
             endpoint: Some(running.endpoint.clone()),
             credentials: Some(credentials()),
+            ..Way::default()
         };
-        let client = Clients::new(way).get(&running.region).await.unwrap();
-        let issuer = AwsPca::new(client, Arn::read(&running.ca_arn).unwrap(), None, governor());
+        let issuer = asked(way, &running.ca_arn, None);
         Self { running, issuer, bundle }
     }
 
@@ -110,30 +114,32 @@ impl Desk {
             .credentials_provider(credentials())
             .build();
         let client = aws_sdk_acmpca::Client::from_conf(config);
-        desk.issuer = AwsPca::new(client, Arn::read(&moto.ca_arn).unwrap(), None, governor());
+        let access = Access { region: "eu-central-1".to_owned(), role: None };
+        let clients = Arc::new(Clients::with(access, client));
+        desk.issuer = AwsPca::new(clients, Arn::read(&moto.ca_arn).unwrap(), None, None, governor());
         desk
     }
 
     /// Our issuer at another endpoint, trusting only the bundle given or the public CAs.
-    pub(crate) async fn issuer_at(&self, endpoint: &str, bundle: Option<&std::path::Path>) -> AwsPca {
+    pub(crate) fn issuer_at(&self, endpoint: &str, bundle: Option<&std::path::Path>) -> AwsPca {
         let way = Way {
             ca_bundle: bundle.map(Into::into),
             endpoint: Some(endpoint.to_owned()),
             credentials: Some(credentials()),
+            ..Way::default()
         };
-        let client = Clients::new(way).get(&self.running.region).await.unwrap();
-        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), None, governor())
+        asked(way, &self.running.ca_arn, None)
     }
 
     /// Our issuer with a limit on templates.
-    pub(crate) async fn issuer_with(&self, allowed: Option<Vec<String>>) -> AwsPca {
+    pub(crate) fn issuer_with(&self, allowed: Option<Vec<String>>) -> AwsPca {
         let way = Way {
             ca_bundle: Some(self.bundle.path().to_owned()),
             endpoint: Some(self.running.endpoint.clone()),
             credentials: Some(credentials()),
+            ..Way::default()
         };
-        let client = Clients::new(way).get(&self.running.region).await.unwrap();
-        AwsPca::new(client, Arn::read(&self.running.ca_arn).unwrap(), allowed, governor())
+        asked(way, &self.running.ca_arn, allowed)
     }
 
     pub(crate) async fn described(&self) -> Described {
@@ -145,16 +151,23 @@ impl Desk {
     }
 
     pub(crate) async fn request_with(&self, usages: &[Usage], key: KeyKind) -> Request {
+        let names = ["web.shop.corp.example", "api.shop.corp.example"].map(str::to_owned);
+        self.asked(&names, usages, key, LIFETIME).await
+    }
+
+    /// A request for these names that is to last so many seconds.
+    pub(crate) async fn request_for(&self, names: &[String], lifetime: u32) -> Request {
+        self.asked(names, &[Usage::ServerAuth], KeyKind::P256, lifetime).await
+    }
+
+    async fn asked(&self, names: &[String], usages: &[Usage], key: KeyKind, lifetime: u32) -> Request {
         let described = self.described().await;
         let terms = Terms {
             authority: "corp".to_owned(),
             issuer: self.issuer.id().to_owned(),
-            dns_names: DnsNames::new(
-                ["web.shop.corp.example", "api.shop.corp.example"].map(|name| name.parse().unwrap()),
-            )
-            .unwrap(),
+            dns_names: DnsNames::new(names.iter().map(|name| name.parse().unwrap())).unwrap(),
             usages: usages.to_vec(),
-            lifetime: LIFETIME,
+            lifetime,
             key,
         };
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };

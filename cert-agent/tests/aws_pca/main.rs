@@ -1,6 +1,7 @@
 //! AWS Private CA over the wire: the stand-in behind TLS, our client, our verifier, and moto's opinion.
 #![cfg(test)]
 
+mod bugs;
 mod desk;
 mod faults;
 mod wrong_leaves;
@@ -124,10 +125,10 @@ async fn a_disabled_authority_is_not_active() {
 async fn law_11_without_tls_nothing_is_asked() {
     let desk = Desk::start(Options::default()).await;
     let plain = desk.running.control.clone();
-    let issuer = desk.issuer_at(&plain, None).await;
+    let issuer = desk.issuer_at(&plain, None);
     let error = issuer.describe().await.unwrap_err();
     assert!(error.to_string().contains("is not https"), "{error}");
-    let untrusted = desk.issuer_at(&desk.running.endpoint, None).await;
+    let untrusted = desk.issuer_at(&desk.running.endpoint, None);
     let error = untrusted.describe().await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)), "{error:?}");
 }
@@ -137,7 +138,7 @@ async fn a_template_outside_the_limit_is_refused_before_it_is_asked() {
     let desk = Desk::start(Options::default()).await;
     let described = desk.described().await;
     let only = Some(vec!["EndEntityServerAuthCertificate/V1".to_owned()]);
-    let issuer = desk.issuer_with(only).await;
+    let issuer = desk.issuer_with(only);
     let request = desk.request(&[Usage::ServerAuth, Usage::ClientAuth]).await;
     let error = issuer.issue(&somebody(), &request, &described).await.unwrap_err();
     assert!(

@@ -96,6 +96,12 @@ const fn per_day() -> u32 {
 /// A CA of AWS Private CA. Region, account and partition are read from the ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.externalId) || has(self.roleArn)")
+        .message("an externalId goes with a roleArn"),
+    validation = Rule::new("!has(self.roleArn) || self.roleArn.split(':')[1] == self.arn.split(':')[1]")
+        .message("the role and the CA must be in one partition of AWS (arn:aws, arn:aws-us-gov, arn:aws-cn)"),
+)]
 pub struct AwsPrivateCa {
     /// The CA's ARN.
     #[schemars(
@@ -111,6 +117,19 @@ pub struct AwsPrivateCa {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 6))]
     pub templates: Option<Vec<String>>,
+    /// The ARN of an IAM role that cert-agent assumes to ask this CA, for a CA in another account. Without one it asks with
+    /// its own credentials. It may change: it says how the CA is reached, not which one it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 600),
+        regex(pattern = r"^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}$")
+    )]
+    pub role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for, if it does. It is no secret
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html>).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    pub external_id: Option<String>,
 }
 
 /// A CA made and kept by cert-agent itself.

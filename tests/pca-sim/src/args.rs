@@ -50,10 +50,13 @@ pub(crate) struct Args {
     /// How long the CA lives
     #[arg(long, default_value_t = 3650)]
     lifetime_days: u32,
+    /// How many certificates the CA issues before it says LimitExceededException for good
+    #[arg(long, value_name = "NUMBER")]
+    lifetime_limit: Option<usize>,
     /// Put the CA under a root, so that chains have two certificates
     #[arg(long)]
     intermediate: bool,
-    /// One more CA, in JSON: {"id": "…", "keyAlgorithm": "RSA_2048", "usageMode": "…", "status": "…", "lifetimeDays": 365, "intermediate": true}
+    /// One more CA, in JSON: {"id": "…", "keyAlgorithm": "RSA_2048", "usageMode": "…", "status": "…", "lifetimeDays": 365, "lifetimeLimit": 9, "intermediate": true}
     #[arg(long = "also", value_name = "JSON", value_parser = authority)]
     also: Vec<AuthorityOptions>,
     /// Apply AWS's default rate quotas: 25 issues, 75 gets, 20 of each other call in a second
@@ -73,6 +76,7 @@ impl Args {
             usage_mode: self.usage_mode,
             status: self.status,
             lifetime_days: self.lifetime_days,
+            lifetime_limit: self.lifetime_limit,
             intermediate: self.intermediate,
         };
         Options {

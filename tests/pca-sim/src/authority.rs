@@ -40,6 +40,8 @@ pub struct AuthorityOptions {
     pub status: Status,
     /// How long its certificate is valid from the start on, in days.
     pub lifetime_days: u32,
+    /// How many certificates it may issue in its life; `None`: no limit.
+    pub lifetime_limit: Option<usize>,
     /// Whether it stands under a root of its own, so that chains have two certificates.
     pub intermediate: bool,
 }
@@ -52,6 +54,7 @@ impl Default for AuthorityOptions {
             usage_mode: UsageMode::GeneralPurpose,
             status: Status::Active,
             lifetime_days: 3650,
+            lifetime_limit: None,
             intermediate: false,
         }
     }
@@ -71,6 +74,8 @@ pub struct Authority {
     pub created_at: OffsetDateTime,
     /// Its certificate's last second.
     pub not_after: OffsetDateTime,
+    /// How many certificates it may issue.
+    pub lifetime_limit: Option<usize>,
     /// When its state changed last.
     pub status_changed_at: OffsetDateTime,
     /// Its serial number in hex.
@@ -116,6 +121,7 @@ impl Authority {
             status: options.status,
             created_at: now,
             not_after,
+            lifetime_limit: options.lifetime_limit,
             status_changed_at: now,
             serial: params.serial_number.as_ref().map(|serial| hex(serial.as_ref())).unwrap_or_default(),
             common_name: common_name.to_owned(),

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::State,
-    http::StatusCode,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -16,10 +16,11 @@ use crate::{
     counters::Counters,
     error::AwsError,
     fault::Fault,
-    ledger::Issued,
+    ledger::{Issued, rfc3339},
     quota::{Buckets, Quotas},
     rules::arn::CaArn,
     service::{IssueDelay, Service},
+    sessions::SessionRules,
 };
 
 type Shared = State<Arc<Service>>;
@@ -35,6 +36,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/issue-delay", post(change_delay))
         .route("/quotas", post(change_quotas).delete(lift_quotas))
         .route("/reachable", post(change_reachable))
+        .route("/sessions", post(change_sessions).delete(end_sessions))
+        .route("/pod-identity/{account}/{role}", get(pod_identity))
         .with_state(service)
 }
 
@@ -106,6 +109,41 @@ async fn lift_quotas(State(service): Shared) -> StatusCode {
 async fn change_reachable(State(service): Shared, Json(reachable): Json<bool>) -> StatusCode {
     service.reachable.send_replace(reachable);
     StatusCode::NO_CONTENT
+}
+
+async fn change_sessions(State(service): Shared, Json(rules): Json<SessionRules>) -> StatusCode {
+    service.memory().sessions.rules = rules;
+    StatusCode::NO_CONTENT
+}
+
+async fn end_sessions(State(service): Shared) -> StatusCode {
+    let now = service.now();
+    service.memory().sessions.end_all(now);
+    StatusCode::NO_CONTENT
+}
+
+/// The agent of EKS Pod Identity on a node, for a pod whose association names this role:
+/// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html>.
+async fn pod_identity(
+    State(service): Shared,
+    Path((account, role)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, StatusCode> {
+    let now = service.now();
+    let mut memory = service.memory();
+    let known = headers.get(AUTHORIZATION).is_some_and(|token| !token.is_empty());
+    memory.counters.sts("PodIdentity", known);
+    if !known {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let caller = format!("arn:aws:sts::{account}:assumed-role/{role}/eks-pod");
+    let session = memory.sessions.hand_out(&caller, now);
+    Ok(Json(json!({
+        "AccessKeyId": session.access_key,
+        "SecretAccessKey": session.secret_key,
+        "Token": session.token,
+        "Expiration": rfc3339(session.ends),
+    })))
 }
 
 fn refuse(text: &str) -> Refusal {

@@ -52,6 +52,10 @@ pub struct Counters {
     pub certificates_issued: u64,
     /// Of these, by idempotency token; those without a token are not here.
     pub issued_by_token: BTreeMap<String, u64>,
+    /// Calls by who made them: the ARN of a session, or an access key that the stand-in did not hand out.
+    pub callers: BTreeMap<String, u64>,
+    /// Calls of STS and of the credentials' agent that were granted, and those that were not, by action.
+    pub sessions: BTreeMap<String, [u64; 2]>,
 }
 
 impl Counters {
@@ -59,6 +63,17 @@ impl Counters {
     pub fn call(&mut self, operation: Operation, outcome: &Outcome) {
         let by_outcome = self.calls.entry(operation.as_str().to_owned()).or_default();
         *by_outcome.entry(outcome.as_str().to_owned()).or_default() += 1;
+    }
+
+    /// Counts who made a call.
+    pub fn caller(&mut self, caller: &str) {
+        *self.callers.entry(caller.to_owned()).or_default() += 1;
+    }
+
+    /// Counts credentials handed out, or not.
+    pub fn sts(&mut self, action: &str, granted: bool) {
+        let [yes, no] = self.sessions.entry(action.to_owned()).or_default();
+        *(if granted { yes } else { no }) += 1;
     }
 
     /// Counts a certificate.

@@ -17,6 +17,10 @@ pub const AMZ_JSON: &str = "application/x-amz-json-1.1";
 /// The error types that the stand-in raises by itself (a fault may raise any).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Code {
+    /// The caller has no right to this.
+    AccessDenied,
+    /// The temporary credentials have ended.
+    ExpiredToken,
     /// The `Authorization` header is not a SigV4 header.
     IncompleteSignature,
     /// Parameters that do not fit together, or do not fit the CA.
@@ -29,6 +33,8 @@ pub enum Code {
     InvalidSignature,
     /// The CA is not in a state for this call.
     InvalidState,
+    /// The CA has issued all that it may.
+    LimitExceeded,
     /// The CSR cannot be used.
     MalformedCsr,
     /// No `Authorization` header.
@@ -49,6 +55,8 @@ pub enum Code {
     Throttling,
     /// The target header names no operation.
     UnknownOperation,
+    /// The credentials are none that AWS knows.
+    UnrecognizedClient,
     /// A parameter breaks a constraint of the API.
     Validation,
 }
@@ -56,12 +64,15 @@ pub enum Code {
 impl Code {
     fn as_str(self) -> &'static str {
         match self {
+            Self::AccessDenied => "AccessDeniedException",
+            Self::ExpiredToken => "ExpiredTokenException",
             Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InvalidArgs => "InvalidArgsException",
             Self::InvalidArn => "InvalidArnException",
             Self::InvalidRequest => "InvalidRequestException",
             Self::InvalidSignature => "InvalidSignatureException",
             Self::InvalidState => "InvalidStateException",
+            Self::LimitExceeded => "LimitExceededException",
             Self::MalformedCsr => "MalformedCSRException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::NotSimulated => "NotSimulatedException",
@@ -72,6 +83,7 @@ impl Code {
             Self::Serialization => "SerializationException",
             Self::Throttling => "ThrottlingException",
             Self::UnknownOperation => "UnknownOperationException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
             Self::Validation => "ValidationException",
         }
     }

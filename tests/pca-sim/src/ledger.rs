@@ -69,6 +69,11 @@ impl Ledger {
         self.records.get_mut(arn)
     }
 
+    /// How many certificates a CA has issued.
+    pub fn issued_by(&self, ca: &CaArn) -> usize {
+        self.records.values().filter(|record| record.ca == *ca).count()
+    }
+
     /// All, oldest first.
     pub fn list(&self) -> Vec<Issued> {
         self.order.iter().filter_map(|arn| self.records.get(arn).map(|record| issued(arn, record))).collect()
@@ -87,7 +92,8 @@ fn issued(arn: &str, record: &Record) -> Issued {
     }
 }
 
-fn rfc3339(at: OffsetDateTime) -> String {
+/// A moment as AWS writes it.
+pub fn rfc3339(at: OffsetDateTime) -> String {
     let (year, month, day) = at.to_calendar_date();
     let (hour, minute, second) = at.to_hms();
     format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", u8::from(month))

@@ -19,8 +19,10 @@ pub mod protocol;
 pub mod quota;
 pub mod rules;
 pub mod service;
+pub mod sessions;
 pub mod simulator;
 pub mod spoil;
+pub mod sts;
 pub mod wrong_leaf;
 
 pub use authority::{AuthorityOptions, Status};
@@ -31,5 +33,6 @@ pub use ledger::Issued;
 pub use quota::Quotas;
 pub use rules::{signing::KeyAlgorithm, validity::UsageMode};
 pub use service::IssueDelay;
+pub use sessions::SessionRules;
 pub use simulator::{Options, Running, Simulator, StartError};
 pub use wrong_leaf::WrongLeaf;

@@ -55,7 +55,7 @@ struct Ready {
     ca_arn: String,
 }
 
-/// Starts moto from the virtualenv in `venv_dir`, which is made on demand (47 s and 317 MB, from PyPI). Several
+/// Starts moto from the virtualenv in `venv_dir`, which is made on demand (47 s and 480 MB, from PyPI). Several
 /// callers may share one directory. moto stops when [`Moto`] is dropped, and when this process ends in any way.
 ///
 /// # Errors

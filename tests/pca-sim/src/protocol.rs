@@ -19,7 +19,7 @@ use crate::{
     fault::Operation,
     rules::scope,
     service::Service,
-    spoil,
+    spoil, sts,
 };
 
 /// The endpoint's routes: everything is a POST to `/`.
@@ -28,7 +28,11 @@ pub fn router(service: Arc<Service>) -> Router {
 }
 
 async fn call(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut response = match operation(&headers, &service.region) {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if text("content-type").starts_with(sts::FORM) {
+        return sts::call(&service, &headers, &body);
+    }
+    let mut response = match operation(&headers, &service) {
         Ok(operation) => spoil::carry_out(&service, operation, &body).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -38,7 +42,7 @@ async fn call(State(service): State<Arc<Service>>, headers: HeaderMap, body: Byt
     response
 }
 
-fn operation(headers: &HeaderMap, region: &str) -> Result<Operation, AwsError> {
+fn operation(headers: &HeaderMap, service: &Service) -> Result<Operation, AwsError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let unknown = |text: String| AwsError::new(Code::UnknownOperation, text);
     if !text("content-type").starts_with(AMZ_JSON) {
@@ -47,7 +51,8 @@ fn operation(headers: &HeaderMap, region: &str) -> Result<Operation, AwsError> {
     let target = text("x-amz-target");
     let operation =
         Operation::from_target(target).ok_or_else(|| unknown(format!("No operation '{target}'.")))?;
-    scope::check(headers, region)?;
+    let key = scope::check(headers, &service.region, "acm-pca")?;
+    service.admit(operation, &key, scope::session_token(headers))?;
     Ok(operation)
 }
 

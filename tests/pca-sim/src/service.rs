@@ -21,12 +21,13 @@ use tokio::sync::watch;
 use crate::{
     authority::{Authority, Status},
     clock::Clock,
-    counters::Counters,
+    counters::{Counters, Outcome},
     error::{AwsError, Code},
     fault::{Faults, Operation},
     ledger::Ledger,
     quota::{Buckets, Quotas},
     rules::{arn::CaArn, token::Tokens},
+    sessions::{self, Sessions},
     wrong_leaf::WrongLeaf,
 };
 
@@ -69,6 +70,8 @@ pub struct Memory {
     pub ledger: Ledger,
     /// The idempotency tokens.
     pub tokens: Tokens,
+    /// The credentials handed out.
+    pub sessions: Sessions,
     /// The planted faults.
     pub faults: Faults,
     /// The rate quotas.
@@ -99,6 +102,36 @@ impl Service {
     /// The memory; never held across an await.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a caller in: one of this account, for no CA has a policy that would share it with another
+    /// (<https://docs.aws.amazon.com/privateca/latest/userguide/pca-rbp.html>).
+    ///
+    /// # Errors
+    /// `ExpiredTokenException`, `UnrecognizedClientException` or `AccessDeniedException`.
+    pub fn admit(&self, operation: Operation, key: &str, token: &str) -> Result<(), AwsError> {
+        let now = self.now();
+        let mut memory = self.memory();
+        let admitted = memory.sessions.caller(key, token, now).and_then(|caller| {
+            if sessions::account(&caller).is_none_or(|account| account == self.account) {
+                return Ok(caller);
+            }
+            let text = format!(
+                "User: {caller} is not authorized to perform: acm-pca:{} because no resource-based policy allows the action",
+                operation.as_str()
+            );
+            Err(AwsError::new(Code::AccessDenied, text))
+        });
+        match admitted {
+            Ok(caller) => {
+                memory.counters.caller(&caller);
+                Ok(())
+            }
+            Err(refusal) => {
+                memory.counters.call(operation, &Outcome::Refused(refusal.kind().to_owned()));
+                Err(refusal)
+            }
+        }
     }
 
     /// Carries out one call.
@@ -162,6 +195,7 @@ impl Memory {
             authorities,
             ledger: Ledger::default(),
             tokens: Tokens::default(),
+            sessions: Sessions::default(),
             faults: Faults::default(),
             buckets: Buckets::new(quotas),
             counters: Counters::default(),

@@ -22,6 +22,7 @@ use crate::{
     quota::{Buckets, Quotas},
     rules::arn::CaArn,
     service::{IssueDelay, Memory, Service},
+    sessions::SessionRules,
 };
 
 /// How the stand-in is to be started. `Options::default()` is one P-256 root CA on free loopback ports.
@@ -176,6 +177,11 @@ impl Running {
         self.service.memory().faults.plant(fault)
     }
 
+    /// How many faults are still to strike.
+    pub fn faults_left(&self) -> usize {
+        self.service.memory().faults.pending().count()
+    }
+
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.service.memory().faults.clear();
@@ -204,6 +210,22 @@ impl Running {
     /// Takes the AWS endpoint off the network, or brings it back; the control endpoint stays.
     pub fn set_reachable(&self, reachable: bool) {
         self.service.reachable.send_replace(reachable);
+    }
+
+    /// Changes how the next credentials are handed out.
+    pub fn set_session_rules(&self, rules: SessionRules) {
+        self.service.memory().sessions.rules = rules;
+    }
+
+    /// What nobody may ever read in a log: the secret keys and tokens of all credentials that were handed out.
+    pub fn secrets(&self) -> Vec<String> {
+        self.service.memory().sessions.secrets()
+    }
+
+    /// Ends all credentials that were handed out so far.
+    pub fn end_sessions(&self) {
+        let now = self.service.now();
+        self.service.memory().sessions.end_all(now);
     }
 
     /// Changes the state of a CA.

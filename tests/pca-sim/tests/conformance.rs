@@ -5,10 +5,10 @@ mod common;
 
 use aws_sdk_acmpca::{
     Client,
-    types::{CertificateAuthorityStatus, SigningAlgorithm},
+    types::{CertificateAuthorityStatus, RevocationReason, SigningAlgorithm},
 };
 use common::{client, code, csr, days, facts, length, openssl, plain_client, start};
-use pca_sim::{AuthorityOptions, KeyAlgorithm, moto};
+use pca_sim::{AuthorityOptions, KeyAlgorithm, Status, moto};
 
 const SHARED_TEMPLATE: &str = "arn:aws:acm-pca:::template/EndEntityCertificate/V1";
 
@@ -32,6 +32,22 @@ struct Differences {
     usage_mode: &'static str,
     /// An ARN of another service is invalid; moto: not found.
     foreign_arn: &'static str,
+    /// A CSR whose signature is broken, whose empty subject has names that are not critical, or that has neither; moto: signed.
+    wrong_csr: &'static str,
+    /// A CSR of more than 32 KiB; moto: signed.
+    large_csr: &'static str,
+    /// An algorithm of another family than the CA's key; moto: ignored.
+    wrong_algorithm: &'static str,
+    /// An end beyond the CA's own; moto: ignored.
+    beyond_the_ca: &'static str,
+    /// Revoking what was never issued; moto: done.
+    unknown_serial: &'static str,
+    /// Revoking a second time; moto: done.
+    revoked_again: &'static str,
+    /// A certificate that the CA does not have; moto: HTTP 500 without a code.
+    unknown_certificate: &'static str,
+    /// A CA that is disabled issues nothing; moto: it goes on.
+    disabled: &'static str,
 }
 
 const PCA_SIM: Differences = Differences {
@@ -44,6 +60,14 @@ const PCA_SIM: Differences = Differences {
     malformed_csr: "MalformedCSRException",
     usage_mode: "GENERAL_PURPOSE",
     foreign_arn: "InvalidArnException",
+    wrong_csr: "MalformedCSRException",
+    large_csr: "ValidationException",
+    wrong_algorithm: "InvalidArgsException",
+    beyond_the_ca: "ValidationException",
+    unknown_serial: "ResourceNotFoundException",
+    revoked_again: "RequestAlreadyProcessedException",
+    unknown_certificate: "ResourceNotFoundException",
+    disabled: "InvalidStateException",
 };
 
 const MOTO: Differences = Differences {
@@ -56,20 +80,35 @@ const MOTO: Differences = Differences {
     malformed_csr: "no answer",
     usage_mode: "SHORT_LIVED_CERTIFICATE",
     foreign_arn: "ResourceNotFoundException",
+    wrong_csr: "ok",
+    large_csr: "ok",
+    wrong_algorithm: "ok",
+    beyond_the_ca: "ok",
+    unknown_serial: "ok",
+    revoked_again: "ok",
+    unknown_certificate: "no answer",
+    disabled: "ok",
 };
 
 #[tokio::test]
 async fn pca_sim_conforms() {
     let rsa = AuthorityOptions { key_algorithm: KeyAlgorithm::Rsa2048, ..AuthorityOptions::default() };
     let sim = start(|options| options.authorities = vec![rsa]).await;
-    conforms(&client(&sim), &sim.ca_arn, &PCA_SIM).await;
+    let pca = client(&sim);
+    conforms(&pca, &sim.ca_arn, &PCA_SIM).await;
+    sim.set_status(&sim.ca_arn, Status::Disabled).unwrap();
+    disabled(&pca, &sim.ca_arn, &PCA_SIM).await;
     sim.stop().await;
 }
 
 #[tokio::test]
 async fn moto_conforms() {
     let moto = moto::start(&moto::default_venv_dir()).await.unwrap();
-    conforms(&plain_client(&moto.endpoint), &moto.ca_arn, &MOTO).await;
+    let pca = plain_client(&moto.endpoint);
+    conforms(&pca, &moto.ca_arn, &MOTO).await;
+    let update = pca.update_certificate_authority().certificate_authority_arn(&moto.ca_arn);
+    update.status(CertificateAuthorityStatus::Disabled).send().await.unwrap();
+    disabled(&pca, &moto.ca_arn, &MOTO).await;
     assert!(moto.process_id().is_some(), "moto is still there at the end");
 }
 
@@ -79,6 +118,9 @@ async fn conforms(pca: &Client, ca_arn: &str, differences: &Differences) {
     templates(pca, ca_arn, differences).await;
     tokens(pca, ca_arn, differences).await;
     refuses(pca, ca_arn, differences).await;
+    csrs(pca, ca_arn, differences).await;
+    terms(pca, ca_arn, differences).await;
+    revokes(pca, ca_arn, differences).await;
 }
 
 async fn describes(pca: &Client, ca_arn: &str, differences: &Differences) {
@@ -161,6 +203,60 @@ async fn refuses(pca: &Client, ca_arn: &str, differences: &Differences) {
     assert_eq!(describe(unknown).await, "ResourceNotFoundException");
     let foreign = "arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-4000-8000-000000000000";
     assert_eq!(describe(foreign).await, differences.foreign_arn);
+}
+
+async fn csrs(pca: &Client, ca_arn: &str, differences: &Differences) {
+    let plain = common::request("/CN=web", &["subjectAltName=DNS:web.shop.corp.example"]);
+    let many =
+        (0..900).map(|n| format!("DNS:host-number-{n:04}.shop.corp.example")).collect::<Vec<_>>().join(",");
+    for (pem, said) in [
+        (plain.clone(), "ok"),
+        (common::request("/CN=web", &[]), "ok"),
+        (common::request("/", &["subjectAltName=critical,DNS:web.shop.corp.example"]), "ok"),
+        (common::request("/", &["subjectAltName=DNS:web.shop.corp.example"]), differences.wrong_csr),
+        (common::request("/", &[]), differences.wrong_csr),
+        (common::broken_signature(&plain), differences.wrong_csr),
+        (common::request("/CN=web", &[&format!("subjectAltName={many}")]), differences.large_csr),
+    ] {
+        assert_eq!(issue(pca, ca_arn, &pem, SHARED_TEMPLATE, None).await, said, "{} bytes", pem.len());
+    }
+}
+
+async fn terms(pca: &Client, ca_arn: &str, differences: &Differences) {
+    let (pem, _) = csr(&["web.shop.corp.example"]);
+    let ecdsa = request(pca, ca_arn, &pem, SHARED_TEMPLATE, None)
+        .signing_algorithm(SigningAlgorithm::Sha256Withecdsa);
+    assert_eq!(code(ecdsa.send().await), differences.wrong_algorithm);
+    let long = request(pca, ca_arn, &pem, SHARED_TEMPLATE, None).validity(days(36_500));
+    assert_eq!(code(long.send().await), differences.beyond_the_ca);
+}
+
+async fn revokes(pca: &Client, ca_arn: &str, differences: &Differences) {
+    let revoke = async |serial: &str| {
+        let call = pca.revoke_certificate().certificate_authority_arn(ca_arn).certificate_serial(serial);
+        code(call.revocation_reason(RevocationReason::Superseded).send().await)
+    };
+    let (pem, _) = csr(&["web.shop.corp.example"]);
+    let (arn, leaf, _) = obtain(pca, ca_arn, &pem, SHARED_TEMPLATE, None).await;
+    let serial = facts(&leaf).serial;
+    assert_eq!(revoke(&serial).await, "ok");
+    assert_eq!(revoke(&serial).await, differences.revoked_again);
+    assert_eq!(revoke("0a0b").await, differences.unknown_serial);
+    let get = async |arn: &str| {
+        code(pca.get_certificate().certificate_authority_arn(ca_arn).certificate_arn(arn).send().await)
+    };
+    assert_eq!(get(&arn).await, "ok", "what was revoked stays readable");
+    let unknown = format!("{ca_arn}/certificate/00000000000000000000000000000000");
+    assert_eq!(get(&unknown).await, differences.unknown_certificate);
+}
+
+async fn disabled(pca: &Client, ca_arn: &str, differences: &Differences) {
+    let (pem, _) = csr(&["web.shop.corp.example"]);
+    assert_eq!(issue(pca, ca_arn, &pem, SHARED_TEMPLATE, None).await, differences.disabled);
+    let described =
+        pca.describe_certificate_authority().certificate_authority_arn(ca_arn).send().await.unwrap();
+    let status = described.certificate_authority.unwrap().status;
+    assert_eq!(status, Some(CertificateAuthorityStatus::Disabled));
 }
 
 fn request(

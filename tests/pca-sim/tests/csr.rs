@@ -3,37 +3,10 @@
 
 mod common;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use common::{client, code, facts, issue, obtain, openssl, start};
+use common::{broken_signature, client, code, facts, issue, obtain, openssl, relabel, request, start};
 use pca_sim::rules::csr::{MAX_BYTES, read};
 use tempfile::TempDir;
 use x509_parser::pem::parse_x509_pem;
-
-/// A CSR by `openssl req` with a P-256 key.
-fn request(subject: &str, extensions: &[&str]) -> String {
-    let directory = TempDir::new().unwrap();
-    let mut arguments = vec!["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    arguments.extend(["-keyout", "key.pem", "-config", "empty.cnf", "-subj", subject]);
-    for extension in extensions {
-        arguments.extend(["-addext", extension]);
-    }
-    std::fs::write(directory.path().join("empty.cnf"), "[req]\ndistinguished_name = name\n[name]\n").unwrap();
-    let output = openssl(directory.path(), &arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The same CSR with one bit of its signature changed.
-fn broken_signature(pem: &str) -> String {
-    let (_, block) = parse_x509_pem(pem.as_bytes()).unwrap();
-    let mut der = block.contents;
-    *der.last_mut().unwrap() ^= 1;
-    relabel(&der, "CERTIFICATE REQUEST")
-}
-
-fn relabel(der: &[u8], label: &str) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
-}
 
 fn der(pem: &str) -> Vec<u8> {
     parse_x509_pem(pem.as_bytes()).unwrap().1.contents

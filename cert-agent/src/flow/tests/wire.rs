@@ -45,18 +45,18 @@ impl Issuers for Wire {
 }
 
 /// The issuer of a new agent: nothing is left of the one before.
-async fn issuer(running: &Running, bundle: &std::path::Path) -> Arc<dyn Issuers> {
+pub(super) fn issuer(running: &Running, bundle: &std::path::Path) -> Arc<dyn Issuers> {
     let credentials = Credentials::new("test", "test", None, None, "test");
     let way = Way {
         ca_bundle: Some(bundle.to_owned()),
         endpoint: Some(running.endpoint.clone()),
         credentials: Some(SharedCredentialsProvider::new(credentials)),
+        ..Way::default()
     };
-    let client = Clients::new(way).get(&running.region).await.unwrap();
     let rates = Rates { issue: 200, get: 600, others: 20 };
     let governor = Governor::new(rates, "an account".to_owned(), GovernorMetrics::default());
     let arn = Arn::read(&running.ca_arn).unwrap();
-    Arc::new(Wire(Arc::new(AwsPca::new(client, arn, None, Arc::new(governor)))))
+    Arc::new(Wire(Arc::new(AwsPca::new(Arc::new(Clients::new(way)), arn, None, None, Arc::new(governor)))))
 }
 
 fn error(kind: &str, status: u16) -> Action {
@@ -109,7 +109,7 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
     while issued(&twin) < COUNT {
         lives += 1;
         assert!(lives <= MOST_LIVES, "{} of {COUNT}: {:?}", issued(&twin), running.counters().calls);
-        Stage::live(&twin, issuer(&running, bundle.path()).await, LIFE, |stage| {
+        Stage::live(&twin, issuer(&running, bundle.path()), LIFE, |stage| {
             stage.authority(&json!({"awsPrivateCA": {"arn": running.ca_arn}}));
             stage.furnish_namespace(NAMESPACE, &json!([]));
             (0..COUNT).for_each(|number| stage.deployment(&workload(number), json!({})));

@@ -7,16 +7,14 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::error::{AwsError, Code};
 
-const SERVICE: &str = "acm-pca";
-
-/// Checks the `Authorization` and `X-Amz-Date` headers.
+/// Checks the `Authorization` and `X-Amz-Date` headers; the answer is the access key.
 ///
 /// # Errors
 /// `MissingAuthenticationTokenException` without a header; `IncompleteSignatureException` for one that is not
 /// SigV4 (status and type as in <https://github.com/iann0036/cloud9-sync/issues/10>);
 /// `InvalidSignatureException` for another service (<https://github.com/aws/aws-sdk-ruby/issues/431>) or Region
 /// (<https://github.com/fsouza/s3-upload-proxy/issues/241>).
-pub fn check(headers: &HeaderMap, region: &str) -> Result<(), AwsError> {
+pub fn check(headers: &HeaderMap, region: &str, service: &str) -> Result<String, AwsError> {
     let header = headers
         .get(AUTHORIZATION)
         .ok_or_else(|| AwsError::new(Code::MissingAuthenticationToken, "Missing Authentication Token"))?;
@@ -41,20 +39,25 @@ pub fn check(headers: &HeaderMap, region: &str) -> Result<(), AwsError> {
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         ));
     }
-    check_scope(credential, region)
+    check_scope(credential, region, service)
+}
+
+/// The token that comes with temporary credentials, or nothing.
+pub fn session_token(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-security-token").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// `<access key>/<YYYYMMDD>/<region>/<service>/aws4_request`.
-fn check_scope(credential: &str, region: &str) -> Result<(), AwsError> {
+fn check_scope(credential: &str, region: &str, wanted: &str) -> Result<String, AwsError> {
     let wrong = |text: String| Err(AwsError::new(Code::InvalidSignature, text));
     match credential.split('/').collect::<Vec<_>>().as_slice() {
         [key, date, named, service, "aws4_request"] if !key.is_empty() && is_date(date) => {
             if *named != region {
                 wrong(format!("Credential should be scoped to a valid region, not '{named}'. "))
-            } else if *service != SERVICE {
-                wrong(format!("Credential should be scoped to correct service: '{SERVICE}'. "))
+            } else if *service != wanted {
+                wrong(format!("Credential should be scoped to correct service: '{wanted}'. "))
             } else {
-                Ok(())
+                Ok((*key).to_owned())
             }
         }
         _ => Err(incomplete(&format!(
@@ -75,13 +78,13 @@ fn incomplete(text: &str) -> AwsError {
 mod tests {
     use super::*;
 
-    fn answer(authorization: Option<String>) -> Result<(), String> {
+    fn answer(authorization: Option<String>) -> Result<String, String> {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-date", "20260101T000000Z".parse().unwrap());
         if let Some(text) = authorization {
             headers.insert(AUTHORIZATION, text.parse().unwrap());
         }
-        check(&headers, "eu-central-1").map_err(|refusal| refusal.kind().to_owned())
+        check(&headers, "eu-central-1", "acm-pca").map_err(|refusal| refusal.kind().to_owned())
     }
 
     fn signed(credential: &str) -> Option<String> {
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_header_for_this_service_and_region_passes() {
-        assert_eq!(answer(signed("AKID/20260101/eu-central-1/acm-pca/aws4_request")), Ok(()));
+        assert_eq!(answer(signed("AKID/20260101/eu-central-1/acm-pca/aws4_request")), Ok("AKID".to_owned()));
     }
 
     #[test]
@@ -118,6 +121,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         let header = signed("AKID/20260101/eu-central-1/acm-pca/aws4_request").unwrap();
         headers.insert(AUTHORIZATION, header.parse().unwrap());
-        assert_eq!(check(&headers, "eu-central-1").unwrap_err().kind(), "IncompleteSignatureException");
+        assert_eq!(
+            check(&headers, "eu-central-1", "acm-pca").unwrap_err().kind(),
+            "IncompleteSignatureException"
+        );
     }
 }

@@ -83,6 +83,7 @@ pub(super) fn issue(
         return Ok(json!({"CertificateArn": known}));
     }
     let leaf = judge(request, ca, &ca_arn, now)?;
+    check_limit(ca, memory.ledger.issued_by(&ca_arn))?;
     let answer = Answer::right(&leaf, ca)
         .and_then(|right| match tampering {
             Some(Tampering::Wrong(kind)) => kind.answer(&leaf, &right, ca, now),
@@ -135,6 +136,18 @@ fn check_active(ca: &Authority, now: OffsetDateTime) -> Result<(), AwsError> {
     }
     let text = "The certificate authority is not in a valid state for issuing certificates";
     Err(AwsError::new(Code::InvalidState, text))
+}
+
+/// A CA issues so many certificates in its life, and then never again; what it issued before stays readable
+/// (<https://docs.aws.amazon.com/general/latest/gr/pca.html>).
+fn check_limit(ca: &Authority, issued: usize) -> Result<(), AwsError> {
+    if ca.lifetime_limit.is_none_or(|limit| issued < limit) {
+        return Ok(());
+    }
+    Err(AwsError::new(
+        Code::LimitExceeded,
+        "A certificate authority quota has been exceeded: certificates issued",
+    ))
 }
 
 fn drawn(delay: IssueDelay) -> std::time::Duration {

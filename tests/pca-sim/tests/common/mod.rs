@@ -17,6 +17,7 @@ use aws_sdk_acmpca::{
     types::{SigningAlgorithm, Validity, ValidityPeriodType},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pca_sim::{IssueDelay, ManualClock, Options, Running, Simulator};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 
@@ -46,13 +47,19 @@ pub(crate) async fn arrives(what: &str, so: impl Fn() -> bool) {
 
 /// An SDK client for the stand-in: its TLS CA is the only one trusted, and each call is one request on the wire.
 pub(crate) fn client(running: &Running) -> Client {
+    client_with(running, Credentials::new("test", "test", None, None, "test"))
+}
+
+/// The same with other credentials.
+pub(crate) fn client_with(running: &Running, credentials: Credentials) -> Client {
     let trust = TrustStore::empty().with_pem_certificate(running.tls_ca_pem.as_bytes());
     let tls = TlsContext::builder().with_trust_store(trust).build().unwrap();
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
-    let config = config(&running.endpoint, &running.region).http_client(http);
+    let config =
+        config(&running.endpoint, &running.region).http_client(http).credentials_provider(credentials);
     Client::from_conf(config.build())
 }
 
@@ -78,6 +85,33 @@ pub(crate) fn csr(names: &[&str]) -> (String, Vec<u8>) {
         CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name = DistinguishedName::new();
     (params.serialize_request(&key).unwrap().pem().unwrap(), key.subject_public_key_info())
+}
+
+/// A CSR by `openssl req` with a P-256 key.
+pub(crate) fn request(subject: &str, extensions: &[&str]) -> String {
+    let directory = tempfile::TempDir::new().unwrap();
+    let mut arguments = vec!["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    arguments.extend(["-keyout", "key.pem", "-config", "empty.cnf", "-subj", subject]);
+    for extension in extensions {
+        arguments.extend(["-addext", extension]);
+    }
+    std::fs::write(directory.path().join("empty.cnf"), "[req]\ndistinguished_name = name\n[name]\n").unwrap();
+    let output = openssl(directory.path(), &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same CSR with one bit of its signature changed.
+pub(crate) fn broken_signature(pem: &str) -> String {
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
+    let mut der = block.contents;
+    *der.last_mut().unwrap() ^= 1;
+    relabel(&der, "CERTIFICATE REQUEST")
+}
+
+/// Bytes as PEM under a label.
+pub(crate) fn relabel(der: &[u8], label: &str) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
 /// A call to IssueCertificate as cert-agent might make it, for one day.
