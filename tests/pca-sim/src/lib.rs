@@ -21,6 +21,7 @@ pub mod rules;
 pub mod service;
 pub mod simulator;
 pub mod spoil;
+pub mod whoami;
 pub mod wrong_leaf;
 
 pub use authority::{AuthorityOptions, Status};

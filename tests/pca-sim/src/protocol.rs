@@ -19,7 +19,7 @@ use crate::{
     fault::Operation,
     rules::scope,
     service::Service,
-    spoil,
+    spoil, whoami,
 };
 
 /// The endpoint's routes: everything is a POST to `/`.
@@ -28,6 +28,9 @@ pub fn router(service: Arc<Service>) -> Router {
 }
 
 async fn call(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response {
+    if whoami::is_asked(&headers, &body) {
+        return whoami::answer(&headers, &service.account);
+    }
     let mut response = match operation(&headers, &service.region) {
         Ok(operation) => spoil::carry_out(&service, operation, &body).await,
         Err(refusal) => refusal.into_response(),
