@@ -2,6 +2,7 @@
 
 use std::{sync::atomic::AtomicU64, time::Instant};
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -40,6 +41,11 @@ struct Capped {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MissedPods {
     why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Authority {
+    authority: String,
 }
 
 /// One bucket: an account with its Region, and a call.
@@ -102,6 +108,7 @@ pub struct Metrics {
     price: f64,
     capped: Family<Capped, Counter>,
     missed: Family<MissedPods, Gauge>,
+    authorities: Family<Authority, Gauge>,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -121,6 +128,7 @@ impl Metrics {
             price: 0.0,
             capped: Family::default(),
             missed: Family::default(),
+            authorities: Family::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -141,6 +149,8 @@ impl Metrics {
         registry.register("spending_caps_reached", help, metrics.capped.clone());
         let help = "Living pods without what their policy gives, by why";
         registry.register("pods_missed", help, metrics.missed.clone());
+        let help = "When an authority's own certificate ends, in seconds since 1970";
+        registry.register("authority_not_after_seconds", help, metrics.authorities.clone());
         metrics.governor.register(registry);
         metrics
     }
@@ -171,6 +181,16 @@ impl Metrics {
     /// So many more pods were missed by the webhook, or fewer.
     pub fn missed(&self, why: &'static str, more: i64) {
         self.missed.get_or_create(&MissedPods { why }).inc_by(more);
+    }
+
+    /// An authority's own certificate ends then.
+    pub fn authority_ends(&self, authority: &str, ends: Timestamp) {
+        self.authorities.get_or_create(&Authority { authority: authority.to_owned() }).set(ends.as_second());
+    }
+
+    /// An authority is no more.
+    pub fn authority_gone(&self, authority: &str) {
+        self.authorities.remove(&Authority { authority: authority.to_owned() });
     }
 
     /// A certificate authority was asked.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_acmpca::{
     Client,
     config::{
@@ -77,6 +77,16 @@ impl Clients {
     }
 
     async fn connect(&self, region: &str) -> Result<Client, ClientError> {
+        let shared = self.settings(region).await?;
+        let config = aws_sdk_acmpca::config::Builder::from(&shared).interceptor(TlsOnly).build();
+        Ok(Client::from_conf(config))
+    }
+
+    /// What every client for a Region has in common: who asks, and by what the far side is trusted.
+    ///
+    /// # Errors
+    /// The CA bundle cannot be used.
+    pub(super) async fn settings(&self, region: &str) -> Result<SdkConfig, ClientError> {
         let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -105,9 +115,7 @@ impl Clients {
                 .build_https();
             loader = loader.http_client(http);
         }
-        let shared = loader.load().await;
-        let config = aws_sdk_acmpca::config::Builder::from(&shared).interceptor(TlsOnly).build();
-        Ok(Client::from_conf(config))
+        Ok(loader.load().await)
     }
 }
 
