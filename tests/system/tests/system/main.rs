@@ -20,6 +20,7 @@ mod firewall;
 mod forgeries;
 mod gates;
 mod hold;
+mod intermediate;
 mod interposed;
 mod journey;
 mod lifetimes;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),
+        intermediate::tests(),
         asked::tests(),
         silence::tests(),
         under_load::tests(),
