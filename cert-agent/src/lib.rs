@@ -6,7 +6,8 @@
 //! errors · [`chain`] is it what was asked for · [`deliver`] the Secret, in its [`forms`] · [`report`] what people read · [`restart`] of
 //! programs that read once ·
 //! [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
-//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them.
+//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
+//! own, by a person's command and never in the running agent.
 
 pub mod args;
 pub mod chain;
@@ -17,6 +18,7 @@ pub mod fate;
 pub mod flow;
 pub mod forms;
 pub mod house;
+pub mod intermediate;
 pub mod issuer;
 pub mod key;
 pub mod metrics;

@@ -116,6 +116,7 @@ pub struct Metrics {
     earliest_expiry: Gauge,
     overdue: Gauge,
     leads: Gauge,
+    authorities: Family<Of, Gauge>,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -140,6 +141,7 @@ impl Metrics {
             earliest_expiry: Gauge::default(),
             overdue: Gauge::default(),
             leads: Gauge::default(),
+            authorities: Family::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -160,6 +162,8 @@ impl Metrics {
         registry.register("spending_caps_reached", help, metrics.capped.clone());
         let help = "Living pods without what their policy gives, by why";
         registry.register("pods_missed", help, metrics.missed.clone());
+        let help = "When an authority's own certificate ends, in seconds since 1970";
+        registry.register("authority_not_after_seconds", help, metrics.authorities.clone());
         metrics.register_state(registry);
         metrics.governor.register(registry);
         // So that the first time is seen as an increase.
@@ -202,6 +206,7 @@ impl Metrics {
         let of = Of { authority: name.to_owned() };
         self.ready.remove(&of);
         self.used.remove(&of);
+        self.authorities.remove(&of);
     }
 
     /// When the first certificate ends, and how many should have been renewed.
@@ -241,6 +246,11 @@ impl Metrics {
     /// So many more pods were missed by the webhook, or fewer.
     pub fn missed(&self, why: &'static str, more: i64) {
         self.missed.get_or_create(&MissedPods { why }).inc_by(more);
+    }
+
+    /// An authority's own certificate ends then.
+    pub fn authority_ends(&self, authority: &str, ends: Timestamp) {
+        self.authorities.get_or_create(&Of { authority: authority.to_owned() }).set(ends.as_second());
     }
 
     /// A certificate authority was asked.

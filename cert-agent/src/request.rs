@@ -126,8 +126,7 @@ impl Request {
     /// each time.
     pub(crate) fn token_for(&self, issuer: &str, generation: u32) -> String {
         let usages: Vec<String> = self.usages.iter().map(|usage| format!("{usage:?}")).collect();
-        let mut hasher = Sha256::new();
-        for part in [
+        token(&[
             issuer.as_bytes(),
             usages.join(",").as_bytes(),
             &self.public_key,
@@ -135,13 +134,19 @@ impl Request {
             &self.not_before.as_second().to_be_bytes(),
             &self.not_after.as_second().to_be_bytes(),
             &generation.to_be_bytes(),
-        ] {
-            hasher.update(part.len().to_be_bytes());
-            hasher.update(part);
-        }
-        let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.chars().take(TOKEN_LENGTH).collect()
+        ])
     }
+}
+
+/// A token for everything that makes one request differ from another: 36 hex digits.
+pub(crate) fn token(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part);
+    }
+    let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.chars().take(TOKEN_LENGTH).collect()
 }
 
 fn validity(lifetime: u32, limits: Limits, now: Timestamp) -> Result<(Timestamp, Timestamp), RequestError> {

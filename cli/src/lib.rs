@@ -3,6 +3,7 @@
 //! A library with a thin front, so that what reads files of strangers can be fuzzed: [`document`].
 
 mod breakglass;
+mod ca;
 mod cert;
 mod check;
 mod cluster;
@@ -58,6 +59,9 @@ enum Command {
     /// For people: how certificates stand, and what may be asked of one identity: a new one, or the end of its own.
     #[command(subcommand)]
     Cert(cert::Command),
+    /// For people: what certificate authorities need that the running agent must not do: intermediates of our own.
+    #[command(subcommand)]
+    Ca(ca::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
     #[command(hide = true)]
@@ -112,6 +116,7 @@ fn done(command: Command) -> ExitCode {
         Command::Preflight(args) => return preflight::run(args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
+        Command::Ca(command) => return ca::run(command),
         Command::Uninstall(args) => return uninstall::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Crds(args) => crds::run(&args),

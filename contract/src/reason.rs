@@ -157,6 +157,10 @@ reasons! {
          why so many were asked for: a workload that is made again and again, a policy that changes back and forth. If it is \
          right, raise `spec.caps` of the CertificateAuthority: it holds within a minute. As `CapacityLeft` on the authority it is \
          a warning from 80 % of what AWS lets one CA issue: make another CA in time.";
+    RenewalDue => Platform, [Authority], "An intermediate of our own is near its end.",
+        "Run `sallyport ca intermediate renew NAME` with the AWS role that may sign intermediates; cert-agent takes the new one within \
+         five minutes, and what the old one signed stays valid until it ends. Without it certificates get shorter and shorter, and \
+         after the end in the message none is signed.";
     SecretHeldByOther => Application, [Gate Identity], "A Secret of somebody else stands under the name that the certificate needs.",
         "The message names the Secret. Find out who made it, then rename or delete it; the certificate is delivered to its place \
          within seconds.";
@@ -239,8 +243,9 @@ reasons! {
         "Find out why so many names went at once: a deleted namespace, a restore, a cluster that lost its workloads. If it is \
          right, list the names in `spec.approvedRemovals`, or raise `spec.commit.maxRemovals`. Until then they stay on the \
          firewall.";
-    NameRefused => Application, [Admission Gate Identity], "The policy does not give this name to this namespace.",
-        "Ask for a name that the policy gives, as the message shows it, or have the owner of the IdentityPolicy allow this one. A \
+    NameRefused => Application, [Admission Gate Identity], "The policy does not give this name to this namespace, or the authority may not sign it.",
+        "Ask for a name that the policy gives, as the message shows it, or have the owner of the IdentityPolicy allow this one. Where \
+         the message says that the CertificateAuthority is an intermediate, the name must also be below its domains. A \
          certificate that is there stays until it ends, and is not renewed.";
     NameHeldElsewhere => Application, [Gate Identity], "Another namespace, workload or cluster holds this name.",
         "The message names the holder. Take another name, or have the holder give it up: a name is free when no workload asks for \

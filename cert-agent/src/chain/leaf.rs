@@ -47,7 +47,10 @@ pub(super) fn judge(der: &[u8], expected: &Expected<'_>, now: Timestamp) -> Resu
 }
 
 /// The validity as timestamps.
-pub(super) fn validity(certificate: &X509Certificate<'_>) -> Result<(Timestamp, Timestamp), Wrong> {
+///
+/// # Errors
+/// It is outside of what a timestamp can say.
+pub fn validity(certificate: &X509Certificate<'_>) -> Result<(Timestamp, Timestamp), Wrong> {
     let read = |second| Timestamp::from_second(second).map_err(|_| Wrong::Missing("readable validity"));
     let validity = certificate.validity();
     Ok((read(validity.not_before.timestamp())?, read(validity.not_after.timestamp())?))

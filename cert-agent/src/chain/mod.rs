@@ -1,8 +1,10 @@
 //! Is this the certificate that was asked for? Forbid unless listed: there is no lenient mode.
 //!
-//! [`leaf`] the leaf's own words · [`path`] who signed it, up to the authority's root.
+//! [`leaf`] the leaf's own words · [`path`] who signed it, up to the authority's root · [`names`] whether those above let its
+//! names pass.
 
 mod leaf;
+mod names;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -10,6 +12,8 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{DnsNames, object::Usage};
 use x509_parser::pem::Pem;
+
+pub use leaf::validity;
 
 /// What was asked.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +95,9 @@ pub enum Wrong {
     /// A certificate above the leaf may not sign.
     #[error("{0} may not sign certificates: {1}")]
     NotAnAuthority(String, &'static str),
+    /// What a client's own library says against it: a name outside the constraints of a certificate above, most likely.
+    #[error("a TLS client would not take the certificate: {0}")]
+    Client(String),
     /// The chain does not lead to the authority.
     #[error("the chain does not lead from the authority's certificate to its root: {0}")]
     Chain(String),
@@ -171,7 +178,8 @@ pub fn verify(
         None => anchors.to_vec(),
     };
     let judged = leaf::judge(&der, expected, now)?;
-    let path = path::judge(&der, above, anchors, now)?;
+    let path = path::judge(&der, above, anchors, 0, now)?;
+    names::judge(&der, &path, expected, judged.not_before.max(now))?;
     let (root, intermediates) = path.split_last().ok_or_else(|| Wrong::Chain("it is empty".to_owned()))?;
     Ok(VerifiedLeaf {
         leaf: pem(&der),
@@ -181,6 +189,14 @@ pub fn verify(
         not_before: judged.not_before,
         not_after: judged.not_after,
     })
+}
+
+/// Judges what stands above a CA's certificate: every link up to its root, which signs itself.
+///
+/// # Errors
+/// The first link that does not hold.
+pub fn verify_authority(der: &[u8], above: &[Vec<u8>], now: Timestamp) -> Result<(), Wrong> {
+    path::judge(der, above.to_vec(), above, 1, now).map(drop)
 }
 
 /// The certificates of a PEM text, DER.

@@ -22,11 +22,12 @@ const ALLOWED: [Oid<'static>; 5] = [
 ];
 const LEAST_RSA_BITS: usize = 2048;
 
-/// Judges the chain above a leaf; returns it up to the root, DER.
+/// Judges the chain above a leaf, or above a CA, where `cas_below` is 1; returns it up to the root, DER.
 pub(super) fn judge(
     leaf: &[u8],
     above: Vec<Vec<u8>>,
     anchors: &[Vec<u8>],
+    cas_below: usize,
     now: Timestamp,
 ) -> Result<Vec<Vec<u8>>, Wrong> {
     let (Some(issuer), Some(root)) = (anchors.first(), anchors.last()) else {
@@ -42,7 +43,7 @@ pub(super) fn judge(
     let mut below = parse(leaf)?;
     for (depth, der) in path.iter().enumerate() {
         let certificate = parse(der)?;
-        may_sign(&certificate, depth, now)?;
+        may_sign(&certificate, depth + cas_below, now)?;
         link(&below, &certificate)?;
         below = certificate;
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData as _,
 };
 use sallyport_contract::{DnsNames, object::Usage};
 use time::{Duration, OffsetDateTime};
@@ -169,4 +169,26 @@ fn more_than_is_worth_reading_is_not_read() {
     assert!(matches!(read("it", "-----BEGIN CERTIFICATE-----\n!"), Err(Wrong::Pem("it"))));
     assert!(matches!(read("it", ""), Err(Wrong::Pem("it"))));
     assert!(matches!(read("it", &KeyPair::generate().unwrap().serialize_pem()), Err(Wrong::Pem("it"))));
+}
+
+#[test]
+fn law_4_a_leaf_outside_the_constraints_above_is_refused() {
+    let constrained = |domain: &str| {
+        let mut made = made();
+        let permitted_subtrees = vec![GeneralSubtree::DnsName(domain.to_owned())];
+        made.between.name_constraints =
+            Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+        made.judge(|_, _| {})
+    };
+    constrained("x.example").unwrap();
+    for domain in ["a.x.example", "y.example"] {
+        let refused = constrained(domain);
+        assert!(matches!(refused, Err(Wrong::Client(_))), "{domain}: {refused:?}");
+    }
+    let mut by_root = made();
+    by_root.root.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("y.example".to_owned())],
+        excluded_subtrees: Vec::new(),
+    });
+    assert!(matches!(by_root.judge(|_, _| {}), Err(Wrong::Client(_))), "a root's constraints count too");
 }

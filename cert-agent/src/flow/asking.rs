@@ -18,7 +18,7 @@ use crate::{
     issuer::{self, Call, Caller, Class, Described, Fetched, IssueError},
     key::PrivateKey,
     report::Report,
-    request::{Limits, Request, RequestError},
+    request::{Request, RequestError},
     spending::Spent,
     state::{Attempt, Refused, State},
     step::Delivered,
@@ -26,6 +26,8 @@ use crate::{
 
 /// So many times longer an ordinary renewal waits at most, before it asks again.
 const PATIENCE: u32 = 5;
+/// A name that the authority may not sign is looked at again so often; nothing is asked for it.
+pub(super) const REFUSED: Duration = Duration::from_secs(60);
 
 impl<C: Cluster> Agent<C> {
     /// What the authority says about itself.
@@ -53,10 +55,13 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(self.again(memo, case, fate::of_issue(&error), &error.to_string())),
         };
+        if let Some(refusal) = described.refuses(&case.terms.authority, &case.terms.dns_names) {
+            return Ok(Turn::Wait(Next::look_again(REFUSED), Report::waiting(Reason::NameRefused, refusal)));
+        }
         if let Some((next, report)) = self.capped(case, false).await? {
             return Ok(Turn::Wait(next, report));
         }
-        let limits = Limits { authority_ends: described.not_after, longest: described.longest };
+        let limits = described.limits();
         let (now, before) = (self.clock.now(), memo.state.as_ref());
         let generation = before.map_or(0, |state| state.generation).saturating_add(1);
         let made = new_key(case.terms.key).await.and_then(|key| {

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     Reason, keys,
-    object::{CertificateAuthority, CertificateAuthorityStatus, Condition, ConditionStatus, set_condition},
+    object::{
+        CertificateAuthority, CertificateAuthorityStatus, Condition, ConditionStatus, IntermediateCa,
+        set_condition,
+    },
 };
 use serde_json::json;
 
@@ -127,12 +130,18 @@ impl<C: Cluster> Agent<C> {
         let capacity = told.map(|(status, reason, message)| {
             set_condition(&stood.conditions, "CapacityLeft", status, reason, message, generation, now)
         });
-        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity).collect();
+        let lifetime = authority.spec.intermediate.as_ref().zip(answer.as_ref().ok());
+        let lifetime = lifetime.map(|(spec, described)| {
+            let (status, reason, message) = lifetime_left(name, spec, described.not_after, now);
+            set_condition(&stood.conditions, "LifetimeLeft", status, reason, message, generation, now)
+        });
+        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity).chain(lifetime).collect();
         let mut said = json!({"conditions": conditions});
         if let Ok(described) = answer {
             said["keyAlgorithm"] = json!(described.key_algorithm);
             said["usageMode"] = json!(described.usage_mode);
             said["notAfter"] = json!(described.not_after);
+            self.metrics.authority_ends(name, described.not_after);
         }
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         said["issuedToday"] = json!(number(count.today));
@@ -177,6 +186,22 @@ fn capacity(count: &Count) -> (ConditionStatus, Reason, String) {
         return (ConditionStatus::False, Reason::SpendingCapReached, format!("{used}: {what_to_do}"));
     }
     (ConditionStatus::True, Reason::Accepted, "well below what AWS lets one CA issue".to_owned())
+}
+
+/// How much is left of an intermediate, which a person has to renew: in time when less than a third of a life is left.
+fn lifetime_left(
+    name: &str,
+    spec: &IntermediateCa,
+    ends: Timestamp,
+    now: Timestamp,
+) -> (ConditionStatus, Reason, String) {
+    let left = ends.duration_since(now).as_secs();
+    if left < i64::from(spec.lifetime.as_secs()) / 3 {
+        let text =
+            format!("the intermediate ends at {ends}; renew it by: sallyport ca intermediate renew {name}");
+        return (ConditionStatus::False, Reason::RenewalDue, text);
+    }
+    (ConditionStatus::True, Reason::Accepted, format!("the intermediate ends at {ends}"))
 }
 
 /// Whether a condition says something else than it did.

@@ -9,7 +9,7 @@ use sallyport_contract::Reason;
 
 use super::{
     agent::Agent,
-    asking::{in_line, whole_seconds},
+    asking::{REFUSED, in_line, whole_seconds},
     certificate::Case,
     memo::PodMemo,
 };
@@ -26,7 +26,7 @@ use crate::{
         tally::OnePod,
     },
     report::Report,
-    request::{Limits, Terms},
+    request::Terms,
     state::{Refused, StoredTerms},
 };
 
@@ -157,7 +157,10 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(wait(pod, memo, fate::of_issue(&error), &error)),
         };
-        let limits = Limits { authority_ends: described.not_after, longest: described.longest };
+        if let Some(refusal) = described.refuses(&pod.terms.authority, &pod.terms.dns_names) {
+            return Ok(Turn::Wait(REFUSED, Reason::NameRefused, refusal));
+        }
+        let limits = described.limits();
         let (generation, now) = (memory.generation.saturating_add(1), self.clock.now());
         let request = match ask::decide(&pod.stub, &pod.terms, limits, generation, now) {
             Ok(request) => request,

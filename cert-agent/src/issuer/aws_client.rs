@@ -141,12 +141,18 @@ impl Clients {
     }
 
     async fn connect(&self, access: &Access) -> Result<Client, ClientError> {
+        Ok(Client::new(&self.settings(access).await?))
+    }
+
+    /// What every client of an access has in common: who asks, and by what the far side is trusted.
+    ///
+    /// # Errors
+    /// The CA bundle cannot be used.
+    pub(super) async fn settings(&self, access: &Access) -> Result<SdkConfig, ClientError> {
         let shared = self.shared(&access.region).await?;
-        let mut config = aws_sdk_acmpca::config::Builder::from(&shared);
-        if let Some(role) = &access.role {
-            config = config.credentials_provider(self.assumed(role, &shared).await);
-        }
-        Ok(Client::from_conf(config.build()))
+        let Some(role) = &access.role else { return Ok(shared) };
+        let credentials = self.assumed(role, &shared).await;
+        Ok(shared.into_builder().credentials_provider(credentials).build())
     }
 
     /// The settings of the environment for a Region: FIPS and endpoints too

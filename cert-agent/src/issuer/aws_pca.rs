@@ -144,7 +144,7 @@ impl AwsPca {
         Caller { class: Class::Expiring, namespace: String::new(), name: self.arn.text.clone(), since }
     }
 
-    async fn describe_now(&self) -> Result<Described, IssueError> {
+    pub(super) async fn describe_now(&self) -> Result<Described, IssueError> {
         let attempt = async {
             let call = self.client().await?.describe_certificate_authority();
             let answer = call.certificate_authority_arn(&self.arn.text).send().await;
@@ -171,7 +171,7 @@ impl AwsPca {
         let path = self.path().await?;
         // https://docs.aws.amazon.com/privateca/latest/userguide/short-lived-certificates.html
         let longest = (usage_mode == "SHORT_LIVED_CERTIFICATE").then_some(7 * 24 * 3600);
-        Ok(Described { key_algorithm, usage_mode, not_after, longest, path })
+        Ok(Described { key_algorithm, usage_mode, not_after, longest, path, permitted: Vec::new() })
     }
 
     async fn path(&self) -> Result<Vec<Vec<u8>>, IssueError> {
@@ -217,7 +217,7 @@ impl AwsPca {
         answer.certificate_arn.filter(|arn| !arn.is_empty()).ok_or_else(|| empty("IssueCertificate"))
     }
 
-    async fn fetch_now(&self, ticket: &str) -> Result<Fetched, IssueError> {
+    pub(super) async fn fetch_now(&self, ticket: &str) -> Result<Fetched, IssueError> {
         let call = self.client().await?.get_certificate().certificate_authority_arn(&self.arn.text);
         match call.certificate_arn(ticket).send().await {
             Ok(answer) => {
@@ -307,7 +307,7 @@ fn names_beside(request: &Request) -> Option<ApiPassthrough> {
 
 /// The family must be the CA key's:
 /// <https://docs.aws.amazon.com/privateca/latest/APIReference/API_IssueCertificate.html>.
-fn signing_algorithm(key_algorithm: &str) -> Result<SigningAlgorithm, IssueError> {
+pub(super) fn signing_algorithm(key_algorithm: &str) -> Result<SigningAlgorithm, IssueError> {
     match key_algorithm {
         "RSA_2048" | "RSA_3072" | "RSA_4096" => Ok(SigningAlgorithm::Sha256Withrsa),
         "EC_prime256v1" => Ok(SigningAlgorithm::Sha256Withecdsa),
@@ -330,7 +330,7 @@ const fn reason_for(reason: RevocationReason) -> AwsReason {
 }
 
 /// Hours-long certificates exist only with an absolute end.
-fn absolute(time: Timestamp) -> Result<Validity, IssueError> {
+pub(super) fn absolute(time: Timestamp) -> Result<Validity, IssueError> {
     Validity::builder()
         .r#type(ValidityPeriodType::Absolute)
         .value(time.as_second())
@@ -338,7 +338,7 @@ fn absolute(time: Timestamp) -> Result<Validity, IssueError> {
         .map_err(|error| IssueError::Refused(error.to_string()))
 }
 
-fn empty(call: &str) -> IssueError {
+pub(super) fn empty(call: &str) -> IssueError {
     IssueError::Unavailable(format!("{call}: AWS answered without what was asked for"))
 }
 

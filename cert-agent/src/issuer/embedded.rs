@@ -6,17 +6,12 @@ use std::{sync::Arc, time::Duration};
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer as Signer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
-};
-use sallyport_contract::{keys, object::Usage};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose};
+use sallyport_contract::keys;
 use sallyport_process::clock::Clock;
-use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use super::{Caller, Described, Fetched, IssueError, Issuer};
+use super::{Caller, Described, Fetched, IssueError, Issuer, signing};
 use crate::{
     chain,
     cluster::{Cluster, ClusterError},
@@ -75,7 +70,7 @@ impl<C: Cluster> Embedded<C> {
         let cannot =
             |error: &dyn std::error::Error| IssueError::Unavailable(format!("no root can be made: {error}"));
         let key = PrivateKey::generate().map_err(|error| cannot(&error))?;
-        let now = time_of(self.clock.now())?;
+        let now = signing::time_of(self.clock.now())?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, format!("Sallyport embedded CA {}", self.name));
@@ -116,11 +111,6 @@ fn away(error: ClusterError) -> IssueError {
     IssueError::Unavailable(error.to_string())
 }
 
-fn time_of(time: Timestamp) -> Result<OffsetDateTime, IssueError> {
-    OffsetDateTime::from_unix_timestamp(time.as_second())
-        .map_err(|error| IssueError::Refused(format!("a validity that no certificate can say: {error}")))
-}
-
 impl<C: Cluster> Issuer for Embedded<C> {
     fn id(&self) -> &str {
         &self.id
@@ -145,6 +135,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
                 not_after,
                 longest: None,
                 path,
+                permitted: Vec::new(),
             })
         }
         .boxed()
@@ -158,8 +149,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
         async move {
-            CertificateSigningRequestParams::from_pem(&request.csr)
-                .map_err(|error| IssueError::Refused(error.to_string()))?;
+            signing::is_request(request)?;
             Ok(format!("{}:{}", self.id, request.token))
         }
         .boxed()
@@ -176,7 +166,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
                 return Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")));
             }
             let root = self.root().await?;
-            let leaf = sign(&root, request)?;
+            let leaf = signing::sign(&root.certificate, &root.key, request)?;
             Ok(Fetched::Ready { leaf, chain: Some(root.certificate.clone()) })
         }
         .boxed()
@@ -186,45 +176,4 @@ impl<C: Cluster> Issuer for Embedded<C> {
 fn ends(path: &[Vec<u8>]) -> Option<Timestamp> {
     let (_, certificate) = x509_parser::parse_x509_certificate(path.first()?).ok()?;
     Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
-}
-
-/// The extensions are those of AWS's templates:
-/// <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>.
-fn sign(root: &Root, request: &Request) -> Result<String, IssueError> {
-    let refused = |error: rcgen::Error| IssueError::Refused(error.to_string());
-    let mut asked = CertificateSigningRequestParams::from_pem(&request.csr).map_err(refused)?;
-    let params = &mut asked.params;
-    if params.subject_alt_names.is_empty() {
-        // A pod's own request carries a key and no names.
-        for name in request.dns_names.iter() {
-            params.subject_alt_names.push(SanType::DnsName(name.as_str().try_into().map_err(refused)?));
-        }
-    }
-    params.not_before = time_of(request.not_before)?;
-    params.not_after = time_of(request.not_after)?;
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.use_authority_key_identifier_extension = true;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-    params.extended_key_usages = request
-        .usages
-        .iter()
-        .map(|usage| match usage {
-            Usage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
-            Usage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
-        })
-        .collect();
-    params.serial_number = Some(serial(&request.token));
-    let pair: KeyPair =
-        root.key.pair().map_err(|error| IssueError::NotActive(format!("the root's key: {error}")))?;
-    let signer = Signer::from_ca_cert_pem(&root.certificate, pair).map_err(refused)?;
-    Ok(asked.signed_by(&signer).map_err(refused)?.pem())
-}
-
-/// The same request gets the same serial number, however often it is signed: 127 bits of a hash.
-fn serial(token: &str) -> SerialNumber {
-    let mut bytes: Vec<u8> = Sha256::digest(token).iter().take(16).copied().collect();
-    if let Some(first) = bytes.first_mut() {
-        *first &= 0x7f;
-    }
-    SerialNumber::from(bytes)
 }

@@ -15,6 +15,7 @@ use super::{
     aws_pca::{Arn, AwsPca},
     embedded::Embedded,
     governor::gate::Governors,
+    intermediate::Intermediate,
 };
 use crate::cluster::Cluster;
 
@@ -34,7 +35,7 @@ struct Made {
 }
 
 impl<C: Cluster> Foundry<C> {
-    /// Embedded CAs live in `cluster`, namespace `system`; AWS is reached by `clients`, through `governors`.
+    /// Embedded CAs and intermediates live in `cluster`, namespace `system`; AWS is reached by `clients`, through `governors`.
     #[must_use]
     pub fn new(cluster: C, system: &str, clock: Clock, clients: Clients, governors: Governors) -> Self {
         let clients = Arc::new(clients);
@@ -51,13 +52,17 @@ impl<C: Cluster> Foundry<C> {
 
     fn make(&self, authority: &CertificateAuthority) -> Result<Arc<dyn Issuer>, IssueError> {
         let name = authority.metadata.name.as_deref().unwrap_or_default();
-        match (&authority.spec.aws_private_ca, &authority.spec.embedded) {
-            (Some(aws), None) => self.aws(name, aws),
-            (None, Some(_)) => {
-                Ok(Arc::new(Embedded::new(self.cluster.clone(), &self.system, name, self.clock.clone())))
+        let spec = &authority.spec;
+        let (cluster, clock) = (self.cluster.clone(), self.clock.clone());
+        match (&spec.aws_private_ca, &spec.embedded, &spec.intermediate) {
+            (Some(aws), None, None) => self.aws(name, aws),
+            (None, Some(_), None) => Ok(Arc::new(Embedded::new(cluster, &self.system, name, clock))),
+            (None, None, Some(spec)) => {
+                Ok(Arc::new(Intermediate::new(cluster, &self.system, name, spec.clone(), clock)))
             }
-            (Some(_), Some(_)) | (None, None) => Err(IssueError::NotActive(format!(
-                "CertificateAuthority {name} must have exactly one of spec.awsPrivateCA and spec.embedded"
+            _ => Err(IssueError::NotActive(format!(
+                "CertificateAuthority {name} must have exactly one of spec.awsPrivateCA, spec.embedded and \
+                 spec.intermediate"
             ))),
         }
     }

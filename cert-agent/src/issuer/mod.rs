@@ -2,20 +2,29 @@
 
 pub mod aws_client;
 mod aws_error;
+pub mod aws_parent;
 pub mod aws_pca;
 mod aws_wire;
 pub mod embedded;
 pub mod foundry;
 pub mod governor;
+pub mod intermediate;
+mod signing;
 pub mod template;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use sallyport_contract::object::{CertificateAuthority, RevocationReason};
+use sallyport_contract::{
+    DnsNames,
+    object::{CertificateAuthority, RevocationReason},
+};
 
-use crate::request::Request;
+use crate::{
+    intermediate::constraints::Permitted,
+    request::{Limits, Request},
+};
 
 /// What an authority says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +39,32 @@ pub struct Described {
     pub longest: Option<u32>,
     /// Its own certificate and those above it up to the root, DER.
     pub path: Vec<Vec<u8>>,
+    /// The domains that every name must be in, of each of these; an authority that signs any name has none.
+    pub permitted: Vec<Permitted>,
+}
+
+impl Described {
+    /// What it leaves of an asked lifetime.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits { authority_ends: self.not_after, longest: self.longest }
+    }
+
+    /// Why the `CertificateAuthority` called `authority` may not sign these names, if it may not.
+    #[must_use]
+    pub fn refuses(&self, authority: &str, names: &DnsNames) -> Option<String> {
+        let outside = |permitted: &Permitted| {
+            permitted.first_outside(names).map(|name| {
+                let name = name.as_str();
+                format!(
+                    "name {name:?} is not below {permitted}. Whose rule: CertificateAuthority {authority} is an intermediate and \
+                     may sign nothing else. Do: ask for a name there, have the policy name another authority, or have the \
+                     domain added to spec.intermediate.permittedDNSDomains and the intermediate renewed"
+                )
+            })
+        };
+        self.permitted.iter().find_map(outside)
+    }
 }
 
 /// What came of a ticket.

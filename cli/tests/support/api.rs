@@ -1,4 +1,4 @@
-//! An API server that holds a few objects: lists, reads, and merge patches that name the version they mean.
+//! An API server that holds a few objects: lists, reads, writes, and merge patches that name the version they mean.
 
 use std::{
     collections::BTreeMap,
@@ -68,6 +68,11 @@ impl Api {
         self.held.lock().unwrap().objects[path].clone()
     }
 
+    /// Whether there is an object at a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.held.lock().unwrap().objects.contains_key(path)
+    }
+
     /// Lets the next patch meet an object that somebody has written since.
     pub(crate) fn outrun_next_patch(&self) {
         self.held.lock().unwrap().outrun += 1;
@@ -104,10 +109,30 @@ async fn answer(
     }
     if method == Method::POST {
         let mut object: Value = serde_json::from_slice(&body).unwrap();
-        let name = format!("{}x1", object["metadata"]["generateName"].as_str().unwrap());
+        let generated = object["metadata"]["generateName"].as_str().map(|prefix| format!("{prefix}x1"));
+        let name = generated.unwrap_or_else(|| object["metadata"]["name"].as_str().unwrap().to_owned());
+        if held.objects.contains_key(&format!("{path}/{name}")) {
+            return status(409, "AlreadyExists");
+        }
         object["metadata"]["name"] = name.clone().into();
+        object["metadata"]["uid"] = format!("uid-{}", held.asked.len()).into();
+        object["metadata"]["resourceVersion"] = held.asked.len().to_string().into();
         held.objects.insert(format!("{path}/{name}"), object.clone());
         return (StatusCode::CREATED, Json(object));
+    }
+    if method == Method::PUT {
+        let mut object: Value = serde_json::from_slice(&body).unwrap();
+        if object["metadata"]["resourceVersion"] != held.objects[&path]["metadata"]["resourceVersion"] {
+            return status(409, "Conflict");
+        }
+        object["metadata"]["resourceVersion"] = held.asked.len().to_string().into();
+        object["metadata"]["uid"] = held.objects[&path]["metadata"]["uid"].clone();
+        held.objects.insert(path, object.clone());
+        return (StatusCode::OK, Json(object));
+    }
+    if method == Method::DELETE {
+        let gone = held.objects.remove(&path);
+        return gone.map_or_else(|| status(404, "NotFound"), |gone| (StatusCode::OK, Json(gone)));
     }
     if let Some(object) = held.objects.get(&path) {
         return (StatusCode::OK, Json(object.clone()));

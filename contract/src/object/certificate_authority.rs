@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
+use crate::duration::Duration;
 
 /// Who signs certificates. Which kind it is, and the ARN, never change: another CA is another object.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -26,9 +27,9 @@ use super::Condition;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.awsPrivateCA) != has(self.embedded)")
-        .message("exactly one of awsPrivateCA and embedded must be set"),
-    validation = Rule::new("has(self.awsPrivateCA) == has(oldSelf.awsPrivateCA)")
+    validation = Rule::new("[has(self.awsPrivateCA), has(self.embedded), has(self.intermediate)].filter(h, h).size() == 1")
+        .message("exactly one of awsPrivateCA, embedded and intermediate must be set"),
+    validation = Rule::new("has(self.awsPrivateCA) == has(oldSelf.awsPrivateCA) && has(self.embedded) == has(oldSelf.embedded)")
         .message("the kind of a CertificateAuthority never changes: make another object"),
 )]
 pub struct CertificateAuthoritySpec {
@@ -38,8 +39,12 @@ pub struct CertificateAuthoritySpec {
     /// A CA made and kept by cert-agent itself: for a first try, not for production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedded: Option<EmbeddedCa>,
+    /// An intermediate below a CA of AWS Private CA, for names below a few domains. cert-agent signs with its key, and no
+    /// certificate costs anything but the intermediate itself. It is made by `sallyport ca intermediate create`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intermediate: Option<IntermediateCa>,
     /// How many certificates it may be asked for. If absent, a CA of AWS Private CA has the default caps, for each
-    /// certificate costs money there, and an embedded CA has none.
+    /// certificate costs money there, and any other CA has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,
 }
@@ -136,6 +141,29 @@ pub struct AwsPrivateCa {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct EmbeddedCa {}
 
+/// An intermediate of our own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IntermediateCa {
+    /// The `CertificateAuthority` that signs it: a general-purpose CA of AWS Private CA, in the account of whoever makes
+    /// the intermediate.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("the parent never changes: make another object"))]
+    pub parent: String,
+    /// The DNS domains that it may sign for, each with all names below it: the intermediate's critical name constraints. A
+    /// change holds from the next `sallyport ca intermediate renew` on; what is taken away is refused at once.
+    #[serde(rename = "permittedDNSDomains")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 253)))]
+    pub permitted_dns_domains: Vec<String>,
+    /// How long one intermediate lives: from a day to a year.
+    #[serde(default = "intermediate_lifetime")]
+    pub lifetime: Duration,
+}
+
+const fn intermediate_lifetime() -> Duration {
+    Duration::from_secs(720 * 3600)
+}
+
 /// What cert-agent found about a CA.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -160,7 +188,7 @@ pub struct CertificateAuthorityStatus {
     /// How many certificates Sallyport has asked it for in all. AWS lets a CA issue 1,000,000 in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_total: Option<i64>,
-    /// `Ready`, and for AWS Private CA `CapacityLeft`.
+    /// `Ready`; for AWS Private CA `CapacityLeft`, for an intermediate `LifetimeLeft`.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

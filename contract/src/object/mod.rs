@@ -24,7 +24,7 @@ mod workload_identity;
 
 pub use certificate_authority::{
     AwsPrivateCa, Caps, CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus,
-    EmbeddedCa,
+    EmbeddedCa, IntermediateCa,
 };
 pub use certificate_terms::{
     CertificateKey, CertificateTerms, Delivery, Forms, KeyAlgorithm, KeyKind, OnRenewal, Pkcs12, Usage,

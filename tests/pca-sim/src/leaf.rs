@@ -1,7 +1,7 @@
-//! An end-entity certificate with exactly the extensions of its template.
+//! A certificate with exactly the extensions of its template.
 //!
 //! <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>: basic constraints `CA:FALSE`
-//! (not critical: there are other templates for that), authority and subject key identifier, key usage (critical),
+//! (not critical: there are other templates for that) or critical `CA:TRUE, pathlen: 0`, authority and subject key identifier, key usage (critical),
 //! extended key usage, and the CSR's subject and SANs. No CRL distribution point: the stand-in's CAs have no CRL.
 
 use rcgen::{
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     authority::{Authority, hex},
-    rules::{csr::Csr, san::San, validity::Window},
+    rules::{constraints::Constraints, csr::Csr, san::San, validity::Window},
 };
 
 const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
@@ -23,8 +23,10 @@ const SUBJECT_KEY_IDENTIFIER: [u64; 4] = [2, 5, 29, 14];
 pub struct Leaf {
     /// Key, subject and names.
     pub csr: Csr,
-    /// Whether it may sign certificates, which only a planted fault makes it.
-    pub is_ca: bool,
+    /// Whether it may sign certificates, as its template says or a planted fault.
+    pub is_ca: IsCa,
+    /// Its name constraints.
+    pub constraints: Option<Constraints>,
     /// The key usages.
     pub key_usages: Vec<KeyUsagePurpose>,
     /// The extended key usages.
@@ -35,6 +37,17 @@ pub struct Leaf {
     pub serial: [u8; 16],
     /// What the CA signs with.
     pub algorithm: &'static SignatureAlgorithm,
+}
+
+/// What the basic constraints say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IsCa {
+    /// No CA.
+    No,
+    /// A CA without CAs below it.
+    PathLen0,
+    /// A CA with any number of CAs below it.
+    Unbounded,
 }
 
 impl Leaf {
@@ -61,18 +74,25 @@ impl Leaf {
         params.use_authority_key_identifier_extension = true;
         params.key_usages.clone_from(&self.key_usages);
         params.extended_key_usages.clone_from(&self.extended_key_usages);
+        let mut basic = CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints(self.is_ca));
+        basic.set_criticality(self.is_ca == IsCa::PathLen0);
         params.custom_extensions = vec![
-            CustomExtension::from_oid_content(&BASIC_CONSTRAINTS, basic_constraints(self.is_ca)),
+            basic,
             CustomExtension::from_oid_content(&SUBJECT_KEY_IDENTIFIER, key_identifier(&self.csr.public_key)),
         ];
         params.custom_extensions.extend(self.csr.san.as_ref().map(San::extension));
+        params.custom_extensions.extend(self.constraints.as_ref().map(Constraints::extension));
         ca.sign(&params, &self.csr.public_key, self.algorithm)
     }
 }
 
-/// `CA:FALSE` is the default and has no bytes of its own; `CA:TRUE` is a boolean in the sequence.
-fn basic_constraints(is_ca: bool) -> Vec<u8> {
-    if is_ca { vec![0x30, 3, 1, 1, 0xff] } else { vec![0x30, 0] }
+/// `CA:FALSE` is the default and has no bytes of its own; `CA:TRUE` is a boolean in the sequence, a path length an integer.
+fn basic_constraints(is_ca: IsCa) -> Vec<u8> {
+    match is_ca {
+        IsCa::No => vec![0x30, 0],
+        IsCa::PathLen0 => vec![0x30, 6, 1, 1, 0xff, 2, 1, 0],
+        IsCa::Unbounded => vec![0x30, 3, 1, 1, 0xff],
+    }
 }
 
 /// The leftmost 160 bits of the key's SHA-256 (<https://datatracker.ietf.org/doc/html/rfc7093#section-2>), in DER.

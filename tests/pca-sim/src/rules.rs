@@ -1,6 +1,7 @@
 //! What AWS Private CA accepts in a request, and what it makes of it: pure, one file for each rule.
 
 pub mod arn;
+pub mod constraints;
 pub mod csr;
 pub mod san;
 pub mod scope;

@@ -55,9 +55,10 @@ pub enum Tampering {
 pub struct Service {
     /// The Region that the endpoint stands for.
     pub region: String,
+    /// The account that owns the CAs.
+    pub account: String,
     /// Whether the AWS endpoint can be reached.
     pub reachable: watch::Sender<bool>,
-    account: String,
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory>,
 }

@@ -1,4 +1,4 @@
-//! AWS STS beside AWS Private CA, at the same endpoint: roles are assumed with credentials, or with a web identity.
+//! AWS STS beside AWS Private CA, at the same endpoint: roles are assumed with credentials, or with a web identity; and who one is.
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>,
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>. Its protocol is the AWS query
@@ -29,13 +29,16 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 pub fn call(service: &Service, headers: &HeaderMap, body: &[u8]) -> Response {
     let form: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
     let action = form.get("Action").map(String::as_str).unwrap_or_default();
-    let session = match action {
-        "AssumeRole" => by_credentials(service, headers, &form),
-        "AssumeRoleWithWebIdentity" => by_web_identity(service, &form),
+    let answer = match action {
+        "AssumeRole" => by_credentials(service, headers, &form).map(|session| granted(action, &session)),
+        "AssumeRoleWithWebIdentity" => {
+            by_web_identity(service, &form).map(|session| granted(action, &session))
+        }
+        "GetCallerIdentity" => identity(service, headers),
         _ => Err(refusal("InvalidAction", &format!("Could not find operation {action}"))),
     };
-    let (status, body) = match session {
-        Ok(session) => (StatusCode::OK, granted(action, &session)),
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
         Err(error) => (error.status(), refused(&error)),
     };
     service.memory().counters.sts(action, status == StatusCode::OK);
@@ -64,6 +67,23 @@ fn by_web_identity(service: &Service, form: &HashMap<String, String>) -> Result<
     field(form, "WebIdentityToken")?;
     let caller = assumed(form)?;
     Ok(service.memory().sessions.hand_out(&caller, service.now()))
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>. An administrator is of the account that owns
+/// the CAs, but who signs with an access key `AKIA` and twelve digits is of that account.
+fn identity(service: &Service, headers: &HeaderMap) -> Result<String, AwsError> {
+    let key = scope::check(headers, &service.region, "sts")?;
+    let caller = service.memory().sessions.caller(&key, scope::session_token(headers), service.now())?;
+    let foreign = key.strip_prefix("AKIA").and_then(|key| key.get(..12));
+    let foreign = foreign.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let account = foreign.or_else(|| sessions::account(&caller)).unwrap_or(&service.account);
+    Ok(format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{account}:user/somebody</Arn><UserId>AIDASOMEBODY</UserId><Account>{account}</Account>\
+         </GetCallerIdentityResult><ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata>\
+         </GetCallerIdentityResponse>",
+        protocol::uuid(rand::random()),
+    ))
 }
 
 fn assumed(form: &HashMap<String, String>) -> Result<String, AwsError> {

@@ -6,8 +6,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     authority::{Authority, AuthorityOptions},
-    leaf::Leaf,
-    rules::san::San,
+    leaf::{IsCa, Leaf},
+    rules::{constraints::Constraints, san::San},
 };
 
 /// What is wrong with an answer.
@@ -30,8 +30,14 @@ pub enum WrongLeaf {
     WrongEku,
     /// The key usage allows to sign certificates.
     WrongKeyUsage,
-    /// The basic constraints say `CA:TRUE`.
+    /// The basic constraints say `CA:TRUE`, for any number of CAs below it.
     CaTrue,
+    /// The name constraints are missing.
+    NoConstraints,
+    /// The name constraints are not critical.
+    ConstraintsNotCritical,
+    /// The name constraints permit other names.
+    OtherConstraints,
     /// The certificate ended an hour ago.
     Expired,
     /// The certificate begins in an hour.
@@ -117,6 +123,9 @@ impl WrongLeaf {
             | Self::WrongEku
             | Self::WrongKeyUsage
             | Self::CaTrue
+            | Self::NoConstraints
+            | Self::ConstraintsNotCritical
+            | Self::OtherConstraints
             | Self::Expired
             | Self::NotYetValid
             | Self::TooLong
@@ -140,7 +149,14 @@ impl WrongLeaf {
             Self::Subject => wrong.csr.subject.push(DnType::CommonName, NOT_ASKED_FOR),
             Self::WrongEku => wrong.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning],
             Self::WrongKeyUsage => wrong.key_usages.push(KeyUsagePurpose::KeyCertSign),
-            Self::CaTrue => wrong.is_ca = true,
+            Self::CaTrue => wrong.is_ca = IsCa::Unbounded,
+            Self::NoConstraints => wrong.constraints = None,
+            Self::ConstraintsNotCritical => {
+                wrong.constraints = wrong.constraints.as_ref().map(Constraints::not_critical);
+            }
+            Self::OtherConstraints => {
+                wrong.constraints = wrong.constraints.as_ref().map(Constraints::for_others);
+            }
             Self::Expired => {
                 wrong.window.not_before = now - Duration::days(2);
                 wrong.window.not_after = now - Duration::hours(1);

@@ -5,7 +5,11 @@ mod common;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use aws_sdk_acmpca::types::{RevocationReason, SigningAlgorithm, Validity, ValidityPeriodType};
+use aws_sdk_acmpca::types::{
+    ApiPassthrough, CustomExtension, Extensions, RevocationReason, SigningAlgorithm, Validity,
+    ValidityPeriodType,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{client, code, csr, days, facts, issue, length, noon, obtain, start, verify};
 use pca_sim::{AuthorityOptions, Clock, IssueDelay, KeyAlgorithm, Operation, Quotas, Status, UsageMode};
 use tokio::task::JoinSet;
@@ -323,5 +327,42 @@ async fn unknown_and_foreign_certificates() {
     assert_eq!(get(&sim.ca_arns[1], &arn).await, "InvalidArnException");
     let unknown = format!("{}/certificate/0123456789abcdef0123456789abcdef", sim.ca_arns[0]);
     assert_eq!(get(&sim.ca_arns[0], &unknown).await, "ResourceNotFoundException");
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn a_subordinate_ca_has_the_constraints_that_came_beside_its_csr() {
+    // NameConstraints { permittedSubtrees [0] { GeneralSubtree { dNSName [2] "corp.example" } } }
+    let value = [&[0x30, 18, 0xa0, 16, 0x30, 14, 0x82, 12][..], b"corp.example"].concat();
+    let sim = start(|_| {}).await;
+    let pca = client(&sim);
+    for (template, critical, expected) in [
+        ("SubordinateCACertificate_PathLen0_APIPassthrough/V1", Some(true), Some(true)),
+        ("SubordinateCACertificate_PathLen0_APIPassthrough/V1", None, Some(false)),
+        ("SubordinateCACertificate_PathLen0/V1", Some(true), None),
+    ] {
+        let constraints = CustomExtension::builder()
+            .object_identifier("2.5.29.30")
+            .value(STANDARD.encode(&value))
+            .set_critical(critical)
+            .build()
+            .unwrap();
+        let extensions = Extensions::builder().custom_extensions(constraints).build();
+        let (pem, spki) = csr(&["unused.corp.example"]);
+        let request = issue(&pca, &sim.ca_arn, &pem)
+            .template_arn(format!("arn:aws:acm-pca:::template/{template}"))
+            .api_passthrough(ApiPassthrough::builder().extensions(extensions).build());
+        let arn = request.send().await.unwrap().certificate_arn.unwrap();
+        let get = pca.get_certificate().certificate_authority_arn(&sim.ca_arn).certificate_arn(arn);
+        let facts = facts(&get.send().await.unwrap().certificate.unwrap());
+        let found =
+            |oid: &str| facts.extensions.iter().find(|(id, _)| id == oid).map(|(_, critical)| *critical);
+        assert_eq!(
+            (found("2.5.29.30"), found("2.5.29.19")),
+            (expected, Some(true)),
+            "{template} {critical:?}"
+        );
+        assert!(facts.is_ca && facts.signs && facts.spki == spki && !facts.server, "{facts:?}");
+    }
     sim.stop().await;
 }

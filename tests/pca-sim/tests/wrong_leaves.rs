@@ -86,6 +86,9 @@ fn wrong_in(kind: WrongLeaf, facts: &mut Facts, spki: &[u8], now: i64) -> Option
         WrongLeaf::TooLong => std::mem::replace(&mut facts.not_after, now + DAY) > now + DAY + 3600,
         WrongLeaf::TooShort => std::mem::replace(&mut facts.not_after, now + DAY) < now + 3600,
         WrongLeaf::OtherIssuer
+        | WrongLeaf::NoConstraints
+        | WrongLeaf::ConstraintsNotCritical
+        | WrongLeaf::OtherConstraints
         | WrongLeaf::WrongChain
         | WrongLeaf::ReversedChain
         | WrongLeaf::BrokenChain
@@ -200,6 +203,9 @@ fn misleads(kind: WrongLeaf, asked: &Asked, right_chain: &str, root: &str) -> bo
         | WrongLeaf::WrongEku
         | WrongLeaf::WrongKeyUsage
         | WrongLeaf::CaTrue
+        | WrongLeaf::NoConstraints
+        | WrongLeaf::ConstraintsNotCritical
+        | WrongLeaf::OtherConstraints
         | WrongLeaf::Expired
         | WrongLeaf::NotYetValid
         | WrongLeaf::TooLong

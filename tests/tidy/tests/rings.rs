@@ -12,6 +12,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
     ("cert-agent/src/issuer/embedded.rs", &[]),
     ("cert-agent/src/issuer/foundry.rs", &[]),
     ("cert-agent/src/issuer/governor/gate.rs", &[]),
+    ("cert-agent/src/issuer/intermediate.rs", &[]),
     ("policy-sync/src/panos/", &["http"]),
     ("policy-sync/src/otlp.rs", &["http"]),
     ("policy-sync/src/kubernetes.rs", &["kube"]),
@@ -22,6 +23,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
 const FLOWS: &[&str] = &[
     "webhook/src/admit.rs",
     "cert-agent/src/flow/",
+    "cert-agent/src/intermediate/journey.rs",
     "policy-sync/src/cycle/",
     "policy-sync/src/arrivals.rs",
     "policy-sync/src/gates.rs",
@@ -100,6 +102,22 @@ fn pure_files_do_nothing_but_decide() {
         );
     }
     assert!(offenders.is_empty(), "pure files must not:\n  {}", offenders.join("\n  "));
+}
+
+/// What signs intermediates is a person's command: nothing that the agent runs goes on that way.
+#[test]
+fn law_11_the_running_agent_makes_no_intermediates() {
+    let makes = |file: &Source| {
+        let text = code(file);
+        ["Journey {", "aws_parent::", "AwsParent"].iter().any(|sign| text.contains(sign))
+    };
+    let offenders: Vec<String> = sources("cert-agent/src")
+        .into_iter()
+        .filter(|file| !file.path.contains("/intermediate/") && !file.path.ends_with("aws_parent.rs"))
+        .filter(|file| !double(&file.path) && makes(file))
+        .map(|file| file.path)
+        .collect();
+    assert!(offenders.is_empty(), "only the command line makes intermediates: {offenders:?}");
 }
 
 /// A port declares what it needs from the outside world; it has async signatures and nothing behind them.

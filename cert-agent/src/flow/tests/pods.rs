@@ -12,11 +12,13 @@ use serde_json::json;
 
 use super::{
     authority::Script,
+    intermediate,
     stage::{NAMESPACE, PRICE, Stage, WEB},
 };
 use crate::{
     chain,
     cluster::turnstile::Side,
+    intermediate::journey::Order,
     issuer::{Class, Fetched, IssueError},
     pod::memory::Memory,
 };
@@ -291,4 +293,21 @@ async fn a_request_that_goes_with_its_pod_is_forgotten() {
     stage.pass(60).await;
     assert_eq!(stage.script.fetched(), fetched, "nobody asks for what nobody waits for");
     assert_eq!(Stage::reason(&stored(&stage)), ("False", "AwaitingCertificate"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_gets_a_certificate_of_an_intermediate_and_aws_is_asked_for_none() {
+    let corp = intermediate::spec("corp.example", "720h");
+    let (stage, ca) = intermediate::stage(&corp);
+    let made = intermediate::make(&stage, &ca, &corp, Order::Create).await;
+    furnish(&stage, "Enforce");
+    stage.settle().await;
+    ask(&stage);
+    stage.settle().await;
+    stage.pass(3).await;
+    assert_eq!(said(&stage), Some(("Issued".to_owned(), "Issued".to_owned())));
+    let answer = request(&stage).status.unwrap().certificate_chain.unwrap();
+    let answer = chain::read("the answer", &answer).unwrap();
+    assert_eq!(answer[1..], made.held.path()[..1], "the leaf, then its intermediate");
+    assert_eq!(ca.signed.lock().unwrap().len(), 1, "the intermediate, and nothing for the pod");
 }

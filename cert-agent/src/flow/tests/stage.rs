@@ -23,8 +23,13 @@ use crate::{
     },
     issuer::{
         Issuers,
+        aws_client::{Clients, Way},
         embedded::Embedded,
-        governor::{gate::Governor, rates::Rates},
+        foundry::Foundry,
+        governor::{
+            gate::{Governor, Governors},
+            rates::Rates,
+        },
     },
     metrics::{GovernorMetrics, Metrics},
     observe::{
@@ -79,6 +84,20 @@ impl Stage {
         let script = Arc::new(Scripted::new(script, scripted, &clock, inner, governor));
         let stage = Self::over(&twin, script, clock, resync, None);
         stage.furnish();
+        stage
+    }
+
+    /// An agent with the issuers that it has in a cluster, and the authority `ca` as this spec has it.
+    pub(super) fn with_issuers_of_its_own(spec: &Value) -> Self {
+        let (twin, clock) = (Twin::default(), Clock::manual("2027-01-01T00:00:00Z".parse().unwrap()));
+        let inner = Embedded::new(twin.clone(), SYSTEM, "ca", clock.clone());
+        let script = Arc::new(Scripted::new(Script::default(), false, &clock, inner, None));
+        let governors = Governors::new(Vec::new(), GovernorMetrics::default());
+        let issuers =
+            Foundry::new(twin.clone(), SYSTEM, clock.clone(), Clients::new(Way::default()), governors);
+        let stage = Self::over(&twin, script, clock, RESYNC, Some(Arc::new(issuers)));
+        stage.authority(spec);
+        stage.furnish_namespace(NAMESPACE, &json!([]));
         stage
     }
 

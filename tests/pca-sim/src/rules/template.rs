@@ -1,7 +1,8 @@
 //! Which certificate template a request chose, and which usages it gives.
 //!
 //! Tables: <https://docs.aws.amazon.com/privateca/latest/userguide/template-definitions.html>. The base templates
-//! copy subject and SANs from the CSR, set the rest themselves and drop every other extension of the CSR.
+//! copy subject and SANs from the CSR, set the rest themselves and drop every other extension of the CSR. An
+//! `_APIPassthrough` template adds what comes beside the CSR and is not the template's own.
 
 use rcgen::{
     ExtendedKeyUsagePurpose::{self, ClientAuth, ServerAuth},
@@ -11,7 +12,7 @@ use rcgen::{
 use super::arn::CaArn;
 use crate::error::{AwsError, Code};
 
-/// The end-entity templates that the stand-in knows.
+/// The templates that the stand-in knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Template {
     /// `EndEntityCertificate/V1`: server and client. The default.
@@ -20,6 +21,8 @@ pub enum Template {
     ServerAuth,
     /// `EndEntityClientAuthCertificate/V1`.
     ClientAuth,
+    /// `SubordinateCACertificate_PathLen0/V1`: a CA with none below it.
+    Subordinate,
 }
 
 /// Templates that AWS has and the stand-in does not: a prefix of the name is enough to tell.
@@ -54,6 +57,8 @@ impl Template {
             "EndEntityClientAuthCertificate/V1" | "EndEntityClientAuthCertificate_APIPassthrough/V1" => {
                 Ok(Self::ClientAuth)
             }
+            "SubordinateCACertificate_PathLen0/V1"
+            | "SubordinateCACertificate_PathLen0_APIPassthrough/V1" => Ok(Self::Subordinate),
             _ if only_at_aws(name) => Err(AwsError::new(
                 Code::NotSimulated,
                 format!("AWS has the template {name}, this stand-in does not."),
@@ -62,15 +67,31 @@ impl Template {
         }
     }
 
-    /// Whether a template takes names from `ApiPassthrough`, before those of the CSR; others ignore it
+    /// Whether what it signs is a CA: basic constraints critical, `CA:TRUE`, `pathlen: 0`.
+    pub fn is_ca(self) -> bool {
+        self == Self::Subordinate
+    }
+
+    /// Whether a template takes values from `ApiPassthrough`, before those of the CSR; others ignore it
     /// (<https://docs.aws.amazon.com/privateca/latest/userguide/template-order-of-operations.html>).
     pub fn takes_api_values(arn: Option<&str>) -> bool {
         arn.is_some_and(|arn| arn.ends_with("_APIPassthrough/V1"))
     }
 
-    /// `digitalSignature` and `keyEncipherment`, critical; the same for every key type.
+    /// `digitalSignature` and `keyEncipherment`, or those of a CA, critical; the same for every key type.
     pub fn key_usages(self) -> Vec<KeyUsagePurpose> {
-        vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment]
+        match self {
+            Self::EndEntity | Self::ServerAuth | Self::ClientAuth => {
+                vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment]
+            }
+            Self::Subordinate => {
+                vec![
+                    KeyUsagePurpose::DigitalSignature,
+                    KeyUsagePurpose::KeyCertSign,
+                    KeyUsagePurpose::CrlSign,
+                ]
+            }
+        }
     }
 
     /// The extended key usages, not critical.
@@ -79,6 +100,7 @@ impl Template {
             Self::EndEntity => vec![ServerAuth, ClientAuth],
             Self::ServerAuth => vec![ServerAuth],
             Self::ClientAuth => vec![ClientAuth],
+            Self::Subordinate => vec![],
         }
     }
 }
@@ -111,7 +133,10 @@ mod tests {
             ("EndEntityServerAuthCertificate_APIPassthrough/V1", Ok(Template::ServerAuth)),
             ("EndEntityCertificate_CSRPassthrough/V1", Err("NotSimulatedException")),
             ("BlankEndEntityCertificate_APICSRPassthrough/V1", Err("NotSimulatedException")),
-            ("SubordinateCACertificate_PathLen0/V1", Err("NotSimulatedException")),
+            ("SubordinateCACertificate_PathLen0/V1", Ok(Template::Subordinate)),
+            ("SubordinateCACertificate_PathLen0_APIPassthrough/V1", Ok(Template::Subordinate)),
+            ("SubordinateCACertificate_PathLen0_CSRPassthrough/V1", Err("NotSimulatedException")),
+            ("SubordinateCACertificate_PathLen1/V1", Err("NotSimulatedException")),
         ] {
             assert_eq!(known(name), expected.map_err(str::to_owned), "{name}");
         }
@@ -130,13 +155,15 @@ mod tests {
 
     #[test]
     fn usages_follow_the_table() {
-        for (template, extended) in [
-            (Template::EndEntity, vec![ServerAuth, ClientAuth]),
-            (Template::ServerAuth, vec![ServerAuth]),
-            (Template::ClientAuth, vec![ClientAuth]),
+        for (template, extended, usages) in [
+            (Template::EndEntity, vec![ServerAuth, ClientAuth], 2),
+            (Template::ServerAuth, vec![ServerAuth], 2),
+            (Template::ClientAuth, vec![ClientAuth], 2),
+            (Template::Subordinate, vec![], 3),
         ] {
             assert_eq!(template.extended_key_usages(), extended);
-            assert_eq!(template.key_usages().len(), 2);
+            assert_eq!(template.key_usages().len(), usages);
+            assert_eq!(template.is_ca(), usages == 3);
         }
     }
 }

@@ -9,10 +9,11 @@ use super::{IssueDelay, Memory, Service, Tampering, signer_failed};
 use crate::{
     authority::{Authority, Status, random_serial},
     error::{AwsError, Code},
-    leaf::Leaf,
+    leaf::{IsCa, Leaf},
     ledger::Record,
     rules::{
         arn::CaArn,
+        constraints::Constraints,
         csr,
         san::San,
         template::Template,
@@ -36,7 +37,7 @@ pub(super) struct Request {
     api_passthrough: Option<ApiPassthrough>,
 }
 
-/// What the API gives to a passthrough template: here only DNS names.
+/// What the API gives to a passthrough template: here only DNS names, and name constraints.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ApiPassthrough {
@@ -48,6 +49,17 @@ struct ApiPassthrough {
 struct Extensions {
     #[serde(default)]
     subject_alternative_names: Vec<DnsOnly>,
+    #[serde(default)]
+    custom_extensions: Vec<CustomExtension>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct CustomExtension {
+    object_identifier: String,
+    value: String,
+    #[serde(default)]
+    critical: bool,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +76,23 @@ fn names_beside(request: &Request) -> Option<San> {
     let names: Vec<String> = names.into_iter().flatten().collect();
     (Template::takes_api_values(request.template_arn.as_deref()) && !names.is_empty())
         .then(|| San::of_dns(&names))
+}
+
+/// The name constraints that come beside the CSR; ignored without a passthrough template, as AWS does.
+fn constraints_beside(request: &Request) -> Result<Option<Constraints>, AwsError> {
+    if !Template::takes_api_values(request.template_arn.as_deref()) {
+        return Ok(None);
+    }
+    let extensions = request.api_passthrough.as_ref().and_then(|given| given.extensions.as_ref());
+    let mut given = extensions.iter().flat_map(|given| &given.custom_extensions);
+    let read = |one: &CustomExtension| Constraints::read(&one.object_identifier, &one.value, one.critical);
+    let first = given.next().map(read).transpose()?;
+    match given.next() {
+        None => Ok(first),
+        Some(_) => {
+            Err(AwsError::new(Code::NotSimulated, "AWS takes several custom extensions, this stand-in one."))
+        }
+    }
 }
 
 /// Issues a certificate, or finds the one that this token stands for.
@@ -119,7 +148,8 @@ fn judge(request: &Request, ca: &Authority, ca_arn: &CaArn, now: OffsetDateTime)
         .map_err(|_| AwsError::new(Code::Serialization, "Csr is not base64."))?;
     Ok(Leaf {
         csr: csr::read(&pem, names_beside(request))?,
-        is_ca: false,
+        is_ca: if template.is_ca() { IsCa::PathLen0 } else { IsCa::No },
+        constraints: constraints_beside(request)?,
         key_usages: template.key_usages(),
         extended_key_usages: template.extended_key_usages(),
         window,

@@ -21,6 +21,7 @@ mod forgeries;
 mod gates;
 mod helm;
 mod hold;
+mod intermediate;
 mod interposed;
 mod journey;
 mod leaving;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),
+        intermediate::tests(),
         asked::tests(),
         silence::tests(),
         under_load::tests(),

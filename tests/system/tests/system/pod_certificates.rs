@@ -61,7 +61,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-fn to_the_pod(authority: Authority) -> TeamOptions {
+pub(crate) fn to_the_pod(authority: Authority) -> TeamOptions {
     let policy_spec = json!({"certificate": {"delivery": "Pod", "lifetime": "24h"}, "optOut": "Allow"});
     let authority_spec = match authority {
         Authority::Embedded => json!({}),
@@ -73,7 +73,7 @@ fn to_the_pod(authority: Authority) -> TeamOptions {
 }
 
 /// The workload web, whose pod's kubelet is about to ask.
-async fn web(ground: &Ground, team: &Team<'_>) -> Result<Asking> {
+pub(crate) async fn web(ground: &Ground, team: &Team<'_>) -> Result<Asking> {
     ground.cluster.kubectl.apply(&team.deployment("web", 1, &json!({})).to_string()).await?;
     of_web(ground, team).await
 }
@@ -92,7 +92,7 @@ async fn request(ground: &Ground, team: &Team<'_>, name: &str) -> Result<Value> 
 }
 
 /// Waits until a request has this answer; gives it whole.
-async fn answered(ground: &Ground, team: &Team<'_>, name: &str, kind: &str) -> Result<Value> {
+pub(crate) async fn answered(ground: &Ground, team: &Team<'_>, name: &str, kind: &str) -> Result<Value> {
     wait::until(&format!("request {}/{name} to be {kind}", team.name), wait::GENEROUS, || async {
         let request = request(ground, team, name).await?;
         ensure!(condition(&request, kind).is_some(), "{}", request["status"]);
@@ -101,7 +101,7 @@ async fn answered(ground: &Ground, team: &Team<'_>, name: &str, kind: &str) -> R
     .await
 }
 
-fn chain(request: &Value) -> Result<&str> {
+pub(crate) fn chain(request: &Value) -> Result<&str> {
     request["status"]["certificateChain"].as_str().context("no chain")
 }
 

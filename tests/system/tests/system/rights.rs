@@ -87,7 +87,7 @@ async fn guards(ground: &Ground) -> Result<()> {
     wait::until("the guards to be type-checked", wait::GENEROUS, || async {
         let policies = ground.cluster.kubectl.get(&["validatingadmissionpolicies"]).await?;
         let policies = policies["items"].as_array().context("no list")?;
-        ensure!(policies.len() >= 13, "only {} guards are installed", policies.len());
+        ensure!(policies.len() >= 14, "only {} guards are installed", policies.len());
         for policy in policies {
             let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
             ensure!(status["typeChecking"].is_object(), "{name} is not checked yet");
