@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -93,7 +94,8 @@ impl Place {
             .spawn()
             .unwrap();
         let mut stderr = process.stderr.take().unwrap();
-        let log = tokio::spawn(async move {
+        let mut log = JoinSet::new();
+        log.spawn(async move {
             let mut text = String::new();
             stderr.read_to_string(&mut text).await.unwrap();
             text
@@ -112,7 +114,7 @@ impl Place {
 pub(crate) struct Asking {
     process: Child,
     answers: Lines<BufReader<ChildStdout>>,
-    log: tokio::task::JoinHandle<String>,
+    log: JoinSet<String>,
 }
 
 impl Asking {
@@ -135,7 +137,7 @@ impl Asking {
     pub(crate) async fn log(mut self) -> String {
         drop(self.process.stdin.take());
         self.process.wait().await.unwrap();
-        self.log.await.unwrap()
+        self.log.join_next().await.unwrap().unwrap()
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
     wanted: Arc<Mutex<Vec<String>>>,
-    serving: tokio::task::JoinHandle<()>,
+    _serving: JoinSet<()>,
 }
 
 impl Proxy {
@@ -22,13 +23,15 @@ impl Proxy {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let wanted = Arc::<Mutex<Vec<String>>>::default();
         let book = Arc::clone(&wanted);
-        let serving = tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut led = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(lead(stream, to, Arc::clone(&book)));
+                led.spawn(lead(stream, to, Arc::clone(&book)));
             }
         });
-        Self { url, wanted, serving }
+        Self { url, wanted, _serving: serving }
     }
 
     /// The hosts that were asked for, each once.
@@ -37,12 +40,6 @@ impl Proxy {
         hosts.sort();
         hosts.dedup();
         hosts
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }
 
