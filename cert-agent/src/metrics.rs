@@ -42,6 +42,11 @@ struct MissedPods {
     why: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAuthority {
+    authority: String,
+}
+
 /// One bucket: an account with its Region, and a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Budget {
@@ -102,6 +107,9 @@ pub struct Metrics {
     price: f64,
     capped: Family<Capped, Counter>,
     missed: Family<MissedPods, Gauge>,
+    trust_roots: Family<OfAuthority, Gauge>,
+    trust_bundles: Gauge,
+    trust_edits: Counter,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -121,6 +129,9 @@ impl Metrics {
             price: 0.0,
             capped: Family::default(),
             missed: Family::default(),
+            trust_roots: Family::default(),
+            trust_bundles: Gauge::default(),
+            trust_edits: Counter::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -141,8 +152,38 @@ impl Metrics {
         registry.register("spending_caps_reached", help, metrics.capped.clone());
         let help = "Living pods without what their policy gives, by why";
         registry.register("pods_missed", help, metrics.missed.clone());
+        metrics.register_trust(registry);
         metrics.governor.register(registry);
         metrics
+    }
+
+    fn register_trust(&self, registry: &mut Registry) {
+        let help = "Roots of an authority: more than one through a change of its CA";
+        registry.register("trust_roots", help, self.trust_roots.clone());
+        let help = "Namespaces that hold the ConfigMap with the roots";
+        registry.register("trust_bundles", help, self.trust_bundles.clone());
+        let help = "Trust bundles that somebody changed or deleted, and that were put back";
+        registry.register("trust_edits_reverted", help, self.trust_edits.clone());
+    }
+
+    /// So many roots of an authority are trusted.
+    pub fn trust_roots(&self, authority: &str, count: usize) {
+        let of = OfAuthority { authority: authority.to_owned() };
+        if count == 0 {
+            self.trust_roots.remove(&of);
+        } else {
+            self.trust_roots.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// So many namespaces hold the roots.
+    pub fn trust_bundles(&self, count: usize) {
+        self.trust_bundles.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A bundle that somebody changed was put back.
+    pub fn trust_edit(&self) {
+        self.trust_edits.inc();
     }
 
     /// The same, with what one certificate of AWS Private CA costs, in any currency.

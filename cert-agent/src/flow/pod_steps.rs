@@ -157,6 +157,10 @@ impl<C: Cluster> Agent<C> {
             Ok(described) => described,
             Err(error) => return Ok(wait(pod, memo, fate::of_issue(&error), &error)),
         };
+        let root = described.path.last().map(Vec::as_slice);
+        if let Some((left, report)) = self.too_new_for_anybody(&pod.terms.authority, root, None).await? {
+            return Ok(Turn::Wait(left, report.reason, report.message));
+        }
         let limits = Limits { authority_ends: described.not_after, longest: described.longest };
         let (generation, now) = (memory.generation.saturating_add(1), self.clock.now());
         let request = match ask::decide(&pod.stub, &pod.terms, limits, generation, now) {
@@ -170,6 +174,7 @@ impl<C: Cluster> Agent<C> {
         if let Some((left, text)) = self.capped_pod(pod.case, &name).await? {
             return Ok(Turn::Wait(left, Reason::SpendingCapReached, text));
         }
+        self.asked_until(&pod.terms.authority, request.not_after).await?;
         memory.generation = generation;
         memory.attempt = Some(Attempt {
             terms: pod.stored.clone(),
@@ -248,7 +253,7 @@ impl<C: Cluster> Agent<C> {
                 return Ok(awaiting(pod, next));
             }
             Ok(Fetched::Ready { leaf, chain }) => {
-                self.judge(pod.case, &request, &leaf, chain.as_deref()).await
+                self.judge(pod.case, &request, &[], &leaf, chain.as_deref()).await
             }
             Err(error) => Err(error),
         };

@@ -3,6 +3,7 @@
 
 mod desk;
 mod faults;
+mod renewed;
 mod wrong_leaves;
 
 use pca_sim::{Action, AuthorityOptions, Fault, KeyAlgorithm, Operation, Options, UsageMode};

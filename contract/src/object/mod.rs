@@ -18,6 +18,7 @@ mod identity_policy;
 mod identity_request;
 mod name_claim;
 mod namespace_binding;
+mod trust;
 mod workload_identity;
 
 pub use certificate_authority::{
@@ -45,6 +46,7 @@ pub use identity_request::{
 };
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec, NamespaceBindingStatus};
+pub use trust::{Trust, TrustRoot};
 pub use workload_identity::{
     CertificateStatus, EnforcedApp, FirewallEnforcement, PodCertificates, PodCounts, WorkloadIdentity,
     WorkloadIdentitySpec, WorkloadIdentityStatus,

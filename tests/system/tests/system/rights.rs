@@ -29,6 +29,9 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-cert-agent", "patch", "pods", "default", false),
         ("sallyport-cert-agent", "patch", "deployments.apps", "default", false),
         ("sallyport-cert-agent", "patch", "nameclaims/status", "", false),
+        ("sallyport-cert-agent", "create", "configmaps", "default", false),
+        ("sallyport-cert-agent", "get", "configmaps/kube-root-ca.crt", "default", false),
+        ("sallyport-cert-agent", "get", "configmaps/sallyport-trust", "default", true),
         ("sallyport-cert-agent", "create", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-cert-agent", "delete", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-policy-sync", "get", "secrets", "default", false),
@@ -81,7 +84,7 @@ async fn guards(ground: &Ground) -> Result<()> {
     wait::until("the guards to be type-checked", wait::GENEROUS, || async {
         let policies = ground.cluster.kubectl.get(&["validatingadmissionpolicies"]).await?;
         let policies = policies["items"].as_array().context("no list")?;
-        ensure!(policies.len() >= 13, "only {} guards are installed", policies.len());
+        ensure!(policies.len() >= 17, "only {} guards are installed", policies.len());
         for policy in policies {
             let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
             ensure!(status["typeChecking"].is_object(), "{name} is not checked yet");
