@@ -56,7 +56,7 @@ pub fn secret(
         ..ObjectMeta::default()
     };
     let type_ = Some("kubernetes.io/tls".to_owned());
-    let mut data = data(leaf, key, further.combined_pem);
+    let mut data = data(leaf, key, further);
     match &further.keystore {
         Keystore::No => {}
         Keystore::Locked => return Err(KeystoreError),
@@ -69,11 +69,13 @@ pub fn secret(
 }
 
 /// All but the keystore, which is another one each time that it is made.
-fn data(leaf: &VerifiedLeaf, key: &PrivateKey, combined_pem: bool) -> BTreeMap<String, ByteString> {
+fn data(leaf: &VerifiedLeaf, key: &PrivateKey, further: &Further) -> BTreeMap<String, ByteString> {
     let chain = format!("{}{}", leaf.leaf(), leaf.intermediates());
-    let combined = combined_pem.then(|| forms::combined(key, leaf));
+    // The leaf's own root stands first: by it the certificate is known again.
+    let roots = format!("{}{}", leaf.root(), further.more_roots);
+    let combined = further.combined_pem.then(|| forms::combined(key, leaf));
     let combined = combined.as_ref().map(|text| (forms::COMBINED, text.as_str()));
-    [("tls.crt", chain.as_str()), ("tls.key", key.pem()), ("ca.crt", leaf.root())]
+    [("tls.crt", chain.as_str()), ("tls.key", key.pem()), ("ca.crt", roots.as_str())]
         .into_iter()
         .chain(combined)
         .map(|(name, text)| (name.to_owned(), ByteString(text.as_bytes().to_vec())))
@@ -83,7 +85,7 @@ fn data(leaf: &VerifiedLeaf, key: &PrivateKey, combined_pem: bool) -> BTreeMap<S
 fn is_whole(found: &Secret, leaf: &VerifiedLeaf, key: &PrivateKey, further: &Further) -> bool {
     let Some(found) = &found.data else { return false };
     let plain = found.iter().filter(|(name, _)| *name != forms::KEYSTORE);
-    if !plain.eq(&data(leaf, key, further.combined_pem)) {
+    if !plain.eq(&data(leaf, key, further)) {
         return false;
     }
     // Last, for a keystore is made to open slowly.
@@ -112,8 +114,8 @@ pub fn certificate(found: &Secret, owner: &OwnedBy, key: &PrivateKey) -> Option<
     }
     let mut chain = chain::read("the delivered chain", text("tls.crt")?).ok()?.into_iter();
     let leaf = chain::pem(&chain.next()?);
-    let root = chain::read("the delivered root", text("ca.crt")?).ok()?;
-    Some(Found { leaf, above: chain.chain(root).map(|der| chain::pem(&der)).collect() })
+    let roots = chain::read("the delivered roots", text("ca.crt")?).ok()?;
+    Some(Found { leaf, above: chain.chain(roots.into_iter().next()).map(|der| chain::pem(&der)).collect() })
 }
 
 /// What lies in the place of the Secret. `current` is what should.

@@ -30,9 +30,11 @@ impl Password {
     }
 }
 
-/// The further forms that are wanted, with what it takes to make them.
+/// What is delivered beside the certificate itself, with what it takes to make it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Further {
+    /// The roots that stand in `ca.crt` beside the certificate's own, PEM: through a change of the CA both are trusted.
+    pub more_roots: String,
     /// [`COMBINED`].
     pub combined_pem: bool,
     /// [`KEYSTORE`].

@@ -5,7 +5,7 @@
 //! its own, while [`spending`] allows it · [`issuer`] the port to authorities, and [`fate`] what becomes of their
 //! errors · [`chain`] is it what was asked for · [`deliver`] the Secret, in its [`forms`] · [`report`] what people read · [`restart`] of
 //! programs that read once ·
-//! [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
+//! [`trust`] by which roots, and who is told · [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
 //! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
 //! own, by a person's command and never in the running agent.
 
@@ -32,5 +32,6 @@ pub mod run;
 pub mod spending;
 pub mod state;
 pub mod step;
+pub mod trust;
 
 pub use run::{RunError, run};

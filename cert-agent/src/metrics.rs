@@ -117,6 +117,9 @@ pub struct Metrics {
     overdue: Gauge,
     leads: Gauge,
     authorities: Family<Of, Gauge>,
+    trust_roots: Family<Of, Gauge>,
+    trust_bundles: Gauge,
+    trust_edits: Counter,
     /// What the governor shows.
     pub governor: GovernorMetrics,
 }
@@ -142,6 +145,9 @@ impl Metrics {
             overdue: Gauge::default(),
             leads: Gauge::default(),
             authorities: Family::default(),
+            trust_roots: Family::default(),
+            trust_bundles: Gauge::default(),
+            trust_edits: Counter::default(),
             governor: GovernorMetrics::default(),
         };
         let registry = registry.sub_registry_with_prefix("sallyport_cert_agent");
@@ -165,6 +171,7 @@ impl Metrics {
         let help = "When an authority's own certificate ends, in seconds since 1970";
         registry.register("authority_not_after_seconds", help, metrics.authorities.clone());
         metrics.register_state(registry);
+        metrics.register_trust(registry);
         metrics.governor.register(registry);
         // So that the first time is seen as an increase.
         for cap in CAPS {
@@ -207,6 +214,7 @@ impl Metrics {
         self.ready.remove(&of);
         self.used.remove(&of);
         self.authorities.remove(&of);
+        self.trust_roots.remove(&of);
     }
 
     /// When the first certificate ends, and how many should have been renewed.
@@ -218,6 +226,35 @@ impl Metrics {
     /// This replica leads.
     pub fn leads(&self) {
         self.leads.set(1);
+    }
+
+    fn register_trust(&self, registry: &mut Registry) {
+        let help = "Roots of an authority: more than one through a change of its CA";
+        registry.register("trust_roots", help, self.trust_roots.clone());
+        let help = "Namespaces that hold the ConfigMap with the roots";
+        registry.register("trust_bundles", help, self.trust_bundles.clone());
+        let help = "Trust bundles that somebody changed or deleted, and that were put back";
+        registry.register("trust_edits_reverted", help, self.trust_edits.clone());
+    }
+
+    /// So many roots of an authority are trusted.
+    pub fn trust_roots(&self, authority: &str, count: usize) {
+        let of = Of { authority: authority.to_owned() };
+        if count == 0 {
+            self.trust_roots.remove(&of);
+        } else {
+            self.trust_roots.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// So many namespaces hold the roots.
+    pub fn trust_bundles(&self, count: usize) {
+        self.trust_bundles.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A bundle that somebody changed was put back.
+    pub fn trust_edit(&self) {
+        self.trust_edits.inc();
     }
 
     /// The same, with what one certificate of AWS Private CA costs, in any currency.

@@ -136,7 +136,7 @@ impl Report {
 }
 
 fn is_trouble(reason: Reason) -> bool {
-    !matches!(reason, Reason::Issued | Reason::AwaitingCertificate)
+    !matches!(reason, Reason::Issued | Reason::AwaitingCertificate | Reason::AwaitingTrust)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
         batch::v1::{CronJob, Job},
-        certificates::v1::PodCertificateRequest,
-        core::v1::{Namespace, Pod},
+        certificates::{v1, v1::PodCertificateRequest, v1beta1},
+        core::v1::{ConfigMap, Namespace, Pod},
     },
 };
 use kube::{Api, Client, runtime::watcher};
@@ -45,7 +45,9 @@ use crate::{
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
         watch,
+        world::Served,
     },
+    trust::bundle::Found,
 };
 
 /// Why the program ended.
@@ -121,6 +123,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     watch_inputs(&mut tasks, &client, &intake, &stop);
     watch_workloads(&mut tasks, &client, &intake, &stop);
     watch_outputs(&mut tasks, &client, &intake, &stop);
+    tasks.start("cluster trust bundles", watch_cluster_bundles(client.clone(), intake.clone(), stop.clone()));
     tasks.start("pod requests", watch_pod_requests(client, intake.clone(), stop.clone()));
     let signals = Signals::install().map_err(RunError::Signals)?;
     tasks.start("lease", campaign.clone().run(stop.clone()));
@@ -155,6 +158,7 @@ async fn work<C: Cluster>(
     agent.metrics.leads();
     agent.queue.add(Work::Webhook, Instant::now(), true);
     agent.queue.add(Work::Policies, Instant::now(), true);
+    agent.queue.add(Work::Trust, Instant::now(), true);
     agent.queue.add(Work::Sweep, Instant::now() + agent.settings.resync, true);
     worker::run(agent, stop).await
 }
@@ -212,28 +216,74 @@ fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Sto
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     let read = |object: &NameClaim| Claim::read(object);
     tasks.start("claims", watch::objects(from, config(), stop.clone(), read, move |c| to.claim(c)));
+    let (to, from) = (intake.clone(), Api::all(client.clone()));
+    // Our right is to this one name, which the request has to say.
+    let ours = config().fields(&format!("metadata.name={}", keys::TRUST));
+    let read = |object: &ConfigMap| Some(Found::config_map(object));
+    tasks.start("trust bundles", watch::objects(from, ours, stop.clone(), read, move |c| to.bundle(c)));
 }
 
-/// How often a cluster that serves no requests of pods is asked again: it may be upgraded.
+/// How often a cluster that does not serve what we would watch is asked again: it may be upgraded.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
-/// Watches the pods' requests to our signer, as soon as the cluster serves them.
-async fn watch_pod_requests(client: Client, intake: Intake, stop: Stop) -> TaskResult {
-    let (version, plural) = (PodCertificateRequest::API_VERSION, PodCertificateRequest::URL_PATH_SEGMENT);
+/// Waits until the cluster serves one of these versions of a kind of object, and tells which; none when the stop is asked.
+async fn await_served<V: Copy>(
+    client: &Client,
+    plural: &str,
+    versions: &[(&str, V)],
+    stop: &Stop,
+) -> Option<V> {
     loop {
-        match in_time(serves(&client, version, plural)).await {
-            Ok(Ok(true)) => break,
-            Ok(Ok(false)) => tracing::info!("this cluster serves no {plural} of {version}"),
-            Ok(Err(error)) => tracing::warn!(error = report::chain(&error), "cannot tell what is served"),
-            Err(late) => tracing::warn!(error = %late, "cannot tell what is served"),
+        for (version, served) in versions {
+            match in_time(serves(client, version, plural)).await {
+                Ok(Ok(true)) => return Some(*served),
+                Ok(Ok(false)) => tracing::info!("this cluster serves no {plural} of {version}"),
+                Ok(Err(error)) => tracing::warn!(error = report::chain(&error), "cannot tell what is served"),
+                Err(late) => tracing::warn!(error = %late, "cannot tell what is served"),
+            }
         }
         tokio::select! {
-            () = stop.wait() => return Ok(()),
+            () = stop.wait() => return None,
             () = tokio::time::sleep(ASK_AGAIN) => {}
         }
     }
+}
+
+/// Watches the pods' requests to our signer, as soon as the cluster serves them.
+async fn watch_pod_requests(client: Client, intake: Intake, stop: Stop) -> TaskResult {
+    let versions = [(PodCertificateRequest::API_VERSION, ())];
+    let plural = PodCertificateRequest::URL_PATH_SEGMENT;
+    if await_served(&client, plural, &versions, &stop).await.is_none() {
+        return Ok(());
+    }
     let config = watcher::Config::default().fields(&format!("spec.signerName={}", keys::SIGNER));
     watch::objects(Api::all(client), config, stop, kept, move |c| intake.pod_request(c)).await
+}
+
+/// Watches the ClusterTrustBundles of our signer, as soon as the cluster serves any, in the newest version.
+async fn watch_cluster_bundles(client: Client, intake: Intake, stop: Stop) -> TaskResult {
+    let versions = [
+        (v1::ClusterTrustBundle::API_VERSION, Served::V1),
+        (v1beta1::ClusterTrustBundle::API_VERSION, Served::V1beta1),
+    ];
+    let plural = v1::ClusterTrustBundle::URL_PATH_SEGMENT;
+    let Some(served) = await_served(&client, plural, &versions, &stop).await else { return Ok(()) };
+    let config = watcher::Config::default().fields(&format!("spec.signerName={}", keys::SIGNER));
+    let take = move |change| intake.cluster_bundle(served, change);
+    match served {
+        Served::V1 => {
+            let read = |object: &v1::ClusterTrustBundle| {
+                Some(Found::cluster(&object.metadata, &object.spec.trust_bundle))
+            };
+            watch::objects(Api::all(client), config, stop, read, take).await
+        }
+        Served::V1beta1 => {
+            let read = |object: &v1beta1::ClusterTrustBundle| {
+                Some(Found::cluster(&object.metadata, &object.spec.trust_bundle))
+            };
+            watch::objects(Api::all(client), config, stop, read, take).await
+        }
+    }
 }
 
 /// The object as it is, without the book-keeping of its fields.

@@ -1,6 +1,8 @@
 //! The memory of one identity: one Secret in the agent's own namespace, written before each step.
 
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,10 @@ pub struct State {
     pub refusal: Option<Refused>,
     /// The certificate that is delivered, or ready to be.
     pub current: Option<Current>,
+    /// To another authority than the one that signed it, if another one is wanted.
+    pub moving: Option<Moving>,
+    /// The authority that signed before another one was wanted.
+    pub former: Option<String>,
     /// How many were asked for lately; it stands beside the data, so that all can be counted in one list.
     pub spent: Option<Spent>,
 }
@@ -65,6 +71,16 @@ pub struct Attempt {
     /// The authority's own certificate and those above it when it was asked, PEM: by these a delivered
     /// certificate is known again while the authority is away.
     pub anchors: String,
+}
+
+/// Another authority is wanted than the one that signed the current certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moving {
+    /// To which.
+    pub to: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A request that came to nothing.
@@ -133,6 +149,10 @@ struct Wire {
     attempt: Option<WireAttempt>,
     refusal: Option<Refused>,
     current: Option<WireCurrent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moving: Option<Moving>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -186,6 +206,8 @@ impl State {
             attempt: None,
             refusal: None,
             current: None,
+            moving: None,
+            former: None,
             spent: None,
         }
     }
@@ -201,7 +223,11 @@ impl State {
     /// says follows from what is stored, so that it is the same after a restart.
     pub fn adopt(&mut self, verified: &VerifiedLeaf) {
         let Some(attempt) = self.attempt.take() else { return };
-        self.refusal = None;
+        (self.refusal, self.moving) = (None, None);
+        let before = self.current.as_ref().map(|before| &before.terms.authority);
+        if let Some(before) = before.filter(|before| **before != attempt.terms.authority) {
+            self.former = Some(before.clone());
+        }
         self.current = Some(Current {
             key: attempt.key,
             leaf: verified.leaf().to_owned(),
@@ -276,6 +302,8 @@ impl State {
                 anchors: attempt.anchors.clone(),
             }),
             refusal: self.refusal.clone(),
+            moving: self.moving.clone(),
+            former: self.former.clone(),
             current: self.current.as_ref().map(|current| WireCurrent {
                 leaf: current.leaf.clone(),
                 intermediates: current.intermediates.clone(),
@@ -306,6 +334,8 @@ impl State {
             attempt,
             refusal: wire.refusal,
             current,
+            moving: wire.moving,
+            former: wire.former,
             spent: spent(&secret.metadata),
         })
     }
@@ -340,47 +370,4 @@ fn read_current(wire: WireCurrent, key: PrivateKey) -> Option<Current> {
         superseded: wire.superseded,
         replaces: wire.replaces,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use sallyport_contract::{
-        DnsNames,
-        object::{KeyKind, Usage},
-    };
-
-    use super::*;
-    use crate::request::Limits;
-
-    #[test]
-    fn law_8_what_is_stored_is_read_back_byte_by_byte() {
-        let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let terms = Terms {
-            authority: "ca".to_owned(),
-            issuer: "arn".to_owned(),
-            dns_names: DnsNames::new(["a.x.example".parse().unwrap()]).unwrap(),
-            usages: vec![Usage::ServerAuth],
-            lifetime: 86_400,
-            key: KeyKind::P256,
-        };
-        let key = PrivateKey::generate().unwrap();
-        let limits = Limits { authority_ends: Timestamp::MAX, longest: None };
-        let request = Request::new(&key, &terms, limits, 1, now).unwrap();
-        let attempt = Attempt {
-            key: key.clone(),
-            request: request.clone(),
-            terms: terms.clone(),
-            requested_at: now,
-            ticket: Some("arn:1".to_owned()),
-            anchors: String::new(),
-        };
-        let state = State { attempt: Some(attempt), generation: 1, ..State::new("ns-uid") };
-        let secret = state.to_secret("sallyport-system", "shop", "web-1", Some("7".to_owned()));
-        assert_eq!(secret.metadata.name.as_deref(), Some("state.shop.web-1"));
-        let read = State::read(&secret).unwrap();
-        let attempt = read.attempt.unwrap();
-        assert_eq!((attempt.request, attempt.terms, attempt.key.pem()), (request, terms, key.pem()));
-        assert_eq!((read.namespace_uid.as_str(), attempt.ticket.as_deref()), ("ns-uid", Some("arn:1")));
-        assert!(State::read(&Secret::default()).is_none());
-    }
 }

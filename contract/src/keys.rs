@@ -95,6 +95,19 @@ pub const WEBHOOK_SERVING_SECRET: &str = "sallyport-webhook-tls";
 /// ClusterRole that cert-agent binds in every enabled namespace, to write certificate Secrets there.
 pub const CERTIFICATE_WRITER_ROLE: &str = "sallyport-certificate-writer";
 
+/// ConfigMap with the roots of those authorities whose `spec.trust` names its namespace.
+pub const TRUST: &str = "sallyport-trust";
+/// Key of [`TRUST`] that holds all of its roots; beside it `<authority>.pem` holds those of one authority.
+pub const TRUST_ALL: &str = "ca.crt";
+/// Prefix of the names of our ClusterTrustBundles, as Kubernetes derives it from [`SIGNER`]; the authority's name follows.
+pub const TRUST_BUNDLE_PREFIX: &str = "sallyport.dev:workload:";
+/// Label of a ClusterTrustBundle: the authority whose roots it holds.
+pub const AUTHORITY: &str = "sallyport.dev/authority";
+/// Annotation of a bundle: the hash of what was written there, by which an edit is known.
+pub const TRUST_WRITTEN: &str = "resolved.sallyport.dev/written";
+/// Annotation of a bundle: since when nobody wants some of what it holds.
+pub const TRUST_UNWANTED_SINCE: &str = "resolved.sallyport.dev/unwanted-since";
+
 /// Label on every object that Sallyport makes in other people's namespaces.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].

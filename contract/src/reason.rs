@@ -148,6 +148,10 @@ reasons! {
     AuthorityUnavailable => CertificateAuthority, [Gate Identity Authority], "The certificate authority cannot be reached or is not able to sign.",
         "Run `kubectl describe ca` and read the words of the CA: it may be disabled, expired or gone, its ARN wrong, or \
          cert-agent's role without the right. Correct that; cert-agent tries again by itself, after five minutes at most.";
+    AwaitingTrust => Sallyport, [Gate Identity], "The certificate would be the first one under a new root, which is published before it is used.",
+        "Nothing to do: the message says until when. The certificate in place stays, and one that is about to expire does not \
+         wait. If everybody trusts the new root already, shorten `spec.trust.overlap` of the CertificateAuthority; `sallyport \
+         cert renew` waits two minutes at most.";
     CertificateRefused => Platform, [Gate Identity], "The certificate authority refused the request, or gave a certificate that is not what was asked.",
         "The message has the CA's words, or what was wrong with the certificate that came. Correct `spec.certificate` of the \
          IdentityPolicy (lifetime, usages, key) or the CA's template. It is tried again rarely, and at once when the policy \
@@ -164,6 +168,12 @@ reasons! {
     SecretHeldByOther => Application, [Gate Identity], "A Secret of somebody else stands under the name that the certificate needs.",
         "The message names the Secret. Find out who made it, then rename or delete it; the certificate is delivered to its place \
          within seconds.";
+    TrustIncomplete => Platform, [Authority], "A trust bundle could not be written everywhere.",
+        "The message names the places and why: most often a ConfigMap `sallyport-trust` that somebody else made, which is never \
+         overwritten. Rename or delete it; the bundle is written to its place within seconds. Certificates do not wait for it.";
+    TrustEdited => Application, [Authority], "Somebody changed a trust bundle, and it was put back.",
+        "Find out who changed or deleted it, in the audit log. Clients may have read the changed one for a moment. To trust more \
+         than an authority's roots, make a ConfigMap of your own and mount both.";
     Tampered => Application, [Gate Event Admission], "What the pod carries matches nothing that Sallyport derived for its workload.",
         "Delete the pod, or run `kubectl rollout restart` on its workload: it is then made anew with the right names. If it happens \
          again, find out who writes `resolved.sallyport.dev` annotations or identity labels. At admission: take \

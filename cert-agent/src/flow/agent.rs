@@ -15,6 +15,8 @@ use super::{
     memo::Memo,
     namespace::{look_period, resync},
     queue::{Queue, Work},
+    roots::Kept,
+    trust::Publication,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
@@ -89,6 +91,10 @@ pub struct Agent<C> {
     pub(super) bound: Mutex<HashMap<String, bool>>,
     pub(super) statuses: Mutex<HashMap<String, Value>>,
     pub(super) ledger: tokio::sync::Mutex<Option<Ledger>>,
+    /// The roots of each authority.
+    pub(super) books: Mutex<HashMap<String, Kept>>,
+    /// What came of the last publication of the roots.
+    pub(super) publication: Mutex<Publication>,
     /// Requests whose certificate the authority has revoked.
     pub(super) revoked: Mutex<HashSet<Key>>,
 }
@@ -122,6 +128,8 @@ impl<C: Cluster> Agent<C> {
             bound: Mutex::default(),
             statuses: Mutex::default(),
             ledger: tokio::sync::Mutex::default(),
+            books: Mutex::default(),
+            publication: Mutex::default(),
             revoked: Mutex::default(),
         }
     }
@@ -139,6 +147,7 @@ impl<C: Cluster> Agent<C> {
             Work::Authority(name) => self.authority(name, anew).await,
             Work::Request(namespace, name) => self.request(namespace, name, tries).await,
             Work::Policies => self.policies().await,
+            Work::Trust => self.trust().await,
             Work::Sweep => self.sweep().await,
         }
     }

@@ -58,6 +58,9 @@ impl<C: Cluster> Agent<C> {
         if let Some(refusal) = described.refuses(&case.terms.authority, &case.terms.dns_names) {
             return Ok(Turn::Wait(Next::look_again(REFUSED), Report::waiting(Reason::NameRefused, refusal)));
         }
+        if let Some((next, report)) = self.too_new(memo, case, described.path.last()).await? {
+            return Ok(Turn::Wait(next, report));
+        }
         if let Some((next, report)) = self.capped(case, false).await? {
             return Ok(Turn::Wait(next, report));
         }
@@ -79,6 +82,7 @@ impl<C: Cluster> Agent<C> {
         if let Some((next, report)) = self.capped(case, true).await? {
             return Ok(Turn::Wait(next, report));
         }
+        self.asked_until(&case.terms.authority, request.not_after).await?;
         let mut state = memo.state.take().unwrap_or_else(|| State::new(&case.namespace_uid));
         state.generation = generation;
         state.spent = Some(Spent::and_one(state.spent.as_ref(), &case.terms.authority, now));
@@ -143,6 +147,12 @@ impl<C: Cluster> Agent<C> {
 
     /// Asks what came of the ticket, and judges it.
     pub(super) async fn fetch(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
+        let attempt = memo.state.as_ref().and_then(|state| state.attempt.as_ref());
+        let anchors = attempt.map(|attempt| chain::read("the stored anchors", &attempt.anchors));
+        let asked_under = anchors.and_then(Result::ok).unwrap_or_default();
+        if let Some((next, report)) = self.too_new(memo, case, asked_under.last()).await? {
+            return Ok(Turn::Wait(next, report));
+        }
         let Some(attempt) = memo.state.as_ref().and_then(|state| state.attempt.as_ref()) else {
             return Ok(Turn::Go);
         };
@@ -163,7 +173,7 @@ impl<C: Cluster> Agent<C> {
                 Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)))
             }
             Ok(Fetched::Ready { leaf, chain }) => {
-                match self.judge(case, &attempt.request, &leaf, chain.as_deref()).await {
+                match self.judge(case, &attempt.request, &asked_under, &leaf, chain.as_deref()).await {
                     Ok(Ok(verified)) => self.received(memo, case, verified).await,
                     Ok(Err(wrong)) => {
                         let text = format!("the answer is not what was asked for: {wrong}");
@@ -180,11 +190,13 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Judges an answer; where it does not fit the authority that we know, the authority is asked about
-    /// itself once more, for its certificate may have been renewed.
+    /// itself once more, for its certificate may have been renewed. What it made before that comes with the chain of then,
+    /// which is the one that stood above it when it was asked.
     pub(super) async fn judge(
         &self,
         case: &Case<'_>,
         request: &Request,
+        asked_under: &[Vec<u8>],
         leaf: &str,
         chain: Option<&str>,
     ) -> Result<Result<VerifiedLeaf, Wrong>, IssueError> {
@@ -199,7 +211,10 @@ impl<C: Cluster> Agent<C> {
         match chain::verify(leaf, chain, &expected, &known.path, now) {
             Err(Wrong::Chain(_) | Wrong::Signature(_) | Wrong::NotNow { .. }) => {
                 let renewed = self.ask_about(case, true).await?;
-                Ok(chain::verify(leaf, chain, &expected, &renewed.path, now))
+                let judged = chain::verify(leaf, chain, &expected, &renewed.path, now);
+                Ok(judged.or_else(|wrong| {
+                    chain::verify(leaf, chain, &expected, asked_under, now).map_err(|_| wrong)
+                }))
             }
             judged => Ok(judged),
         }
@@ -212,9 +227,17 @@ impl<C: Cluster> Agent<C> {
         verified: VerifiedLeaf,
     ) -> Result<Turn, ClusterError> {
         let Some(state) = &mut memo.state else { return Ok(Turn::Go) };
-        if state.attempt.is_none() {
-            return Ok(Turn::Go);
+        let Some(attempt) = &mut state.attempt else { return Ok(Turn::Go) };
+        // The authority's root may have changed since it was asked: the certificate waits with its ticket then.
+        let anchors = format!("{}{}", verified.intermediates(), verified.root());
+        let moved = attempt.anchors != anchors;
+        attempt.anchors = anchors;
+        let root = chain::read("the root", verified.root()).unwrap_or_default();
+        if moved && let Some((next, report)) = self.too_new(memo, case, root.last()).await? {
+            self.store(memo, case).await?;
+            return Ok(Turn::Wait(next, report));
         }
+        let Some(state) = &mut memo.state else { return Ok(Turn::Go) };
         state.adopt(&verified);
         memo.verified = Some(verified);
         memo.tries = 0;

@@ -16,6 +16,7 @@ use super::{
     agent::{Agent, Next, lock},
     queue::Work,
     spending::about,
+    trust::Published,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
@@ -37,6 +38,8 @@ struct Known {
     answer: Result<Arc<Described>, IssueError>,
 }
 
+/// The condition that tells where the roots stand.
+const TRUST_PUBLISHED: &str = "TrustPublished";
 /// What an authority said holds so long; it is asked again at once when a certificate does not fit.
 const GOOD: SignedDuration = SignedDuration::from_mins(5);
 /// What it refused is not asked again sooner.
@@ -78,12 +81,15 @@ impl<C: Cluster> Agent<C> {
         let Some(authority) = self.authority_object(name) else {
             lock(&self.desks).remove(name);
             self.metrics.forget_authority(name);
+            lock(&self.books).remove(name);
+            self.due(Work::Trust, false);
             return Ok(Next::NEVER);
         };
         let answer = match self.issuer(&authority).await {
             Ok(issuer) => self.described(name, &*issuer, anew).await,
             Err(error) => Err(error),
         };
+        self.roots_seen(name, answer.as_deref().ok()).await?;
         let was_ready = self.report_authority(name, &authority, &answer).await?;
         if answer.is_ok() && !was_ready {
             self.wake_all_of(name);
@@ -95,7 +101,7 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Everybody who waits for this authority looks again.
-    fn wake_all_of(&self, authority: &str) {
+    pub(super) fn wake_all_of(&self, authority: &str) {
         let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
         for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
             if wanted.identity.certificate.authority == authority {
@@ -135,13 +141,27 @@ impl<C: Cluster> Agent<C> {
             let (status, reason, message) = lifetime_left(name, spec, described.not_after, now);
             set_condition(&stood.conditions, "LifetimeLeft", status, reason, message, generation, now)
         });
-        let conditions: Vec<Condition> = std::iter::once(ready).chain(capacity).chain(lifetime).collect();
+        let trust = match self.trust_published(name, authority) {
+            Published::Told(status, reason, message) => {
+                let stood = &stood.conditions;
+                Some(set_condition(stood, TRUST_PUBLISHED, status, reason, message, generation, now))
+            }
+            // What was told before this start holds until the bundles were looked at.
+            Published::NotYet => stood.conditions.iter().find(|told| told.kind == TRUST_PUBLISHED).cloned(),
+            Published::ToNobody => None,
+        };
+        let conditions: Vec<Condition> =
+            [Some(ready), capacity, lifetime, trust].into_iter().flatten().collect();
         let mut said = json!({"conditions": conditions});
         if let Ok(described) = answer {
             said["keyAlgorithm"] = json!(described.key_algorithm);
             said["usageMode"] = json!(described.usage_mode);
             said["notAfter"] = json!(described.not_after);
             self.metrics.authority_ends(name, described.not_after);
+        }
+        let roots = self.book(name).await?.to_store();
+        if !roots.is_empty() {
+            said["roots"] = json!(roots);
         }
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         said["issuedToday"] = json!(number(count.today));

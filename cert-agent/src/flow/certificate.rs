@@ -236,7 +236,7 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// When to come back at the latest: what somebody did to the Secret is found by looking.
-    fn next_look(&self, case: &Case<'_>, left: Duration) -> Next {
+    pub(super) fn next_look(&self, case: &Case<'_>, left: Duration) -> Next {
         let look = self.look_after(&case.owner.namespace, &case.owner.name);
         if left < look { Next::after(left) } else { Next::look_again(look) }
     }
@@ -262,7 +262,7 @@ impl<C: Cluster> Agent<C> {
         };
         let message =
             format!("verified and delivered, signed by CertificateAuthority {}", current.terms.authority);
-        if memo.rest_is_calm() && !report.is_trouble() {
+        if memo.rest_is_calm() && !report.is_trouble() && report.reason != Reason::AwaitingTrust {
             return Report::issued(certificate, message);
         }
         Report::issued(certificate, format!("{message}; the next one: {}: {}", report.reason, report.message))

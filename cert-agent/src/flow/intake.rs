@@ -14,9 +14,10 @@ use crate::{
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
         shelf::{Change, Place, Shelf},
-        world::{Shelves, World},
+        world::{Served, Shelves, World},
     },
     revocation::is_open,
+    trust::bundle::Found,
 };
 
 /// Changes within so long are looked at together.
@@ -61,6 +62,7 @@ impl Intake {
     pub fn namespace(&self, change: Change<NamespaceFacts>) {
         for (_, name) in self.take(|shelves| shelves.namespaces.take(change)) {
             self.due(Work::Namespace(name), false);
+            self.due(Work::Trust, false);
         }
     }
 
@@ -106,6 +108,29 @@ impl Intake {
     pub fn authority(&self, change: Change<CertificateAuthority>) {
         for (_, name) in self.take(|shelves| shelves.authorities.take(change)) {
             self.due(Work::Authority(name), true);
+            self.due(Work::Trust, false);
+        }
+    }
+
+    /// The ConfigMaps of our name with roots.
+    pub fn bundle(&self, change: Change<Found>) {
+        if !self.take(|shelves| shelves.bundles.take(change)).is_empty() {
+            self.due(Work::Trust, false);
+        }
+    }
+
+    /// ClusterTrustBundles, which the cluster serves in this version.
+    pub fn cluster_bundle(&self, served: Served, change: Change<Found>) {
+        let listed = matches!(change, Change::ListEnds);
+        let touched = self.take(|shelves| {
+            let touched = shelves.cluster_bundles.take(change);
+            if listed {
+                shelves.served = Some(served);
+            }
+            touched
+        });
+        if listed || !touched.is_empty() {
+            self.due(Work::Trust, false);
         }
     }
 

@@ -4,7 +4,7 @@
 //! work shares · [`namespace`] what is wanted there · [`audit`] what slipped past the webhook · [`identity`] one identity · [`memo`] what is
 //! remembered of it · [`certificate`] its steps,
 //! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
-//! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs ·
+//! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs, [`roots`] above whom and [`trust`] who is told of that ·
 //! [`policies`] what their writers read · [`requests`] what people ask · restarts after a renewal · [`sweep`] what is over · [`webhook`] the
 //! webhook's own certificate, and what it goes with.
 
@@ -26,9 +26,11 @@ pub mod policies;
 pub mod queue;
 pub mod requests;
 mod restarts;
+pub mod roots;
 pub mod spending;
 pub mod stored;
 pub mod sweep;
+pub mod trust;
 pub mod webhook;
 pub mod worker;
 

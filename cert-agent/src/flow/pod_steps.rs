@@ -160,6 +160,10 @@ impl<C: Cluster> Agent<C> {
         if let Some(refusal) = described.refuses(&pod.terms.authority, &pod.terms.dns_names) {
             return Ok(Turn::Wait(REFUSED, Reason::NameRefused, refusal));
         }
+        let root = described.path.last().map(Vec::as_slice);
+        if let Some((left, report)) = self.too_new_for_anybody(&pod.terms.authority, root, None).await? {
+            return Ok(Turn::Wait(left, report.reason, report.message));
+        }
         let limits = described.limits();
         let (generation, now) = (memory.generation.saturating_add(1), self.clock.now());
         let request = match ask::decide(&pod.stub, &pod.terms, limits, generation, now) {
@@ -173,6 +177,7 @@ impl<C: Cluster> Agent<C> {
         if let Some((left, text)) = self.capped_pod(pod.case, &name).await? {
             return Ok(Turn::Wait(left, Reason::SpendingCapReached, text));
         }
+        self.asked_until(&pod.terms.authority, request.not_after).await?;
         memory.generation = generation;
         memory.attempt = Some(Attempt {
             terms: pod.stored.clone(),
@@ -251,7 +256,7 @@ impl<C: Cluster> Agent<C> {
                 return Ok(awaiting(pod, next));
             }
             Ok(Fetched::Ready { leaf, chain }) => {
-                self.judge(pod.case, &request, &leaf, chain.as_deref()).await
+                self.judge(pod.case, &request, &[], &leaf, chain.as_deref()).await
             }
             Err(error) => Err(error),
         };

@@ -22,6 +22,8 @@ pub enum Work {
     Request(String, String),
     /// Tell the policies' writers.
     Policies,
+    /// Write the trust bundles.
+    Trust,
     /// End what is over.
     Sweep,
 }
@@ -37,6 +39,7 @@ impl Work {
             Self::Authority(_) => "authority",
             Self::Request(..) => "request",
             Self::Policies => "policies",
+            Self::Trust => "trust",
             Self::Sweep => "sweep",
         }
     }

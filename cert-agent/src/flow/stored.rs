@@ -138,7 +138,8 @@ impl<C: Cluster> Agent<C> {
     async fn further(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Further, ClusterError> {
         let forms = &case.identity.certificate.forms;
         memo.lacks = None;
-        let mut further = Further { combined_pem: forms.combined_pem, keystore: Keystore::No };
+        let more_roots = self.roots_beside(memo, case).await?;
+        let mut further = Further { more_roots, combined_pem: forms.combined_pem, keystore: Keystore::No };
         let Some(Pkcs12 { password_secret }) = &forms.pkcs12 else { return Ok(further) };
         let found = self.cluster.get::<Secret>(&case.owner.namespace, password_secret).await?;
         let data = found.and_then(|mut found| found.data.as_mut()?.remove(forms::PASSWORD));
@@ -188,11 +189,11 @@ impl<C: Cluster> Agent<C> {
     /// Writes the Secret, whole, in one write.
     pub(super) async fn deliver(&self, memo: &mut Memo, case: &Case<'_>) -> Result<Turn, ClusterError> {
         let current = memo.state.as_ref().and_then(|state| state.current.as_ref());
-        let (Some(verified), Some(current)) = (&memo.verified, current) else {
+        if memo.verified.is_none() || current.is_none() {
             memo.forget_state();
             let report = Report::waiting(Reason::AwaitingCertificate, "the stored certificate is read again");
             return Ok(Turn::Wait(Next::look_again(Duration::ZERO), report));
-        };
+        }
         if let Some(lacks) = &memo.lacks {
             let report = Report::waiting(Reason::AwaitingCertificate, lacks.clone());
             return Ok(Turn::Wait(Next::look_again(AWAITED), report));
@@ -203,6 +204,9 @@ impl<C: Cluster> Agent<C> {
             memo.forget_state();
             return Err(ClusterError::Conflict("another agent went on with this identity".to_owned()));
         }
+        memo.further.more_roots = self.roots_beside(memo, case).await?;
+        let current = memo.state.as_ref().and_then(|state| state.current.as_ref());
+        let (Some(verified), Some(current)) = (&memo.verified, current) else { return Ok(Turn::Go) };
         let version = memo.secret_version.clone();
         let secret = deliver::secret(&case.owner, verified, &current.key, &memo.further, version)
             .map_err(|error| ClusterError::Refused(error.to_string()))?;

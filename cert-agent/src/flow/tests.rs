@@ -15,6 +15,7 @@ mod renewal;
 mod requests;
 mod restarts;
 mod stage;
+mod trust;
 mod two_agents;
 mod views;
 mod watches;

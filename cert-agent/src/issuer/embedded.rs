@@ -9,7 +9,7 @@ use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::me
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose};
 use sallyport_contract::keys;
 use sallyport_process::clock::Clock;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{Caller, Described, Fetched, IssueError, Issuer, signing};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     request::Request,
 };
 
-/// How long a root lives.
+/// How long a root lives; after two thirds another one takes its place.
 const ROOT_DAYS: i64 = 3650;
 
 /// An embedded CA.
@@ -29,7 +29,7 @@ pub struct Embedded<C> {
     name: String,
     id: String,
     clock: Clock,
-    root: OnceCell<Arc<Root>>,
+    root: Mutex<Option<Arc<Root>>>,
 }
 
 struct Root {
@@ -37,25 +37,57 @@ struct Root {
     key: PrivateKey,
 }
 
+impl Root {
+    /// Whether a third of its life is left. Then another one takes its place, long before certificates end with it.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let path = chain::read("the root", &self.certificate).unwrap_or_default();
+        let Some((from, to)) = validity(&path) else { return true };
+        let life = to.duration_since(from).as_secs();
+        now.duration_since(from).as_secs() < life / 3 * 2
+    }
+}
+
 impl<C: Cluster> Embedded<C> {
     /// The embedded CA of the `CertificateAuthority` called `name`; made when it is first needed.
     #[must_use]
     pub fn new(cluster: C, system: &str, name: &str, clock: Clock) -> Self {
         let id = format!("embedded:{name}");
-        Self { cluster, system: system.to_owned(), name: name.to_owned(), id, clock, root: OnceCell::new() }
+        let root = Mutex::new(None);
+        Self { cluster, system: system.to_owned(), name: name.to_owned(), id, clock, root }
     }
 
-    async fn root(&self) -> Result<Arc<Root>, IssueError> {
-        self.root.get_or_try_init(|| self.load()).await.cloned()
+    /// The root that signs: as it was read last, or as it lies there now if `anew`.
+    async fn root(&self, anew: bool) -> Result<Arc<Root>, IssueError> {
+        let mut known = self.root.lock().await;
+        if let Some(root) = known.as_ref().filter(|_| !anew) {
+            return Ok(Arc::clone(root));
+        }
+        match (self.load().await, known.as_ref()) {
+            (Ok(root), _) => {
+                *known = Some(Arc::clone(&root));
+                Ok(root)
+            }
+            // The API server is away; the root that was there a moment ago goes on signing.
+            (Err(IssueError::Unavailable(_)), Some(root)) => Ok(Arc::clone(root)),
+            (Err(error), _) => Err(error),
+        }
     }
 
     async fn load(&self) -> Result<Arc<Root>, IssueError> {
         let name = format!("embedded-ca-{}", self.name);
-        if let Some(secret) = self.cluster.get::<Secret>(&self.system, &name).await.map_err(away)? {
-            return read(&name, &secret);
-        }
-        let secret = self.make(&name)?;
-        match self.cluster.create(&secret).await {
+        let found = self.cluster.get::<Secret>(&self.system, &name).await.map_err(away)?;
+        let stored = match &found {
+            Some(secret) => {
+                let root = read(&name, secret)?;
+                if root.is_fresh(self.clock.now()) {
+                    return Ok(root);
+                }
+                let version = secret.metadata.resource_version.clone();
+                self.cluster.replace(&self.make(&name, version)?).await
+            }
+            None => self.cluster.create(&self.make(&name, None)?).await,
+        };
+        match stored {
             Ok(stored) => read(&name, &stored),
             // Another agent made it at the same moment: that one holds.
             Err(ClusterError::Conflict(_)) => {
@@ -66,14 +98,16 @@ impl<C: Cluster> Embedded<C> {
         }
     }
 
-    fn make(&self, name: &str) -> Result<Secret, IssueError> {
+    fn make(&self, name: &str, resource_version: Option<String>) -> Result<Secret, IssueError> {
         let cannot =
             |error: &dyn std::error::Error| IssueError::Unavailable(format!("no root can be made: {error}"));
         let key = PrivateKey::generate().map_err(|error| cannot(&error))?;
         let now = signing::time_of(self.clock.now())?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, format!("Sallyport embedded CA {}", self.name));
+        // The time makes each root's name its own, so that no two in a bundle are mistaken for one.
+        let name_of_root = format!("Sallyport embedded CA {} {}", self.name, now.date());
+        params.distinguished_name.push(DnType::CommonName, name_of_root);
         params.not_before = now - time::Duration::hours(1);
         params.not_after = now + time::Duration::days(ROOT_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -87,6 +121,7 @@ impl<C: Cluster> Embedded<C> {
             name: Some(name.to_owned()),
             namespace: Some(self.system.clone()),
             labels: Some(labels.into()),
+            resource_version,
             ..ObjectMeta::default()
         };
         let type_ = Some("kubernetes.io/tls".to_owned());
@@ -122,9 +157,9 @@ impl<C: Cluster> Issuer for Embedded<C> {
 
     fn describe(&self) -> BoxFuture<'_, Result<Described, IssueError>> {
         async {
-            let root = self.root().await?;
+            let root = self.root(true).await?;
             let path = chain::read("the root", &root.certificate).map_err(|_| broken(&self.id))?;
-            let not_after = ends(&path).ok_or_else(|| broken(&self.id))?;
+            let (_, not_after) = validity(&path).ok_or_else(|| broken(&self.id))?;
             if not_after <= self.clock.now().saturating_add(SignedDuration::from_mins(1)).unwrap_or(not_after)
             {
                 return Err(IssueError::NotActive(format!("the root ended at {not_after}")));
@@ -165,7 +200,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
             if ticket != format!("{}:{}", self.id, request.token) {
                 return Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")));
             }
-            let root = self.root().await?;
+            let root = self.root(false).await?;
             let leaf = signing::sign(&root.certificate, &root.key, request)?;
             Ok(Fetched::Ready { leaf, chain: Some(root.certificate.clone()) })
         }
@@ -173,7 +208,9 @@ impl<C: Cluster> Issuer for Embedded<C> {
     }
 }
 
-fn ends(path: &[Vec<u8>]) -> Option<Timestamp> {
+fn validity(path: &[Vec<u8>]) -> Option<(Timestamp, Timestamp)> {
     let (_, certificate) = x509_parser::parse_x509_certificate(path.first()?).ok()?;
-    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+    let (from, to) = (certificate.validity().not_before, certificate.validity().not_after);
+    let time = |seconds: i64| Timestamp::from_second(seconds).ok();
+    Some((time(from.timestamp())?, time(to.timestamp())?))
 }

@@ -15,7 +15,7 @@ pub mod template;
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     DnsNames,
     object::{CertificateAuthority, RevocationReason},
@@ -152,6 +152,13 @@ impl Class {
     pub const ALL: [Self; 3] = [Self::Expiring, Self::New, Self::Renewal];
     /// About to expire is what has less than this part of its life left. Renewals begin with a quarter.
     const LAST_PART: i64 = 8;
+
+    /// From when on a certificate that came and ends then is about to expire.
+    #[must_use]
+    pub fn expiring_from(came: Timestamp, ends: Timestamp) -> Timestamp {
+        let life = ends.duration_since(came).as_secs();
+        ends.saturating_sub(SignedDuration::from_secs(life / Self::LAST_PART)).unwrap_or(ends)
+    }
 
     /// The class of whoever holds a certificate that came and ends then, or none.
     #[must_use]

@@ -21,7 +21,7 @@ use sallyport_contract::{
 };
 
 use super::shelf::Same;
-use crate::claim::Claim;
+use crate::{claim::Claim, trust::bundle::Found};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,7 +246,7 @@ macro_rules! same_if_equal {
     };
 }
 
-same_if_equal!(NamespaceFacts, Workload, PodFacts, Claim);
+same_if_equal!(NamespaceFacts, Workload, PodFacts, Claim, Found);
 
 /// Of what people write only the spec counts: its status is written by us.
 macro_rules! same_if_spec_is {

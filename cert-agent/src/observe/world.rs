@@ -14,7 +14,7 @@ use super::{
     shelf::Shelf,
     wanted::Scene,
 };
-use crate::claim::ClaimBook;
+use crate::{claim::ClaimBook, trust::bundle::Found};
 
 /// The shelves, one for each watch.
 #[derive(Debug, Default)]
@@ -47,10 +47,25 @@ pub struct Shelves {
     pub pod_requests: Shelf<PodCertificateRequest>,
     /// What people ask of identities.
     pub requests: Shelf<IdentityRequest>,
+    /// The ConfigMaps of our name with roots.
+    pub bundles: Shelf<Found>,
+    /// The ClusterTrustBundles of our signer.
+    pub cluster_bundles: Shelf<Found>,
+    /// In which version the cluster serves ClusterTrustBundles; none if it does not, or has not said yet.
+    pub served: Option<Served>,
     /// Who holds which name.
     pub claims: ClaimBook,
     /// The policies, read; renewed with the shelf.
     pub book: Arc<PolicyBook>,
+}
+
+/// A version of ClusterTrustBundles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// `certificates.k8s.io/v1`, from Kubernetes 1.37 on.
+    V1,
+    /// `certificates.k8s.io/v1beta1`, which clusters before that serve when they are told to.
+    V1beta1,
 }
 
 /// Shared by the watches and the flow.
@@ -136,6 +151,7 @@ impl Shelves {
             && self.identities.complete()
             && self.bindings.complete()
             && self.requests.complete()
+            && self.bundles.complete()
             && self.claims.complete()
     }
 }

@@ -4,6 +4,7 @@
 mod bugs;
 mod desk;
 mod faults;
+mod renewed;
 mod wrong_leaves;
 
 use pca_sim::{Action, AuthorityOptions, Fault, KeyAlgorithm, Operation, Options, UsageMode};

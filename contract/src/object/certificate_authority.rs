@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::Condition;
+use super::{Condition, Trust, TrustRoot};
 use crate::duration::Duration;
 
 /// Who signs certificates. Which kind it is, and the ARN, never change: another CA is another object.
@@ -47,6 +47,9 @@ pub struct CertificateAuthoritySpec {
     /// certificate costs money there, and any other CA has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,
+    /// Who is told its roots, and how long before they are used. If absent, nobody is, and nothing waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trust>,
 }
 
 impl CertificateAuthoritySpec {
@@ -188,7 +191,11 @@ pub struct CertificateAuthorityStatus {
     /// How many certificates Sallyport has asked it for in all. AWS lets a CA issue 1,000,000 in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_total: Option<i64>,
-    /// `Ready`; for AWS Private CA `CapacityLeft`, for an intermediate `LifetimeLeft`.
+    /// Its roots, the one that signs now first; each stays until the last certificate under it has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub roots: Vec<TrustRoot>,
+    /// `Ready`; for AWS Private CA `CapacityLeft`, for an intermediate `LifetimeLeft`, with `spec.trust` `TrustPublished`.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -20,6 +20,7 @@ mod identity_request;
 mod name_claim;
 mod namespace_binding;
 mod path_report;
+mod trust;
 mod workload_identity;
 
 pub use certificate_authority::{
@@ -48,6 +49,7 @@ pub use identity_request::{
 pub use name_claim::{ClaimedFirewall, Evidence, NameClaim, NameClaimSpec, NameClaimStatus};
 pub use namespace_binding::{NamespaceBinding, NamespaceBindingSpec, NamespaceBindingStatus};
 pub use path_report::{Met, PathOutcome, PathReport, PathReportSpec};
+pub use trust::{Trust, TrustRoot};
 pub use workload_identity::{
     CertificateStatus, EnforcedApp, FirewallEnforcement, PodCertificates, PodCounts, WorkloadIdentity,
     WorkloadIdentitySpec, WorkloadIdentityStatus,

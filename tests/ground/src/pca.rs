@@ -102,6 +102,14 @@ impl PcaSim {
         self.post("/ca/state", &serde_json::json!({"arn": self.ca_arn, "status": status})).await
     }
 
+    /// Makes the CA's root anew, with the `same_key` or a `new_key`.
+    ///
+    /// # Errors
+    /// The stand-in does not know it.
+    pub async fn renew(&self, root: &str) -> Result<()> {
+        self.post("/ca/renew", &serde_json::json!({"arn": self.ca_arn, "root": root})).await
+    }
+
     /// Applies AWS's default rate quotas from now on, or none.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub enum Verb {
     Merge,
     /// PATCH with a strategic merge patch.
     Strategic,
+    /// PATCH by server-side apply.
+    Apply,
     /// DELETE.
     Delete,
 }
@@ -118,6 +120,7 @@ impl Person {
             Verb::Replace => (self.http.put(url), "application/json"),
             Verb::Merge => (self.http.patch(url), "application/merge-patch+json"),
             Verb::Strategic => (self.http.patch(url), "application/strategic-merge-patch+json"),
+            Verb::Apply => (self.http.patch(url), "application/apply-patch+yaml"),
             Verb::Delete => (self.http.delete(url), "application/json"),
         };
         let mut request = request.bearer_auth(&self.token);

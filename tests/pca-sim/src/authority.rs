@@ -70,8 +70,10 @@ pub struct Authority {
     pub usage_mode: UsageMode,
     /// The state that it was given; see [`Authority::status_at`].
     pub status: Status,
-    /// When it was made, and its certificate's first second.
+    /// When it was made.
     pub created_at: OffsetDateTime,
+    /// Its certificate's first second.
+    pub not_before: OffsetDateTime,
     /// Its certificate's last second.
     pub not_after: OffsetDateTime,
     /// How many certificates it may issue.
@@ -88,6 +90,19 @@ pub struct Authority {
     pub parent: Option<String>,
     key: KeyPair,
     params: CertificateParams,
+    root_key: Option<KeyPair>,
+    lifetime: Duration,
+}
+
+/// How the root above a CA, or the CA itself if it is one, is to be made anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renewal {
+    /// The same subject and key, another certificate: <https://docs.aws.amazon.com/privateca/latest/userguide/ca-lifecycle.html>.
+    SameKey,
+    /// Another subject and key: a subordinate CA whose certificate comes from another parent from now on. AWS never changes the key
+    /// of a root CA; the stand-in does when it is told to.
+    NewKey,
 }
 
 impl Authority {
@@ -97,39 +112,51 @@ impl Authority {
     /// When the key cannot be made or used.
     pub fn create(arn: CaArn, options: &AuthorityOptions, now: OffsetDateTime) -> Result<Self, rcgen::Error> {
         let now = now.replace_nanosecond(0).unwrap_or(now);
-        let not_after = now + Duration::days(i64::from(options.lifetime_days));
+        let lifetime = Duration::days(i64::from(options.lifetime_days));
         let key = generate(options.key_algorithm)?;
-        let (common_name, kind) = if options.intermediate {
-            ("pca-sim issuing CA", BasicConstraints::Constrained(0))
-        } else {
-            ("pca-sim root CA", BasicConstraints::Unconstrained)
-        };
-        let params = ca_params(common_name, kind, now, not_after);
-        let (certificate, parent) = if options.intermediate {
-            let root_params = ca_params("pca-sim root CA", BasicConstraints::Unconstrained, now, not_after);
-            let root_key = generate(options.key_algorithm)?;
-            let root = root_params.self_signed(&root_key)?;
-            let issuing = params.signed_by(&key, &Issuer::from_params(&root_params, &root_key))?;
-            (issuing, Some(trimmed(&root.pem())))
-        } else {
-            (params.self_signed(&key)?, None)
-        };
+        let root_key = if options.intermediate { Some(generate(options.key_algorithm)?) } else { None };
+        let signed = Signed::new(&key, root_key.as_ref(), "", now, now + lifetime)?;
         Ok(Self {
             arn,
             key_algorithm: options.key_algorithm,
             usage_mode: options.usage_mode,
             status: options.status,
             created_at: now,
-            not_after,
+            not_before: now,
+            not_after: now + lifetime,
             lifetime_limit: options.lifetime_limit,
             status_changed_at: now,
-            serial: params.serial_number.as_ref().map(|serial| hex(serial.as_ref())).unwrap_or_default(),
-            common_name: common_name.to_owned(),
-            certificate: trimmed(&certificate.pem()),
-            parent,
+            serial: signed.serial(),
+            common_name: signed.common_name,
+            certificate: signed.certificate,
+            parent: signed.parent,
             key,
-            params,
+            params: signed.params,
+            root_key,
+            lifetime,
         })
+    }
+
+    /// Makes the root anew, and with it the CA's own certificate.
+    ///
+    /// # Errors
+    /// When the key cannot be made or used.
+    pub fn renew(&mut self, how: Renewal, now: OffsetDateTime) -> Result<(), rcgen::Error> {
+        let now = now.replace_nanosecond(0).unwrap_or(now);
+        let mut other = "";
+        if how == Renewal::NewKey {
+            other = " 2";
+            match &mut self.root_key {
+                Some(root_key) => *root_key = generate(self.key_algorithm)?,
+                None => self.key = generate(self.key_algorithm)?,
+            }
+        }
+        let signed = Signed::new(&self.key, self.root_key.as_ref(), other, now, now + self.lifetime)?;
+        self.serial = signed.serial();
+        (self.not_before, self.not_after) = (now, now + self.lifetime);
+        (self.common_name, self.params) = (signed.common_name, signed.params);
+        (self.certificate, self.parent) = (signed.certificate, signed.parent);
+        Ok(())
     }
 
     /// Its state at `now`: an active CA expires with its certificate.
@@ -164,6 +191,42 @@ impl Authority {
     /// The root that a client has to trust.
     pub fn root(&self) -> &str {
         self.parent.as_deref().unwrap_or(&self.certificate)
+    }
+}
+
+/// A CA's own certificate and the root above it.
+struct Signed {
+    common_name: String,
+    params: CertificateParams,
+    certificate: String,
+    parent: Option<String>,
+}
+
+impl Signed {
+    fn new(
+        key: &KeyPair,
+        root_key: Option<&KeyPair>,
+        other: &str,
+        now: OffsetDateTime,
+        not_after: OffsetDateTime,
+    ) -> Result<Self, rcgen::Error> {
+        let root_name = format!("pca-sim root CA{other}");
+        let Some(root_key) = root_key else {
+            let params = ca_params(&root_name, BasicConstraints::Unconstrained, now, not_after);
+            let certificate = trimmed(&params.self_signed(key)?.pem());
+            return Ok(Self { common_name: root_name, params, certificate, parent: None });
+        };
+        let root_params = ca_params(&root_name, BasicConstraints::Unconstrained, now, not_after);
+        let root = root_params.self_signed(root_key)?;
+        let common_name = "pca-sim issuing CA".to_owned();
+        let params = ca_params(&common_name, BasicConstraints::Constrained(0), now, not_after);
+        let issuing = params.signed_by(key, &Issuer::from_params(&root_params, root_key))?;
+        let (certificate, parent) = (trimmed(&issuing.pem()), Some(trimmed(&root.pem())));
+        Ok(Self { common_name, params, certificate, parent })
+    }
+
+    fn serial(&self) -> String {
+        self.params.serial_number.as_ref().map(|serial| hex(serial.as_ref())).unwrap_or_default()
     }
 }
 

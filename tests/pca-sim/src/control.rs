@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    authority::Status,
+    authority::{Renewal, Status},
     counters::Counters,
     error::AwsError,
     fault::Fault,
@@ -32,6 +32,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/faults", get(pending).post(plant).delete(clear))
         .route("/counters", get(counters).delete(reset))
         .route("/ca/state", post(change_state))
+        .route("/ca/renew", post(renew))
         .route("/issued", get(issued))
         .route("/issue-delay", post(change_delay))
         .route("/quotas", post(change_quotas).delete(lift_quotas))
@@ -80,6 +81,19 @@ async fn change_state(State(service): Shared, Json(new): Json<NewState>) -> Resu
         .set_status(&arn, new.status)
         .map(|()| StatusCode::NO_CONTENT)
         .map_err(|error| refuse(error.message()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRoot {
+    arn: String,
+    root: Renewal,
+}
+
+async fn renew(State(service): Shared, Json(new): Json<NewRoot>) -> Result<Json<Value>, Refusal> {
+    let arn = CaArn::parse(&new.arn).map_err(|error: AwsError| refuse(error.message()))?;
+    let root = service.renew(&arn, new.root).map_err(|error| refuse(error.message()))?;
+    Ok(Json(json!({"root": root})))
 }
 
 #[derive(Deserialize)]

@@ -25,7 +25,7 @@ pub mod spoil;
 pub mod sts;
 pub mod wrong_leaf;
 
-pub use authority::{AuthorityOptions, Status};
+pub use authority::{AuthorityOptions, Renewal, Status};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use counters::Counters;
 pub use fault::{Action, Fault, Forever, Operation, Share, Times};

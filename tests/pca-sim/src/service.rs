@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::{
-    authority::{Authority, Status},
+    authority::{Authority, Renewal, Status},
     clock::Clock,
     counters::{Counters, Outcome},
     error::{AwsError, Code},
@@ -172,6 +172,18 @@ impl Service {
         ca.status = status;
         ca.status_changed_at = now;
         Ok(())
+    }
+
+    /// Makes the root of a CA anew; tells it.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException` when there is no such CA.
+    pub fn renew(&self, arn: &CaArn, how: Renewal) -> Result<String, AwsError> {
+        let now = self.now();
+        let mut memory = self.memory();
+        let ca = memory.authorities.get_mut(arn).ok_or_else(|| unknown_ca(arn))?;
+        ca.renew(how, now).map_err(|error| signer_failed(&error))?;
+        Ok(ca.root().to_owned())
     }
 
     /// Reads a CA's ARN: one of this Region and account.

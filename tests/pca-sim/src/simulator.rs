@@ -10,7 +10,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    authority::{Authority, AuthorityOptions, Status},
+    authority::{Authority, AuthorityOptions, Renewal, Status},
     clock::{Clock, SystemClock},
     control,
     counters::Counters,
@@ -234,6 +234,14 @@ impl Running {
     /// When there is no such CA.
     pub fn set_status(&self, ca_arn: &str, status: Status) -> Result<(), AwsError> {
         self.service.set_status(&CaArn::parse(ca_arn)?, status)
+    }
+
+    /// Makes the root of a CA anew; tells it, PEM.
+    ///
+    /// # Errors
+    /// When there is no such CA.
+    pub fn renew(&self, ca_arn: &str, how: Renewal) -> Result<String, AwsError> {
+        self.service.renew(&CaArn::parse(ca_arn)?, how).map(|root| newline(&root))
     }
 
     /// Stops both endpoints; calls in flight have two seconds to end.

@@ -116,6 +116,13 @@ impl Scripted {
         if self.away.load(Ordering::Relaxed) { Err(away()) } else { Ok(()) }
     }
 
+    /// Another root signs from now on, and nobody was told.
+    pub(super) async fn another_root(&self, cluster: &Twin) {
+        let place = ("secrets".to_owned(), "sallyport-system".to_owned(), "embedded-ca-ca".to_owned());
+        cluster.memory().objects.remove(&place).unwrap();
+        self.inner.describe().await.unwrap();
+    }
+
     /// How often it was asked about itself.
     pub(super) fn described(&self) -> usize {
         self.described.load(Ordering::Relaxed)

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use k8s_openapi::api::certificates::v1::ClusterTrustBundle;
 use sallyport_contract::object::NameClaim;
 use serde_json::Value;
 
@@ -9,7 +10,11 @@ use super::stage::{Stage, read};
 use crate::{
     claim::Claim,
     cluster::twin::Place,
-    observe::shelf::{self, Change},
+    observe::{
+        shelf::{self, Change},
+        world::Served,
+    },
+    trust::bundle::Found,
 };
 
 impl Stage {
@@ -33,6 +38,8 @@ impl Stage {
             self.intake.claim(Change::ListBegins);
             self.intake.request(Change::ListBegins);
             self.intake.pod_request(Change::ListBegins);
+            self.intake.bundle(Change::ListBegins);
+            self.intake.cluster_bundle(Served::V1, Change::ListBegins);
         }
         for (value, (kind, namespace, name)) in objects {
             self.tell(&kind, (namespace, name), value, first);
@@ -43,6 +50,8 @@ impl Stage {
             self.intake.claim(Change::ListEnds);
             self.intake.request(Change::ListEnds);
             self.intake.pod_request(Change::ListEnds);
+            self.intake.bundle(Change::ListEnds);
+            self.intake.cluster_bundle(Served::V1, Change::ListEnds);
         }
     }
 
@@ -67,6 +76,15 @@ impl Stage {
             "podcertificaterequests" => {
                 let value = value.map(|value| serde_json::from_value(value).unwrap());
                 self.intake.pod_request(change(at, value, listed));
+            }
+            "configmaps" => {
+                let found = value.map(|value| Found::config_map(&serde_json::from_value(value).unwrap()));
+                self.intake.bundle(change(at, found, listed));
+            }
+            "clustertrustbundles" => {
+                let bundle = value.map(|value| serde_json::from_value::<ClusterTrustBundle>(value).unwrap());
+                let found = bundle.map(|bundle| Found::cluster(&bundle.metadata, &bundle.spec.trust_bundle));
+                self.intake.cluster_bundle(Served::V1, change(at, found, listed));
             }
             _ => {}
         }

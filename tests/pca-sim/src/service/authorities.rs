@@ -63,7 +63,7 @@ fn description(ca: &Authority, now: OffsetDateTime) -> Value {
         "Type": if ca.parent.is_some() { "SUBORDINATE" } else { "ROOT" },
         "Serial": ca.serial,
         "Status": ca.status_at(now),
-        "NotBefore": ca.created_at.unix_timestamp(),
+        "NotBefore": ca.not_before.unix_timestamp(),
         "NotAfter": ca.not_after.unix_timestamp(),
         "CertificateAuthorityConfiguration": {
             "KeyAlgorithm": ca.key_algorithm,

@@ -38,6 +38,7 @@ mod run;
 mod silence;
 mod switches;
 mod tokens;
+mod trust;
 mod under_load;
 mod verdict;
 
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         rights::tests(),
         forgeries::tests(),
         tokens::tests(),
+        trust::tests(),
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),

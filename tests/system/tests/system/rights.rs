@@ -33,6 +33,9 @@ async fn limits(ground: &Ground) -> Result<()> {
         ("sallyport-cert-agent", "patch", "validatingadmissionpolicies/sallyport-end-state", "", true),
         ("sallyport-cert-agent", "delete", "validatingadmissionpolicies/sallyport-end-state", "", false),
         ("sallyport-cert-agent", "get", "customresourcedefinitions/firewalls.sallyport.dev", "", false),
+        ("sallyport-cert-agent", "create", "configmaps", "default", false),
+        ("sallyport-cert-agent", "get", "configmaps/kube-root-ca.crt", "default", false),
+        ("sallyport-cert-agent", "get", "configmaps/sallyport-trust", "default", true),
         ("sallyport-cert-agent", "create", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-cert-agent", "delete", "podcertificaterequests.certificates.k8s.io", "default", false),
         ("sallyport-policy-sync", "get", "secrets", "default", false),
@@ -87,7 +90,7 @@ async fn guards(ground: &Ground) -> Result<()> {
     wait::until("the guards to be type-checked", wait::GENEROUS, || async {
         let policies = ground.cluster.kubectl.get(&["validatingadmissionpolicies"]).await?;
         let policies = policies["items"].as_array().context("no list")?;
-        ensure!(policies.len() >= 14, "only {} guards are installed", policies.len());
+        ensure!(policies.len() >= 18, "only {} guards are installed", policies.len());
         for policy in policies {
             let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
             ensure!(status["typeChecking"].is_object(), "{name} is not checked yet");
