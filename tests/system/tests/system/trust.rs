@@ -71,8 +71,12 @@ async fn put_back(ground: &Ground) -> Result<()> {
     kubectl.run(&["delete", bundle[0], bundle[1]]).await?;
     wait::until("both to be back", wait::GENEROUS, everywhere).await?;
     wait::until("the edits to be told", wait::GENEROUS, || async {
+        // Events of one reason about one object come as a series, which shows one of their notes.
         let events = kubectl.run(&["get", "events", "-A", "--field-selector=reason=TrustEdited"]).await?;
-        ensure!(events.contains("changed ConfigMap trusted/") && events.contains("deleted "), "{events}");
+        ensure!(
+            events.contains("certificateauthority/trusted") && events.contains("it was put back"),
+            "{events}"
+        );
         let authority = kubectl.get(&["certificateauthority", &team.name]).await?;
         let published = condition(&authority, "TrustPublished").context("nothing is told")?;
         ensure!(
