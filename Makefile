@@ -1,6 +1,7 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
+# make test-node  only the node ring: Sallyport in pods of a real node   (needs root; without it, it says so)
 # make lint   formatting, lints, layout, one TLS stack
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
@@ -35,6 +36,10 @@ ground: build control-plane
 .PHONY: test
 test:
 	@tests/run.sh $(or $(RING),all)
+
+.PHONY: test-node
+test-node:
+	@tests/run.sh node
 
 .PHONY: lint
 lint:
