@@ -126,6 +126,19 @@ impl<'a> Client<'a> {
         serde_json::from_str(&done.stdout).context("the client says something else")
     }
 
+    /// Calls until the call verifies.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn reaches(&self, address: SocketAddr, name: &str, roots: &str) -> Result<Seen> {
+        wait::until(&format!("{name} to answer at {address}"), wait::GENEROUS, || async {
+            let seen = self.call(address, name, roots).await?;
+            ensure!(seen.outcome == "verified", "{seen:?}");
+            Ok(seen)
+        })
+        .await
+    }
+
     /// Starts calling ten times a second, each time by a new connection, until the namespace goes.
     ///
     /// # Errors

@@ -65,7 +65,12 @@ async fn held(ground: &NodeGround) -> Result<String> {
         team.gate_waits("web", "AwaitingCommit", "job").await
     })
     .await?;
-    let log = kubectl.run(&["logs", "job/web", "-n", "held", "-c", "sallyport-hold"]).await?;
+    let log = wait::until("the init container to say so", wait::GENEROUS, || async {
+        let log = kubectl.run(&["logs", "job/web", "-n", "held", "-c", "sallyport-hold"]).await?;
+        ensure!(!log.trim().is_empty(), "it says nothing");
+        Ok(log)
+    })
+    .await?;
     team.firewall.heal().await?;
     kubectl.run(&["wait", "--for=condition=Complete", "job/web", "-n", "held", "--timeout=180s"]).await?;
     let pods = team.pods("web").await?;

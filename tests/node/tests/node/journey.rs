@@ -27,8 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
 async fn served(ground: &NodeGround) -> Result<String> {
     let scene = Scene::ready(ground, "shop", TeamOptions::default(), 1).await?;
     let (name, roots, shop) = (scene.name(), scene.roots().await?, &scene.team);
-    let straight = scene.call().await?;
-    ensure!(straight.outcome == "verified", "by the Service the client saw {straight:?}");
+    let straight = scene.answers().await?;
     ensure!(straight.serial == scene.serial().await?, "it serves another certificate: {straight:?}");
     let plane = shop.firewall.data_plane_to(scene.service).await?;
     let through = scene.client.call(plane, &name, &roots).await?;
@@ -42,8 +41,7 @@ async fn served(ground: &NodeGround) -> Result<String> {
     kubectl.apply(&workload::service("shop", "old").to_string()).await?;
     shop.ready("old", 1).await?;
     let old = workload::address(&ground.cluster, "shop", "old").await?;
-    let straight = scene.client.call(old, &shop.dns_name("old"), &roots).await?;
-    ensure!(straight.outcome == "verified", "past the firewall the client saw {straight:?}");
+    let straight = scene.client.reaches(old, &shop.dns_name("old"), &roots).await?;
     let plane = shop.firewall.data_plane_to(old).await?;
     let reset = scene.client.call(plane, &shop.dns_name("old"), &roots).await?;
     ensure!(reset.outcome == "reset", "of the denied name the client saw {reset:?}");
@@ -89,12 +87,7 @@ async fn gated(ground: &NodeGround) -> Result<String> {
         Ok(after)
     })
     .await?;
-    let served = wait::until("the Service to send to it", wait::GENEROUS, || async {
-        let served = scene.call().await?;
-        ensure!(served.outcome == "verified", "{served:?}");
-        Ok(served)
-    })
-    .await?;
+    let served = scene.answers().await?;
     let pods = team.pods("web").await?;
     let ready = pods.first().and_then(|pod| condition(pod, "ContainersReady")).context("no condition")?;
     Ok(format!(

@@ -53,12 +53,13 @@ async fn restarted(ground: &NodeGround) -> Result<String> {
     kubectl.run(&["create", "rolebinding", "restarts", role, account, "-n", "restarting"]).await?;
     scene.apply_with(2, &["serve", "--once"]).await?;
     scene.team.ready("web", 2).await?;
+    scene.answers().await?;
     let before = scene.uids().await?;
     let mut renewed = String::new();
     let calls = scene
         .without_loss(async {
             renewed = scene.renewed().await?;
-            // A restart is due only once the certificate is a minute older than the container.
+            // It comes once the certificate is a minute younger than the containers.
             wait::until("other pods, which serve it", wait::GENEROUS * 2, || async {
                 let now = scene.uids().await?;
                 ensure!(now.len() == 2 && now.iter().all(|uid| !before.contains(uid)), "{now:?}");

@@ -29,7 +29,7 @@ impl<'g> Scene<'g> {
         Ok(Self { ground, team, client, service })
     }
 
-    /// [`Scene::start`], and so many servers are Ready.
+    /// [`Scene::start`], and so many servers are Ready and answer by their Service.
     pub(crate) async fn ready(
         ground: &'g NodeGround,
         name: &str,
@@ -39,6 +39,7 @@ impl<'g> Scene<'g> {
         let scene = Self::start(ground, name, options).await?;
         scene.apply(replicas).await?;
         scene.team.ready("web", usize::try_from(replicas)?).await?;
+        scene.answers().await?;
         Ok(scene)
     }
 
@@ -80,6 +81,12 @@ impl<'g> Scene<'g> {
     /// Calls the Service once.
     pub(crate) async fn call(&self) -> Result<Seen> {
         self.client.call(self.service, &self.name(), &self.roots().await?).await
+    }
+
+    /// Waits until the Service answers: kube-proxy hears of endpoints a moment after they are there.
+    pub(crate) async fn answers(&self) -> Result<Seen> {
+        let roots = self.roots().await?;
+        self.client.reaches(self.service, &self.name(), &roots).await
     }
 
     /// Asks for another certificate, as a person does, and waits until it is delivered; gives its serial number.
