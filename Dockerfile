@@ -1,11 +1,14 @@
-# One small image for the three programs and the commands.
+# The image that `make image` writes, for those who have Docker; with buildx also for arm64:
+#   docker buildx build --platform linux/amd64,linux/arm64 --build-arg SALLYPORT_COMMIT=$(git rev-parse HEAD) -t REGISTRY/sallyport:VERSION .
 FROM rust:1.95-bookworm AS build
+ARG SALLYPORT_COMMIT=""
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p sallyport
+RUN packaging/image.sh release /image
 
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /src/target/release/sallyport /usr/local/bin/sallyport
-COPY --from=build /src/LICENSE /usr/share/licenses/sallyport/LICENSE
+FROM scratch
+COPY --from=build /image /
+LABEL org.opencontainers.image.title="Sallyport" org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/usr/local/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/sallyport"]

@@ -1,15 +1,15 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
-# make test-node  only the node ring: Sallyport in pods of a real node   (needs root; without it, it says so)
-# make lint   formatting, lints, layout, one TLS stack
+# make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
+# make lint   formatting, lints, layout, one TLS stack, the chart
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
+# make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 PROFILE := release
 PROGRAMS := -p sallyport -p panos-sim -p pca-sim
 
@@ -53,7 +53,13 @@ bench: control-plane
 .PHONY: manifests
 manifests:
 	cargo run -q -p sallyport -- crds --out manifests/crds
+	manifests/render.sh manifests/install
+	manifests/reference.py >docs/VALUES.md
 
 .PHONY: image
 image:
-	@packaging/image.sh $(PROFILE) $(VERSION)
+	@packaging/image.sh $(PROFILE)
+
+.PHONY: release
+release:
+	@packaging/release.sh

@@ -92,6 +92,15 @@ def stripped(binary):
         return copy.read_bytes()
 
 
+def unpack(files, folder):
+    """Writes the files of a layer below a folder."""
+    for path, (contents, mode) in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(contents)
+        file.chmod(mode)
+
+
 def layer(files):
     """A layer as (bytes, digest of what is in it): each file's path → (contents, mode)."""
     folders = {str(parent) for path in files for parent in pathlib.PurePosixPath(path).parents} - {"."}
@@ -164,7 +173,7 @@ def layers(binary, sbom, version):
         "usr/share/licenses/sallyport/LICENSE": ((REPOSITORY / "LICENSE").read_bytes(), 0o644),
         "usr/share/sbom/sallyport.cdx.json": (with_packages(sbom, packages), 0o644),
     }
-    return [layer(base), layer(program)]
+    return [base, program]
 
 
 def image(options):
@@ -179,7 +188,11 @@ def image(options):
     }
     if options.commit:
         labels["org.opencontainers.image.revision"] = options.commit
-    layout, descriptors, contents = Layout(), [], layers(options.binary, options.sbom, options.version)
+    files = layers(options.binary, options.sbom, options.version)
+    if options.unpacked:
+        for below in files:
+            unpack(below, options.unpacked)
+    layout, descriptors, contents = Layout(), [], [layer(below) for below in files]
     for packed, _ in contents:
         descriptors.append(layout.add("application/vnd.oci.image.layer.v1.tar+gzip", packed))
     config = layout.add("application/vnd.oci.image.config.v1+json", canonical({
@@ -229,4 +242,5 @@ if __name__ == "__main__":
     arguments.add_argument("--version", required=True, help="the version, which is also the image's tag")
     arguments.add_argument("--commit", default="", help="the commit it was built from")
     arguments.add_argument("--out", required=True, type=pathlib.Path, help="the tar file to write")
+    arguments.add_argument("--unpacked", type=pathlib.Path, help="a folder to write the image's files into as well, for the Dockerfile")
     image(arguments.parse_args())

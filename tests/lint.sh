@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints, layout, and one TLS stack in the whole tree.
+# Formatting, lints, layout, one TLS stack in the whole tree, and the chart.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,5 +22,9 @@ for crate in rustls hyper http; do
 		exit 1
 	fi
 done
+
+# The chart renders to what an API server takes, and the checks see what is wrong with one.
+tests/chart/check.sh
+tests/chart/mistakes.sh
 
 echo "lint: clean"

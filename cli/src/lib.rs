@@ -16,6 +16,8 @@ mod plan;
 mod status;
 mod table;
 mod terminal;
+mod uninstall;
+mod version;
 
 use std::{ffi::OsString, io::Write as _, path::Path, process::ExitCode};
 
@@ -53,6 +55,8 @@ enum Command {
     Cert(cert::Command),
     /// Print the custom resource definitions, as manifests/crds holds them.
     Crds(crds::Args),
+    Uninstall(uninstall::Args),
+    Version(version::Args),
     Completion(manual::Completion),
     Man(manual::Man),
 }
@@ -93,6 +97,8 @@ fn done(command: Command) -> ExitCode {
         Command::Breakglass(args) => return breakglass::run(&args),
         Command::Firewall(command) => return firewall::run(command),
         Command::Cert(command) => return cert::run(command),
+        Command::Uninstall(args) => return uninstall::run(&args),
+        Command::Version(args) => version::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Completion(args) => manual::complete(&args, Sallyport::command()),
         Command::Man(args) => manual::pages(&args, Sallyport::command()),

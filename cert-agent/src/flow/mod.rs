@@ -6,7 +6,7 @@
 //! [`asking`] the authority's side and [`stored`] the stored side · [`pods`] the same for pods with certificates of
 //! their own · [`claiming`] its names · [`spending`] how many may be asked for · [`authority`] who signs ·
 //! [`policies`] what their writers read · [`requests`] what people ask · restarts after a renewal · [`sweep`] what is over · [`webhook`] the
-//! webhook's own certificate.
+//! webhook's own certificate, and what it goes with.
 
 pub mod agent;
 pub mod asking;
@@ -16,6 +16,7 @@ pub mod certificate;
 pub mod claiming;
 pub mod identity;
 pub mod intake;
+mod leaving;
 pub mod memo;
 pub mod namespace;
 mod pod_steps;

@@ -7,6 +7,7 @@ mod claims;
 mod crashes;
 mod forms;
 mod held;
+mod leaving;
 mod outage;
 mod pods;
 mod renewal;

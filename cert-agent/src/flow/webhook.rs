@@ -22,11 +22,12 @@ const UNSETTLED: Duration = Duration::from_secs(5);
 
 impl<C: Cluster> Agent<C> {
     /// The CA first, then the trust in it, then what it signed: at no moment is something served that is
-    /// not trusted.
+    /// not trusted. What it all goes with comes last, for the webhook serves without.
     pub(super) async fn webhook(&self) -> Result<Next, ClusterError> {
         let ca = self.webhook_ca().await?;
         let trusted = self.webhook_trust(&ca).await?;
         let settled = self.webhook_serving(&ca).await?;
+        self.leaving().await?;
         Ok(Next::after(match (trusted, settled) {
             (false, _) => ABSENT,
             (true, false) => UNSETTLED,

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::authority::{Only, Reached, Script, Scripted};
 use crate::{
-    cluster::{turnstile::Turnstile, twin::Twin},
+    cluster::{ClusterError, turnstile::Turnstile, twin::Twin},
     flow::{
         agent::{Agent, Settings},
         intake::Intake,
@@ -133,6 +133,11 @@ impl Stage {
         let intake = Intake::new(agent.world.clone(), Arc::clone(&agent.queue));
         let (registry, told) = (Arc::new(registry), AtomicUsize::new(usize::MAX));
         Self { twin, script, clock, gate, agent, registry, intake, told }
+    }
+
+    /// What is done for the webhook, once.
+    pub(super) async fn webhook(&self) -> Result<(), ClusterError> {
+        self.agent.webhook().await.map(drop)
     }
 
     /// What a counter without labels stands at.

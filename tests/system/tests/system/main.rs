@@ -19,9 +19,11 @@ mod faults;
 mod firewall;
 mod forgeries;
 mod gates;
+mod helm;
 mod hold;
 mod interposed;
 mod journey;
+mod leaving;
 mod lifetimes;
 mod one_verdict;
 mod overrides;
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         asked::tests(),
         silence::tests(),
         under_load::tests(),
+        leaving::tests(),
     ];
     // One of these kills a program that all of these use, so they wait for each other: meanwhile the machine
     // has something else to do.
