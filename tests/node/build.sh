@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what makes this machine a node, once for each state of its sources, outside the tree: kubelet and kube-proxy,
-# containerd, its CNI plugins, and the program of the test pods with its image. Prints the folder that holds them all as the last line
+# containerd, its CNI plugins, Helm, and the program of the test pods with its image. Prints the folder that holds them all as the last line
 # of standard output; progress goes to standard error.
 #
 #   SALLYPORT_CACHE   where built programs are kept (default: ~/.cache/sallyport)
@@ -9,7 +9,7 @@ export LC_ALL=C
 
 version=v1.37.0
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-tools=(containerd containerd-shim-runc-v2 ctr bridge host-local loopback)
+tools=(containerd containerd-shim-runc-v2 ctr bridge host-local loopback helm)
 cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}
 
 cd "$here/programs"

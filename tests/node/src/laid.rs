@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use ground::{Site, control_plane::ControlPlane, pca::PcaSim};
 
-use crate::{install, machine, machine::Node, settings};
+use crate::{install::Helm, machine, machine::Node, settings};
 
 /// A cluster with a real node, on which Sallyport runs.
 pub struct NodeGround {
@@ -21,6 +21,8 @@ pub struct NodeGround {
     pub node: Node,
     /// The AWS Private CA stand-in.
     pub pca: PcaSim,
+    /// What installed Sallyport.
+    pub helm: Helm,
 }
 
 impl NodeGround {
@@ -29,17 +31,6 @@ impl NodeGround {
     /// # Errors
     /// The first step that failed.
     pub async fn start(name: &str, tell: impl Fn(&str)) -> Result<Self> {
-        let ground = Self::bare(name, &tell).await?;
-        tell("the install: definitions, accounts, roles, and the programs as pods");
-        install::by_manifests(&ground.cluster).await?;
-        Ok(ground)
-    }
-
-    /// Lays the ground without Sallyport.
-    ///
-    /// # Errors
-    /// The first step that failed.
-    pub async fn bare(name: &str, tell: impl Fn(&str)) -> Result<Self> {
         let folder = ground::target()?.join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
@@ -52,7 +43,10 @@ impl NodeGround {
         let node = Node::start(&folder, &cluster).await?;
         tell("the AWS Private CA stand-in");
         let pca = PcaSim::start_at(settings::ADDRESS, &folder, Duration::from_millis(200)).await?;
-        Ok(Self { folder, cluster, node, pca })
+        tell("helm install: definitions, accounts, roles, guards, and the programs as pods");
+        let helm = Helm::new(&cluster, &folder)?;
+        helm.install(&cluster).await?;
+        Ok(Self { folder, cluster, node, pca, helm })
     }
 }
 

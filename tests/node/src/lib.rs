@@ -10,5 +10,6 @@ mod service;
 pub mod settings;
 pub mod workload;
 
+pub use install::Helm;
 pub use laid::NodeGround;
 pub use machine::Node;

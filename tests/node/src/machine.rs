@@ -39,6 +39,11 @@ fn sallyport_image() -> Result<PathBuf> {
     Ok(file)
 }
 
+/// The folder with the node's programs.
+pub(crate) fn programs() -> Result<PathBuf> {
+    told("SALLYPORT_NODE_PROGRAMS").map(PathBuf::from)
+}
+
 /// Gives the machine the node's address. The route lets its own programs begin a connection to a Service, which
 /// kube-proxy then turns.
 ///
@@ -63,7 +68,7 @@ impl Node {
     /// # Errors
     /// A program does not start, or the node is not Ready in a minute and a half.
     pub async fn start(folder: &Path, cluster: &ControlPlane) -> Result<Self> {
-        let programs = PathBuf::from(told("SALLYPORT_NODE_PROGRAMS")?);
+        let programs = programs()?;
         let group = told("SALLYPORT_NODE_GROUP")?;
         for sub in ["cni", "kubelet"] {
             std::fs::create_dir_all(folder.join(sub))?;

@@ -24,7 +24,9 @@ pub(crate) fn tests() -> Vec<Test> {
 async fn to_the_pod(ground: &NodeGround) -> Result<String> {
     let policy_spec = json!({"certificate": {"delivery": "Pod", "lifetime": "24h"}});
     let options = TeamOptions { policy_spec, ..TeamOptions::default() };
-    let scene = Scene::ready(ground, "own-keys", options, 2).await?;
+    let scene = Scene::start(ground, "own-keys", options).await?;
+    scene.apply(2).await?;
+    scene.team.ready("web", 2).await?;
     let roots = embedded_root(ground, "own-keys").await?;
     let mut serials = BTreeSet::new();
     for pod in scene.team.pods("web").await? {

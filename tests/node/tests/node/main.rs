@@ -1,6 +1,7 @@
 //! The node ring: Sallyport in pods of a real node, its workloads' containers answering TLS with the certificates that a
 //! real kubelet mounted, called by a client pod through the firewall's data plane.
 
+mod chart;
 mod deliveries;
 mod figures;
 mod journey;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         kinds::tests(),
         restarts::tests(),
         figures::tests(),
+        chart::tests(),
     ];
     run::all(tests.into_iter().flatten().collect())
 }
