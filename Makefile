@@ -1,6 +1,7 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
+# make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
 # make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
 # make manifests   what is generated: definitions, the plain install, references of objects, commands and values
@@ -37,6 +38,10 @@ ground: build control-plane
 .PHONY: test
 test:
 	@tests/run.sh $(or $(RING),all)
+
+.PHONY: test-node
+test-node:
+	@tests/run.sh node
 
 .PHONY: lint
 lint:

@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
 (cd tests/control-plane && test -z "$(gofmt -l .)" && CGO_ENABLED=0 GOWORK=off go vet -buildvcs=false ./...)
+test -z "$(gofmt -l tests/node/programs)"
 
 # One crypto provider, one rustls, one hyper, one http: a second one means that some crate came in with
 # its default features.

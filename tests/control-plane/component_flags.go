@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"net"
+)
 
 // The names of the child processes; each is also the subcommand that it runs.
 const (
@@ -11,6 +14,13 @@ const (
 	controllerManagerName = "kube-controller-manager"
 	schedulerName         = "kube-scheduler"
 	standInName           = "node"
+)
+
+// A real node and its proxy are started by others; these are the names of their
+// kubeconfigs, and the first is the node's own.
+const (
+	realNodeName  = "real-node"
+	kubeProxyName = "kube-proxy"
 )
 
 // auditPolicy records who asked for what, once for each request.
@@ -30,8 +40,6 @@ func etcdFlags(l layout) []string {
 func apiServerFlags(l layout, options upOptions, etcdAddress string, port int) []string {
 	flags := []string{
 		"--etcd-servers=http://" + etcdAddress,
-		"--bind-address=127.0.0.1",
-		"--advertise-address=127.0.0.1",
 		fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file=" + l.pkiFile("apiserver.crt"),
 		"--tls-private-key-file=" + l.pkiFile("apiserver.key"),
@@ -43,15 +51,35 @@ func apiServerFlags(l layout, options upOptions, etcdAddress string, port int) [
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
-		// A loopback address may not stand in the endpoints of the Service `kubernetes`.
-		"--endpoint-reconciler-type=none",
 		// Without it, the end waits for every client that still watches.
 		"--shutdown-watch-termination-grace-period=1s",
 	}
+	flags = append(flags, addressFlags(l, options.nodeAddress)...)
 	if options.auditLog {
 		flags = append(flags, "--audit-policy-file="+l.auditPolicy(), "--audit-log-path="+l.log("audit"))
 	}
 	return append(flags, options.apiServerArgs...)
+}
+
+// addressFlags say where the API server is found. Pods of a real node find it by
+// the Service `kubernetes`, and it finds that node's kubelet for logs and exec.
+func addressFlags(l layout, node net.IP) []string {
+	if node == nil {
+		return []string{
+			"--bind-address=127.0.0.1",
+			"--advertise-address=127.0.0.1",
+			// A loopback address may not stand in the endpoints of the Service `kubernetes`.
+			"--endpoint-reconciler-type=none",
+		}
+	}
+	return []string{
+		"--bind-address=0.0.0.0",
+		"--advertise-address=" + node.String(),
+		"--kubelet-preferred-address-types=InternalIP",
+		"--kubelet-certificate-authority=" + l.pkiFile("ca.crt"),
+		"--kubelet-client-certificate=" + l.pkiFile("kubelet-client.crt"),
+		"--kubelet-client-key=" + l.pkiFile("kubelet-client.key"),
+	}
 }
 
 // controllerManagerFlags raises the client's rate: with the default of 20 calls

@@ -11,23 +11,32 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// writePKI makes the cluster's CA, the API server's certificate and the keys
-// that sign service account tokens.
+// writePKI makes the cluster's CA, the API server's certificate, the keys that
+// sign service account tokens, and with a real node what its kubelet serves with
+// and what the API server shows to it.
 func (c *cluster) writePKI(now time.Time) error {
 	ca, err := newAuthority(now)
 	if err != nil {
 		return err
 	}
 	c.ca = ca
-	serving, err := ca.issue(apiServerTemplate(), now)
-	if err != nil {
-		return err
-	}
 	tokens, err := newServiceAccountKeys()
 	if err != nil {
 		return err
 	}
-	for name, pair := range map[string]keyPair{"ca": ca.pair, "apiserver": serving, "service-account": tokens} {
+	pairs := map[string]keyPair{"ca": ca.pair, "service-account": tokens}
+	node := c.options.nodeAddress
+	templates := map[string]*x509.Certificate{"apiserver": apiServerTemplate(node)}
+	if node != nil {
+		templates["kubelet"] = kubeletTemplate(node)
+		templates["kubelet-client"] = clientTemplate("kube-apiserver-kubelet-client", "system:masters")
+	}
+	for name, template := range templates {
+		if pairs[name], err = ca.issue(template, now); err != nil {
+			return err
+		}
+	}
+	for name, pair := range pairs {
 		if err := pair.write(c.layout.pki(), name); err != nil {
 			return err
 		}
@@ -52,6 +61,11 @@ func (c *cluster) writeKubeconfigs(now time.Time) error {
 	}
 	for _, node := range c.options.nodeNames() {
 		clients = append(clients, client{c.layout.kubeconfig(node), nodeTemplate(node)})
+	}
+	if c.options.nodeAddress != nil {
+		clients = append(clients,
+			client{c.layout.kubeconfig(realNodeName), nodeTemplate(realNodeName)},
+			client{c.layout.kubeconfig(kubeProxyName), clientTemplate("system:kube-proxy")})
 	}
 	for _, one := range clients {
 		pair, err := c.ca.issue(one.template, now)

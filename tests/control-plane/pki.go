@@ -41,8 +41,12 @@ type authority struct {
 }
 
 // apiServerTemplate is what the API server's certificate says: every name and
-// address by which a client reaches it.
-func apiServerTemplate() *x509.Certificate {
+// address by which a client reaches it; node may be nil.
+func apiServerTemplate(node net.IP) *x509.Certificate {
+	addresses := []net.IP{net.ParseIP("127.0.0.1"), net.ParseIP(serviceAddress)}
+	if node != nil {
+		addresses = append(addresses, node)
+	}
 	return &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -53,7 +57,16 @@ func apiServerTemplate() *x509.Certificate {
 			"kubernetes.default.svc",
 			"kubernetes.default.svc.cluster.local",
 		},
-		IPAddresses: []net.IP{net.ParseIP("127.0.0.1"), net.ParseIP(serviceAddress)},
+		IPAddresses: addresses,
+	}
+}
+
+// kubeletTemplate is what a kubelet serves logs and exec with.
+func kubeletTemplate(node net.IP) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "kubelet"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{node},
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -38,8 +39,8 @@ func issued(t *testing.T, template *x509.Certificate, now time.Time) (*x509.Cert
 
 func TestAPIServerCertificateHoldsForEveryWayToReachIt(t *testing.T) {
 	now := time.Now()
-	certificate, roots := issued(t, apiServerTemplate(), now)
-	for _, name := range []string{"127.0.0.1", "10.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"} {
+	certificate, roots := issued(t, apiServerTemplate(net.ParseIP("192.0.2.1")), now)
+	for _, name := range []string{"127.0.0.1", "10.0.0.1", "192.0.2.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"} {
 		options := x509.VerifyOptions{DNSName: name, Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 		if _, err := certificate.Verify(options); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 type upOptions struct {
 	dir              string
 	nodes            int
+	nodeAddress      net.IP
 	apiServerArgs    []string
 	auditLog         bool
 	stopOnStdinClose bool
@@ -29,6 +31,13 @@ func parseUp(args []string, output io.Writer) (upOptions, error) {
 	flags.SetOutput(output)
 	flags.StringVar(&options.dir, "dir", "", "new or empty folder for everything the cluster writes (required)")
 	flags.IntVar(&options.nodes, "nodes", 1, fmt.Sprintf("number of stand-in nodes, 0 to %d", maxNodes))
+	flags.Func("node-address", "let the real node "+realNodeName+" join at this `IP`, and serve there too", func(text string) error {
+		options.nodeAddress = net.ParseIP(text)
+		if options.nodeAddress == nil || options.nodeAddress.IsLoopback() {
+			return errors.New("wanted an address of this machine that is not loopback")
+		}
+		return nil
+	})
 	flags.BoolVar(&options.auditLog, "audit-log", false, "write DIR/logs/audit.log, one Metadata event for each answered request")
 	flags.BoolVar(&options.stopOnStdinClose, "stop-on-stdin-close", false, "stop when standard input ends, so that the cluster does not outlive who started it")
 	flags.DurationVar(&options.startTimeout, "start-timeout", 3*time.Minute, "give up when the cluster is not usable after this long")

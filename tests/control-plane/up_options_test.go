@@ -27,12 +27,30 @@ func TestUpOptions(t *testing.T) {
 	}
 }
 
+func TestARealNodeIsLetIn(t *testing.T) {
+	options, err := parseUp([]string{"--dir", "cluster", "--nodes=0", "--node-address=192.0.2.1"}, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := apiServerFlags(layout(options.dir), options, "127.0.0.1:1", 2)
+	for _, want := range []string{"--bind-address=0.0.0.0", "--advertise-address=192.0.2.1"} {
+		if !slices.Contains(flags, want) {
+			t.Errorf("no %s in %v", want, flags)
+		}
+	}
+	if slices.Contains(flags, "--endpoint-reconciler-type=none") {
+		t.Error("the Service kubernetes has no endpoints, and pods find no API server")
+	}
+}
+
 func TestUpOptionsRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{},
 		{"--dir", "x", "left-over"},
 		{"--dir", "x", "--nodes=-1"},
 		{"--dir", "x", "--nodes=128"},
+		{"--dir", "x", "--node-address=127.0.0.1"},
+		{"--dir", "x", "--node-address=node"},
 		{"--dir", "x", "--start-timeout=0s"},
 		{"--dir", "x", "--apiserver-arg", "novalue"},
 		{"--dir", "x", "--apiserver-arg", "--v=4"},

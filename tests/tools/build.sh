@@ -12,6 +12,12 @@ declare -A packages=(
 	[helm]=helm.sh/helm/v4/cmd/helm@v4.3.1
 	[kubeconform]=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 	[promtool]=github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+	[containerd]=github.com/containerd/containerd/v2/cmd/containerd@v2.4.2
+	[containerd-shim-runc-v2]=github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2@v2.4.2
+	[ctr]=github.com/containerd/containerd/v2/cmd/ctr@v2.4.2
+	[bridge]=github.com/containernetworking/plugins/plugins/main/bridge@v1.9.1
+	[host-local]=github.com/containernetworking/plugins/plugins/ipam/host-local@v1.9.1
+	[loopback]=github.com/containernetworking/plugins/plugins/main/loopback@v1.9.1
 )
 
 cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}

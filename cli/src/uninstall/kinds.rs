@@ -66,7 +66,13 @@ pub(super) const KINDS: [Kind; 14] = [
         purges: true,
         ..cluster("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions")
     },
-    Kind { does: "goes with every Secret in it", purges: true, ..cluster("", "Namespace", "namespaces") },
+    // Who makes a namespace for Helm may not label it.
+    Kind {
+        does: "goes with every Secret in it",
+        selector: "",
+        purges: true,
+        ..cluster("", "Namespace", "namespaces")
+    },
 ];
 
 const fn cluster(group: &'static str, kind: &'static str, plural: &'static str) -> Kind {
@@ -86,7 +92,7 @@ impl Kind {
 
     /// Whether an object that the selector finds is ours.
     pub(super) fn takes(&self, name: &str) -> bool {
-        !self.selector.is_empty() || name.ends_with(DEFINITIONS)
+        !self.selector.is_empty() || name.ends_with(DEFINITIONS) || NAMESPACES.contains(&name)
     }
 }
 
@@ -113,7 +119,8 @@ mod tests {
                         Where::Ours => place.is_some_and(|place| NAMESPACES.contains(&place)),
                         Where::Cluster => place.is_none(),
                     };
-                    known.kind == kind && here && known.selector == PART
+                    let name = metadata["name"].as_str().unwrap_or_default();
+                    known.kind == kind && here && known.selector != MADE && known.takes(name)
                 });
                 assert!(found && metadata["labels"][key] == value, "{kind} {}", metadata["name"]);
                 seen += 1;

@@ -1,6 +1,7 @@
 //! A real Kubernetes: etcd, API server, controller manager, scheduler, and a stand-in for the kubelet.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -56,16 +57,29 @@ pub async fn build() -> Result<PathBuf> {
 }
 
 impl ControlPlane {
-    /// Starts a cluster in `folder`, which must be new or empty.
+    /// Starts a cluster with a stand-in for its node in `folder`, which must be new or empty.
     ///
     /// # Errors
     /// It cannot be built or does not come up.
     pub async fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// Starts a cluster that a real node can join at `address`.
+    ///
+    /// # Errors
+    /// It cannot be built or does not come up.
+    pub async fn start_for_node(folder: &Path, address: IpAddr) -> Result<Self> {
+        Self::start_with(folder, &["--nodes=0".to_owned(), format!("--node-address={address}")]).await
+    }
+
+    async fn start_with(folder: &Path, flags: &[String]) -> Result<Self> {
         let program = build().await?;
         let log = std::fs::File::create(folder.with_extension("log"))?;
         let mut child = Command::new(program)
             .args(["up", "--stop-on-stdin-close", "--audit-log", "--dir"])
             .arg(folder)
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

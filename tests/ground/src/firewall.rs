@@ -1,6 +1,10 @@
 //! The PAN-OS simulator as a process, and what a test can ask of it that a firewall would not tell.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -40,6 +44,8 @@ pub struct FirewallSim {
 pub struct FirewallOptions {
     /// What it is called in file names.
     pub name: String,
+    /// Where it listens.
+    pub address: IpAddr,
     /// How long a commit takes.
     pub commit_time: Duration,
     /// The server behind it.
@@ -64,16 +70,21 @@ impl FirewallSim {
     /// # Errors
     /// It does not start.
     pub async fn start(folder: &std::path::Path, options: &FirewallOptions) -> Result<Self> {
-        let FirewallOptions { name, commit_time, upstream, more } = options;
+        let FirewallOptions { name, address, commit_time, upstream, more } = options;
         let users = folder.join(format!("{name}.users"));
         let lines = [ADMINISTRATOR, COLLEAGUE].map(|(user, password)| format!("{user}:{password}\n"));
         std::fs::write(&users, lines.concat())?;
+        let listen = SocketAddr::new(*address, 0).to_string();
         let plane = format!(
-            "listen=127.0.0.1:0,upstream={upstream},from=trust,to=trust,source={SOURCE},destination={DESTINATION},port=443"
+            "listen={listen},upstream={upstream},from=trust,to=trust,source={SOURCE},destination={DESTINATION},port=443"
         );
         let mut args: Vec<String> = [
             "--listen",
-            "127.0.0.1:0",
+            &listen,
+            "--tls-san",
+            "localhost",
+            "--tls-san",
+            &address.to_string(),
             "--control",
             "127.0.0.1:0",
             "--data-plane",
@@ -111,7 +122,7 @@ impl FirewallSim {
     /// # Errors
     /// The simulator does not know it.
     pub async fn fault(&self, fault: &Value) -> Result<()> {
-        self.post("/faults", fault).await
+        self.post("/faults", fault).await.map(drop)
     }
 
     /// Makes the management interface unreachable, for connections that are open as well.
@@ -140,16 +151,16 @@ impl FirewallSim {
     /// # Errors
     /// The simulator is away.
     pub async fn expire_keys(&self) -> Result<()> {
-        self.post("/expire-keys", &Value::Null).await
+        self.post("/expire-keys", &Value::Null).await.map(drop)
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<()> {
+    async fn post(&self, path: &str, body: &Value) -> Result<String> {
         let request =
             self.http.post(format!("{}{path}", self.control)).header("content-type", "application/json");
         let answer = request.body(body.to_string()).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status.is_success(), "the simulator refused {path} {body}: {text}");
-        Ok(())
+        Ok(text)
     }
 
     /// The running configuration as XML.
@@ -187,6 +198,20 @@ impl FirewallSim {
 
     async fn text(&self, path: &str) -> Result<String> {
         Ok(self.http.get(format!("{}{path}", self.control)).send().await?.error_for_status()?.text().await?)
+    }
+
+    /// One more listener of the data plane: where clients dial to reach `upstream` through the policy.
+    ///
+    /// # Errors
+    /// The simulator is away.
+    pub async fn data_plane_to(&self, upstream: SocketAddr) -> Result<SocketAddr> {
+        let flow = serde_json::json!({
+            "listen": SocketAddr::new(self.data_plane.ip(), 0), "upstream": upstream.to_string(),
+            "from": "trust", "to": "trust", "source": SOURCE, "destination": DESTINATION, "port": 443});
+        let text = self.post("/data-plane", &flow).await?;
+        let answer: Value =
+            serde_json::from_str(&text).context("the simulator does not say where it listens")?;
+        Ok(answer["listen"].as_str().context("no address")?.parse()?)
     }
 
     /// Another administrator's hand: one XML API call with the colleague's name and password.

@@ -21,10 +21,12 @@ pub mod pca;
 pub mod person;
 pub mod program;
 mod programs;
+mod site;
 pub mod team;
 pub mod wait;
 
 pub use ground::{Ground, Options, stored};
 pub use interposers::Interposers;
 pub use paths::{built, repository, target};
+pub use site::Site;
 pub use team::Team;

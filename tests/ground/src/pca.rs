@@ -1,6 +1,7 @@
 //! The AWS Private CA stand-in as a process, and what a test can ask of it that AWS would not tell.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,14 +41,24 @@ struct Ready {
 }
 
 impl PcaSim {
-    /// Starts the stand-in in `folder`.
+    /// Starts the stand-in in `folder`, for who is on this machine.
     ///
     /// # Errors
     /// It does not start.
     pub async fn start(folder: &Path, issue_delay: Duration) -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), folder, issue_delay).await
+    }
+
+    /// Starts the stand-in at an address of this machine.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_at(address: IpAddr, folder: &Path, issue_delay: Duration) -> Result<Self> {
         let args = [
             "--listen",
-            "127.0.0.1:0",
+            &SocketAddr::new(address, 0).to_string(),
+            "--tls-name",
+            &address.to_string(),
             "--control",
             "127.0.0.1:0",
             "--ca-out",

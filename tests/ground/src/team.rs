@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    Ground,
+    Site,
     firewall::{ADMINISTRATOR, FirewallOptions, FirewallSim},
     interposer::{Interposer, call::FarSide},
     manifests,
@@ -37,7 +37,7 @@ pub struct Team<'a> {
     pub before_firewall: Option<Interposer>,
     /// The server behind the firewall.
     pub server: Server,
-    ground: &'a Ground,
+    ground: &'a dyn Site,
 }
 
 /// How a team is set up.
@@ -78,7 +78,7 @@ impl<'a> Team<'a> {
     ///
     /// # Errors
     /// Something was refused.
-    pub async fn start(ground: &'a Ground, name: &str, options: TeamOptions) -> Result<Self> {
+    pub async fn start(ground: &'a dyn Site, name: &str, options: TeamOptions) -> Result<Self> {
         let team = Self::lay(ground, name, &options).await?;
         team.arrive(&options).await?;
         Ok(team)
@@ -88,15 +88,16 @@ impl<'a> Team<'a> {
     ///
     /// # Errors
     /// It does not start.
-    pub async fn lay(ground: &'a Ground, name: &str, options: &TeamOptions) -> Result<Self> {
+    pub async fn lay(ground: &'a dyn Site, name: &str, options: &TeamOptions) -> Result<Self> {
         let server = Server::start().await?;
         let firewall = FirewallOptions {
             name: format!("firewall-{name}"),
+            address: ground.address(),
             commit_time: options.commit_time,
             upstream: server.address,
             more: options.firewall_args.clone(),
         };
-        let firewall = FirewallSim::start(&ground.folder, &firewall).await?;
+        let firewall = FirewallSim::start(ground.folder(), &firewall).await?;
         let before_firewall = if options.interposed {
             Some(Interposer::start(FarSide::Firewall, firewall.api, &firewall.ca_pem).await?)
         } else {
@@ -117,7 +118,7 @@ impl<'a> Team<'a> {
             self.policy(&options.policy_spec)?,
             self.namespace()?,
         ];
-        self.ground.cluster.kubectl.apply(&manifests::stream(&objects)).await?;
+        self.ground.cluster().kubectl.apply(&manifests::stream(&objects)).await?;
         Ok(())
     }
 
@@ -126,7 +127,7 @@ impl<'a> Team<'a> {
     /// # Errors
     /// It was refused.
     pub async fn apply_credentials(&self, password: &str) -> Result<()> {
-        self.ground.cluster.kubectl.apply(&self.credentials(password)?.to_string()).await?;
+        self.ground.cluster().kubectl.apply(&self.credentials(password)?.to_string()).await?;
         Ok(())
     }
 
@@ -142,7 +143,7 @@ impl<'a> Team<'a> {
             Authority::Embedded => manifests::example("certificate-authority-embedded")?,
             Authority::Aws => {
                 let mut object = manifests::example("certificate-authority-aws")?;
-                object["spec"]["awsPrivateCA"]["arn"] = json!(self.ground.pca.ca_arn);
+                object["spec"]["awsPrivateCA"]["arn"] = json!(self.ground.pca().ca_arn);
                 object
             }
         };
@@ -195,7 +196,7 @@ impl<'a> Team<'a> {
     pub async fn patch(&self, kind: &str, spec: &Value) -> Result<()> {
         let patch = json!({"spec": spec}).to_string();
         let args = ["patch", kind, &self.name, "--type=merge", "-p", &patch];
-        self.ground.cluster.kubectl.run(&args).await?;
+        self.ground.cluster().kubectl.run(&args).await?;
         Ok(())
     }
 
@@ -248,7 +249,7 @@ impl<'a> Team<'a> {
             + DeserializeOwned
             + Serialize,
     {
-        let api: Api<K> = Api::namespaced(self.ground.cluster.client.clone(), &self.name);
+        let api: Api<K> = Api::namespaced(self.ground.cluster().client.clone(), &self.name);
         let list = api.list(&ListParams::default().labels(labels)).await?;
         list.items.into_iter().map(|item| Ok(serde_json::to_value(item)?)).collect()
     }
@@ -328,7 +329,7 @@ impl<'a> Team<'a> {
     /// # Errors
     /// It is not there.
     pub async fn certificate(&self, identity: &str) -> Result<Delivered> {
-        let kubectl = &self.ground.cluster.kubectl;
+        let kubectl = &self.ground.cluster().kubectl;
         let secret = kubectl.get(&["secret", "-n", &self.name, &format!("{identity}-tls")]).await?;
         let part = |key: &str| -> Result<String> {
             let text = secret["data"][key].as_str().with_context(|| format!("the Secret has no {key}"))?;
@@ -340,14 +341,14 @@ impl<'a> Team<'a> {
     /// A file of the team's on the ground.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.ground.folder.join(format!("{}-{name}", self.name))
+        self.ground.folder().join(format!("{}-{name}", self.name))
     }
 }
 
 /// A team that is done takes its objects along: a firewall that is gone would be missed for ever.
 impl Drop for Team<'_> {
     fn drop(&mut self) {
-        let kubectl = &self.ground.cluster.kubectl;
+        let kubectl = &self.ground.cluster().kubectl;
         let objects = ["firewall", "namespace", "identitypolicy"].map(|kind| format!("{kind}/{}", self.name));
         let deleted = std::process::Command::new(&kubectl.program)
             .arg("--kubeconfig")

@@ -30,6 +30,7 @@ impl Stage {
         let server = Server::start().await.unwrap();
         let options = FirewallOptions {
             name: "fw".to_owned(),
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
             commit_time: Duration::from_millis(50),
             upstream: server.address,
             more: Vec::new(),

@@ -2,7 +2,7 @@
 
 use tidy::{Source, sources};
 
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     "contract",
     "process",
     "webhook",
@@ -16,6 +16,7 @@ const CRATES: [&str; 16] = [
     "tests/conformance",
     "tests/mistakes",
     "tests/system",
+    "tests/node",
     "tests/demo",
     "tests/bench",
     "tests/tidy",

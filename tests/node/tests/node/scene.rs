@@ -1,0 +1,157 @@
+//! What most tests begin with: a team, a Deployment `web` of TLS servers with its Service, and a client pod.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use ground::{Team, leaf, team::TeamOptions, wait};
+use node::{
+    NodeGround,
+    workload::{self, Client, Seen},
+};
+use serde_json::json;
+
+/// A team, its servers `web`, and somebody who calls them.
+pub(crate) struct Scene<'g> {
+    pub(crate) ground: &'g NodeGround,
+    pub(crate) team: Team<'g>,
+    pub(crate) client: Client<'g>,
+    /// The Service `web`.
+    pub(crate) service: SocketAddr,
+}
+
+impl<'g> Scene<'g> {
+    /// Sets up the team, the Service and the client; there are no servers yet.
+    pub(crate) async fn start(ground: &'g NodeGround, name: &str, options: TeamOptions) -> Result<Self> {
+        let team = Team::start(ground, name, options).await?;
+        let client = Client::start(&ground.cluster, &format!("{name}-clients")).await?;
+        ground.cluster.kubectl.apply(&workload::service(name, "web").to_string()).await?;
+        let service = workload::address(&ground.cluster, name, "web").await?;
+        Ok(Self { ground, team, client, service })
+    }
+
+    /// [`Scene::start`], and so many servers are Ready and answer by their Service.
+    pub(crate) async fn ready(
+        ground: &'g NodeGround,
+        name: &str,
+        options: TeamOptions,
+        replicas: u32,
+    ) -> Result<Self> {
+        let scene = Self::start(ground, name, options).await?;
+        scene.apply(replicas).await?;
+        scene.team.ready("web", usize::try_from(replicas)?).await?;
+        scene.answers().await?;
+        Ok(scene)
+    }
+
+    /// Applies the servers.
+    pub(crate) async fn apply(&self, replicas: u32) -> Result<()> {
+        self.apply_with(replicas, &["serve"]).await
+    }
+
+    /// Applies servers with other arguments.
+    pub(crate) async fn apply_with(&self, replicas: u32, args: &[&str]) -> Result<()> {
+        let mut web = workload::deployment(&self.team.name, "web", replicas, &json!({}));
+        web["spec"]["template"]["spec"]["containers"][0]["args"] = json!(args);
+        self.ground.cluster.kubectl.apply(&web.to_string()).await?;
+        Ok(())
+    }
+
+    /// The name of `web`.
+    pub(crate) fn name(&self) -> String {
+        self.team.dns_name("web")
+    }
+
+    /// The name of the identity of `web`.
+    pub(crate) async fn identity(&self) -> Result<String> {
+        let identity = self.team.identity(&self.name()).await?;
+        identity["metadata"]["name"].as_str().map(str::to_owned).context("the identity has no name")
+    }
+
+    /// What clients trust.
+    pub(crate) async fn roots(&self) -> Result<String> {
+        Ok(self.team.certificate(&self.identity().await?).await?.ca)
+    }
+
+    /// The serial number of the delivered leaf, as a client tells it.
+    pub(crate) async fn serial(&self) -> Result<String> {
+        let delivered = self.team.certificate(&self.identity().await?).await?;
+        Ok(hex(&leaf::read(&delivered.chain)?.serial))
+    }
+
+    /// Calls the Service once.
+    pub(crate) async fn call(&self) -> Result<Seen> {
+        self.client.call(self.service, &self.name(), &self.roots().await?).await
+    }
+
+    /// Waits until the Service answers: kube-proxy hears of endpoints a moment after they are there.
+    pub(crate) async fn answers(&self) -> Result<Seen> {
+        let roots = self.roots().await?;
+        self.client.reaches(self.service, &self.name(), &roots).await
+    }
+
+    /// Asks for another certificate, as a person does, and waits until it is delivered; gives its serial number.
+    pub(crate) async fn renewed(&self) -> Result<String> {
+        let before = self.serial().await?;
+        let said =
+            cli(self.ground, &["cert", "renew", &format!("{}/{}", self.team.name, self.identity().await?)])
+                .await?;
+        wait::until("another certificate", wait::GENEROUS, || async {
+            let now = self.serial().await?;
+            ensure!(now != before, "the same certificate; asked: {said}");
+            Ok(now)
+        })
+        .await
+    }
+
+    /// The uids of the pods of `web` that are not on their way out.
+    pub(crate) async fn uids(&self) -> Result<Vec<String>> {
+        let pods = self.team.pods("web").await?;
+        let staying = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let mut uids: Vec<String> =
+            staying.filter_map(|pod| Some(pod["metadata"]["uid"].as_str()?.to_owned())).collect();
+        uids.sort();
+        Ok(uids)
+    }
+
+    /// Calls the Service ten times a second from before `change` until after it is through; gives how many calls there
+    /// were, and fails if one of them was lost.
+    pub(crate) async fn without_loss(&self, change: impl Future<Output = Result<()>>) -> Result<usize> {
+        let traffic = self.client.traffic(self.service, &self.name(), &self.roots().await?).await?;
+        traffic.has_made(10).await?;
+        change.await?;
+        let meanwhile = traffic.seen().await?.len();
+        let all = traffic.has_made(meanwhile + 20).await?;
+        let lost: Vec<&Seen> = all.iter().filter(|seen| seen.outcome != "verified").collect();
+        ensure!(lost.is_empty(), "of {} calls {} were lost: {lost:?}", all.len(), lost.len());
+        Ok(all.len())
+    }
+}
+
+/// A serial number as Go writes it: hex without colons or leading zeros.
+pub(crate) fn hex(serial: &str) -> String {
+    serial.replace(':', "").trim_start_matches('0').to_lowercase()
+}
+
+/// `sallyport ARGS`, as a person types it.
+pub(crate) async fn cli(ground: &NodeGround, args: &[&str]) -> Result<String> {
+    let done = tokio::process::Command::new(ground::built("sallyport")?)
+        .args(args)
+        .env("KUBECONFIG", &ground.cluster.kubectl.kubeconfig)
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    ensure!(
+        done.status.success(),
+        "sallyport {}: {said}{}",
+        args.join(" "),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(said)
+}
+
+/// The root of a team's embedded CA: with certificates of their own, pods have no `ca.crt`.
+pub(crate) async fn embedded_root(ground: &NodeGround, team: &str) -> Result<String> {
+    let path = "go-template={{index .data \"tls.crt\" | base64decode}}";
+    let secret = format!("embedded-ca-{team}");
+    ground.cluster.kubectl.run(&["get", "secret", &secret, "-n", "sallyport-system", "-o", path]).await
+}
