@@ -1,8 +1,8 @@
 //! What refuses requests goes with what it needs: each has an owner, and the cluster's garbage collector takes it along.
 //!
 //! Without this a namespace or a definition that is deleted first leaves behind what nobody can answer: a webhook that fails
-//! closed without programs, and admission policies whose parameters the API server no longer knows. Those refuse every
-//! request that they match, new namespaces of others among them
+//! closed without programs, and admission policies whose parameters no API server that starts from then on knows. There they
+//! refuse every request that they match, new namespaces of others among them
 //! (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#failure-policy>).
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};

@@ -45,6 +45,8 @@ async fn leaving() -> Result<()> {
     waits_for_policy_sync(&ground, &team.name).await?;
     ground.cluster.kubectl.run(&["delete", "crd", "--all", "--wait=false"]).await?;
     seconds["definitions first"] = json!(elsewhere(&ground, "definitions-first").await?);
+    // This API server still remembers the definitions; one that starts now would refuse every namespace by these.
+    seconds["bindings without parameters"] = json!(went(&ground, "validatingadmissionpolicybinding").await?);
     undone(&ground, &["deleted, and something keeps it", "firewall leaving: its deletion waits"]).await?;
     drop(team);
 
@@ -57,12 +59,13 @@ async fn leaving() -> Result<()> {
 
     programs_end(&ground).await?;
     drop(webhook);
+    let free = bare_pod(&team, "free", json!({}));
+    ensure!(made(&ground, &free).await.is_err(), "the policy enforces nothing, so there is nothing to go");
     ground.cluster.kubectl.run(&["delete", "namespace", SYSTEM, "--wait=false"]).await?;
     seconds["namespace first"] = json!(elsewhere(&ground, "namespace-first").await?);
     // The team's policy still enforces, and nobody is there to make a pod what it asks for.
     let began = Instant::now();
-    wait::until("pods of the enabled namespace", SOON, || made(&ground, &bare_pod(&team, "free", json!({}))))
-        .await?;
+    wait::until("pods of the enabled namespace", SOON, || made(&ground, &free)).await?;
     seconds["namespace first, an enabled one"] = json!(began.elapsed().as_secs_f64());
     undone(&ground, &["customresourcedefinitions: ", "goes with every object of its kind"]).await?;
     drop(team);
@@ -83,6 +86,20 @@ async fn owned(ground: &Ground) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Waits until what is of this kind went with its owner. How many seconds it took.
+async fn went(ground: &Ground, kind: &str) -> Result<f64> {
+    let began = Instant::now();
+    for (_, name, _) in OWNED.iter().filter(|(owned, _, _)| *owned == kind) {
+        wait::until("the garbage collector", SOON, || async {
+            let said = ground.cluster.kubectl.attempt(&["get", kind, name], None).await?;
+            ensure!(said.stderr.contains("NotFound"), "{kind} {name} is still there: {}", said.stderr);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(began.elapsed().as_secs_f64())
 }
 
 /// A namespace of others comes, with a pod, and goes. How many seconds it took until it came.
