@@ -72,10 +72,10 @@ fn fields(page: &mut String, path: &str, schema: &Value) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         let needed = required.iter().any(|one| one.as_str() == Some(name));
-        let default = match &field["default"] {
-            Value::Null if needed => "required".to_owned(),
-            Value::Null => String::new(),
-            value => format!("`{value}`"),
+        let default = match field.get("default") {
+            Some(value) => format!("`{value}`"),
+            None if needed => "required".to_owned(),
+            None => String::new(),
         };
         page.push_str(&format!(
             "| `{path}` | {} | {default} | {} |\n",

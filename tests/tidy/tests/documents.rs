@@ -13,19 +13,21 @@ const SHELLS: [&str; 4] = ["sh", "bash", "shell", "console"];
 /// Who can: this repository alone; or a cluster, an AWS account, a device that no test has.
 const MARKS: [&str; 4] = ["repository", "cluster", "aws", "device"];
 
-/// A page's lines outside of fenced blocks, and the blocks with the line they begin in and their info string.
-fn parts(text: &str) -> (Vec<(usize, &str)>, Vec<(usize, &str, Vec<&str>)>) {
-    let (mut prose, mut fences): (Vec<(usize, &str)>, Vec<(usize, &str, Vec<&str>)>) =
-        (Vec::new(), Vec::new());
+/// A line of a page, counted from one.
+type Line<'a> = (usize, &'a str);
+
+/// A page's lines outside of fenced blocks, and the info strings of the blocks.
+fn parts(text: &str) -> (Vec<Line<'_>>, Vec<Line<'_>>) {
+    let (mut prose, mut fences) = (Vec::new(), Vec::new());
     let mut inside = false;
     for (n, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), inside) {
             (Some(info), false) => {
-                fences.push((n + 1, info.trim(), Vec::new()));
+                fences.push((n + 1, info.trim()));
                 inside = true;
             }
             (Some(_), true) => inside = false,
-            (None, true) => fences.last_mut().unwrap().2.push(line),
+            (None, true) => {}
             (None, false) => prose.push((n + 1, line)),
         }
     }
@@ -66,7 +68,7 @@ fn plain(path: &Path) -> PathBuf {
         match part {
             Component::ParentDir => drop(sum.pop()),
             Component::CurDir => {}
-            part => sum.push(part),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => sum.push(part),
         }
         sum
     })
@@ -102,7 +104,7 @@ fn broken(
 /// What is wrong with a page's fenced blocks.
 fn unmarked(page: &Source, test_exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (line, info, _) in parts(&page.text).1 {
+    for (line, info) in parts(&page.text).1 {
         let mut words = info.split_whitespace();
         let place = format!("{}:{line}", page.path);
         let (language, mark) = (words.next(), words.next());
