@@ -72,7 +72,7 @@ fn fields(page: &mut String, path: &str, schema: &Value) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         let needed = required.iter().any(|one| one.as_str() == Some(name));
-        let default = match field.get("default").filter(|value| !value.is_null()) {
+        let default = match field.get("default") {
             Some(value) => format!("`{value}`"),
             None if needed => "required".to_owned(),
             None => String::new(),

@@ -47,14 +47,14 @@ impl Arrivals {
         (Self { metrics, traces: Some(sender) }, receiver)
     }
 
-    /// Tells of a pod that waits no more; `firewall` and `journey` as far as they are known.
-    pub fn opened(&self, opening: Opening<'_>, firewall: Option<&str>, journey: Option<Journey>) {
+    /// Tells of a pod that waits no more. `journey`: its firewall and its way there, if they are known.
+    pub fn opened(&self, opening: Opening<'_>, journey: impl FnOnce() -> Option<(String, Journey)>) {
         let Opening { identity, pod, before, gate } = opening;
         if !gate.open || before.gate.as_ref().is_some_and(|before| before.open) {
             return;
         }
-        let journey = journey.filter(|_| gate.is_proven());
-        let seconds = journey.map(|journey| journey.total().as_secs());
+        let journey = if gate.is_proven() { journey() } else { None };
+        let seconds = journey.as_ref().map(|(_, journey)| journey.total().as_secs());
         tracing::info!(
             namespace = identity.namespace,
             identity = identity.name,
@@ -63,14 +63,14 @@ impl Arrivals {
             seconds,
             "gate opened"
         );
-        let Some(journey) = journey else { return };
+        let Some((firewall, journey)) = journey else { return };
         self.metrics.arrived(&journey);
         let Some(traces) = &self.traces else { return };
         let arrival = Arrival {
             uid: before.uid.clone(),
             pod: Key::new(&identity.namespace, pod),
             identity: identity.name.clone(),
-            firewall: firewall.unwrap_or_default().to_owned(),
+            firewall,
             reason: gate.reason.clone(),
             journey,
         };
@@ -104,7 +104,7 @@ mod tests {
             let before = Carrier { uid: "u".into(), gate: before, ..Carrier::default() };
             let journey = Journey::of(Timestamp::UNIX_EPOCH, &identity, None, Timestamp::UNIX_EPOCH);
             let opening = Opening { identity: &key, pod: "web-a", before: &before, gate: &gate };
-            arrivals.opened(opening, Some("edge"), Some(journey));
+            arrivals.opened(opening, || Some(("edge".into(), journey)));
             traces.try_recv().ok().map(|arrival| arrival.firewall)
         };
         assert_eq!(arrive(None, gate(false, "AwaitingCommit")), None, "it waits");
@@ -120,11 +120,8 @@ mod tests {
             let before = Carrier { uid: n.to_string(), ..Carrier::default() };
             let journey = Journey::of(Timestamp::UNIX_EPOCH, &identity, None, Timestamp::UNIX_EPOCH);
             let gate = gate(true, "Enforced");
-            arrivals.opened(
-                Opening { identity: &key, pod: "p", before: &before, gate: &gate },
-                None,
-                Some(journey),
-            );
+            let opening = Opening { identity: &key, pod: "p", before: &before, gate: &gate };
+            arrivals.opened(opening, || Some((String::new(), journey)));
         }
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();

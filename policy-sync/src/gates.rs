@@ -66,13 +66,6 @@ struct Round<'a> {
 /// A firewall's worker has not posted anything yet.
 struct NotPosted;
 
-/// The pods of one identity, and the firewall it is enforced on.
-struct Carriers<'a> {
-    identity: &'a Key,
-    firewall: Option<&'a str>,
-    pods: &'a [(String, Carrier)],
-}
-
 /// What judging one identity came to.
 struct Outcome {
     key: Key,
@@ -138,7 +131,6 @@ impl<C: Cluster> Gates<C> {
 
     async fn one(&self, round: &Round<'_>, key: Key, mut written: Written) -> Outcome {
         let (identity, pods) = self.seen.identity(&key);
-        let firewall = identity.as_deref().map(|identity| identity.spec.firewall.as_str());
         written.forget_what_is_seen(identity.as_deref(), &pods);
         let pods: Vec<(String, Carrier)> =
             pods.iter().map(|(name, pod)| (name.clone(), with_written(pod, &written))).collect();
@@ -156,8 +148,7 @@ impl<C: Cluster> Gates<C> {
                 let shut = pod.gate.as_ref().is_none_or(|gate| !gate.open);
                 gate_of(pod, expected.as_ref()).filter(|gate| shut && gate.is_by_person())
             };
-            let carriers = Carriers { identity: &key, firewall, pods: &pods };
-            let failed = self.write_gates(carriers, opens, glass_of, |_| None, &mut written).await;
+            let failed = self.write_gates(&key, &pods, opens, glass_of, |_| None, &mut written).await;
             return Outcome::new(key, &pods, written, failed);
         };
         let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
@@ -168,10 +159,11 @@ impl<C: Cluster> Gates<C> {
         let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
         let decided = |pod: &Carrier| gate_of(pod, expected.as_ref());
         let journey = |pod: &Carrier| {
-            Some(Journey::of(pod.created, identity.as_deref()?, standing.as_deref(), self.clock.now()))
+            let identity = identity.as_deref()?;
+            let journey = Journey::of(pod.created, identity, standing.as_deref(), self.clock.now());
+            Some((identity.spec.firewall.clone(), journey))
         };
-        let carriers = Carriers { identity: &key, firewall, pods: &pods };
-        let mut failed = self.write_gates(carriers, decided, glass_of, journey, &mut written).await;
+        let mut failed = self.write_gates(&key, &pods, decided, glass_of, journey, &mut written).await;
         let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
         // The gates just written count; the watch will show them in a moment.
         let pods: Vec<(String, Carrier)> =
@@ -192,10 +184,11 @@ impl<C: Cluster> Gates<C> {
     /// Writes the conditions of pods that are to say something else. Whether some are to be tried again.
     async fn write_gates(
         &self,
-        Carriers { identity, firewall, pods }: Carriers<'_>,
+        identity: &Key,
+        pods: &[(String, Carrier)],
         decided: impl Fn(&Carrier) -> Option<Gate>,
         glass: impl Fn(&Carrier) -> Option<BreakGlass>,
-        journey: impl Fn(&Carrier) -> Option<Journey>,
+        journey: impl Fn(&Carrier) -> Option<(String, Journey)>,
         written: &mut Written,
     ) -> bool {
         let mut failed = false;
@@ -206,7 +199,7 @@ impl<C: Cluster> Gates<C> {
                 Ok(version) => {
                     self.metrics.gate(&gate.reason);
                     let opening = Opening { identity, pod: name, before: pod, gate: &gate };
-                    self.arrivals.opened(opening, firewall, journey(pod));
+                    self.arrivals.opened(opening, || journey(pod));
                     let by = glass(pod).filter(|_| gate.is_by_person());
                     self.tell_of_override(key, pod, &gate, by.map(|glass| glass.name().clone())).await;
                     written.gates.insert(pod.uid.clone(), (gate, version));

@@ -84,6 +84,7 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
+        task::JoinSet,
     };
 
     use super::*;
@@ -101,12 +102,15 @@ mod tests {
     }
 
     /// A collector that reads one request after the other and answers each with the next of these.
-    async fn collector(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+    async fn collector(
+        tasks: &mut JoinSet<()>,
+        answers: &'static [&'static str],
+    ) -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let took = Arc::clone(&seen);
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             for answer in answers {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let (mut text, mut buffer) = (String::new(), [0; 65536]);
@@ -143,14 +147,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_arrived_goes_to_the_collector_and_what_fails_is_counted() {
-        let (address, seen) = collector(&["200 OK", "503 Service Unavailable"]).await;
+        let mut tasks = JoinSet::new();
+        let (address, seen) = collector(&mut tasks, &["200 OK", "503 Service Unavailable"]).await;
         let (mut registry, stop) = (Registry::default(), Stop::new());
         let metrics = Metrics::new(&mut registry);
         let (traces, waiting) = mpsc::channel(8);
         let exporter = Exporter::new(&address, waiting, metrics).unwrap();
         traces.try_send(arrival("a")).unwrap();
         traces.try_send(arrival("b")).unwrap();
-        let run = tokio::spawn(exporter.run(stop.clone()));
+        let stopped = stop.clone();
+        tasks.spawn(async move { exporter.run(stopped).await.unwrap() });
         let shown = |registry: &Registry| {
             let mut text = String::new();
             prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
@@ -169,7 +175,9 @@ mod tests {
             .await
             .unwrap();
         stop.now();
-        run.await.unwrap().unwrap();
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
         let seen = seen.lock().unwrap();
         assert!(seen.iter().all(|(line, _)| line == "POST /v1/traces HTTP/1.1"), "{seen:?}");
         let pods: Vec<usize> =

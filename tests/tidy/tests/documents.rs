@@ -13,12 +13,12 @@ const SHELLS: [&str; 4] = ["sh", "bash", "shell", "console"];
 /// Who can: this repository alone; or a cluster, an AWS account, a device that no test has.
 const MARKS: [&str; 4] = ["repository", "cluster", "aws", "device"];
 
-/// Lines with their numbers.
-type Lines<'t> = Vec<(usize, &'t str)>;
+/// A line of a page, counted from one.
+type Line<'a> = (usize, &'a str);
 
 /// A page's lines outside of fenced blocks, and the info strings of the blocks.
-fn parts(text: &str) -> (Lines<'_>, Lines<'_>) {
-    let (mut prose, mut fences) = (Lines::new(), Lines::new());
+fn parts(text: &str) -> (Vec<Line<'_>>, Vec<Line<'_>>) {
+    let (mut prose, mut fences) = (Vec::new(), Vec::new());
     let mut inside = false;
     for (n, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), inside) {
