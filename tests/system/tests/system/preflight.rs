@@ -20,6 +20,7 @@ async fn asked(ground: &Ground) -> Result<()> {
     for line in [
         "✓ version        Kubernetes v1.",
         "✓ clock          the API server's clock and this one agree\n",
+        "✓ features       podcertificaterequests of certificates.k8s.io/v1: delivery: Pod is possible\n",
         "✓ your rights    all ",
         "✓ cert-agent     its account has all ",
         "✓ policy-sync    its account has all ",
