@@ -23,14 +23,18 @@ impl Report {
         self.0.insert(name, value);
     }
 
-    /// Writes `target/bench/report.json`.
+    /// Writes `target/bench/report.json`; figures of others that stand there stay.
     pub(crate) fn write(&self) -> Result<()> {
         let folder = ground::target()?.join("bench");
         std::fs::create_dir_all(&folder)?;
         let file = folder.join("report.json");
-        let rounded: BTreeMap<&str, Value> =
-            self.0.iter().map(|(name, value)| (*name, json!((value * 100.0).round() / 100.0))).collect();
-        std::fs::write(&file, serde_json::to_string_pretty(&rounded)?)?;
+        let mut all: BTreeMap<String, Value> = match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text)?,
+            Err(_) => BTreeMap::new(),
+        };
+        let rounded = |value: f64| json!((value * 100.0).round() / 100.0);
+        all.extend(self.0.iter().map(|(name, value)| ((*name).to_owned(), rounded(*value))));
+        std::fs::write(&file, serde_json::to_string_pretty(&all)?)?;
         line(&format!("written to {}", file.display()));
         Ok(())
     }
