@@ -205,7 +205,8 @@ impl<C: Cluster> Agent<C> {
             let Some(authority) = authority else { continue };
             let over = |root: &Root| root.last_leaf_ends.is_none_or(|ends| ends <= now);
             for root in self.book(authority).await?.roots() {
-                if !seen.contains(&root.pem) && !(Some(authority) == former && over(root)) {
+                let done_with = Some(authority) == former && over(root);
+                if !done_with && !seen.contains(&root.pem) {
                     seen.push(root.pem.clone());
                 }
             }

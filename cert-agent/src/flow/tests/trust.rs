@@ -207,7 +207,8 @@ async fn what_somebody_changes_in_a_bundle_is_put_back_and_told() {
             stage.twin.memory().notices.len() > edited
                 && stage.told(Reason::TrustEdited, "changed ConfigMap shop/")
         );
-        assert_eq!(stage.counted("trust_edits_reverted_total") as usize, n + 1);
+        let reverted = f64::from(u32::try_from(n + 1).unwrap());
+        assert!((stage.counted("trust_edits_reverted_total") - reverted).abs() < 0.5);
     }
     stage.twin.memory().objects.remove(&place).unwrap();
     stage.twin.memory().places.push(place.clone());
