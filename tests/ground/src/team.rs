@@ -261,10 +261,8 @@ impl<'a> Team<'a> {
     pub async fn ready(&self, app: &str, count: usize) -> Result<Vec<Value>> {
         wait::until(&format!("{count} Ready pods of {}/{app}", self.name), wait::GENEROUS, || async {
             let pods = self.pods(app).await?;
-            let ready = pods
-                .iter()
-                .filter(|pod| condition(pod, "Ready").is_some_and(|c| c["status"] == "True"))
-                .count();
+            let is_ready = |pod: &&Value| condition(pod, "Ready").is_some_and(|c| c["status"] == "True");
+            let ready = pods.iter().filter(is_ready).count();
             let gates: Vec<_> = pods.iter().map(|pod| gate(pod).map(|c| c["message"].clone())).collect();
             ensure!(
                 ready == count && pods.len() == count,

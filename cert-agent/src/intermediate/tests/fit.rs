@@ -230,8 +230,8 @@ fn the_policy_of_the_role_allows_what_the_command_calls() {
     let policy: serde_json::Value = serde_json::from_str(text).unwrap();
     let [issue, read] = policy["Statement"].as_array().unwrap().as_slice() else { panic!("{policy}") };
     assert_eq!(issue["Action"], "acm-pca:IssueCertificate");
-    let template = format!("arn:aws:acm-pca:::template/{TEMPLATE}");
-    let condition = serde_json::json!({"ArnEquals": {"acm-pca:TemplateArn": template}});
+    let template = format!("arn:*:acm-pca:::template/{TEMPLATE}");
+    let condition = serde_json::json!({"ArnLike": {"acm-pca:TemplateArn": template}});
     assert_eq!(issue["Condition"], condition);
     let reads = ["DescribeCertificateAuthority", "GetCertificateAuthorityCertificate", "GetCertificate"];
     assert_eq!(read["Action"], serde_json::json!(reads.map(|call| format!("acm-pca:{call}"))));
