@@ -91,7 +91,9 @@ async fn the_control_endpoint_steers_it() {
     assert_eq!(get("/faults").await, json!([]));
     let nonsense = json!({"operation": "RevokeCertificate", "action": "late_failure"});
     assert_eq!(post("/faults", nonsense).await, StatusCode::BAD_REQUEST);
-    assert_eq!(get("/counters").await, json!({"calls": {}, "certificates_issued": 0, "issued_by_token": {}}));
+    let nothing =
+        json!({"callers": {}, "calls": {}, "certificates_issued": 0, "issued_by_token": {}, "sessions": {}});
+    assert_eq!(get("/counters").await, nothing);
     assert_eq!(get("/issued").await, json!([]));
     assert_eq!(post("/issue-delay", json!({"ms": 50})).await, StatusCode::NO_CONTENT);
     assert_eq!(post("/quotas", json!({"issuePerSecond": 1})).await, StatusCode::NO_CONTENT);

@@ -72,7 +72,8 @@ async fn sts_refuses_what_it_must() {
     for (form, status, code) in [
         (vec![web, role, session], 400, "ValidationError"),
         (vec![web, session, ("RoleArn", "nonsense"), ("WebIdentityToken", "jwt")], 400, "ValidationError"),
-        (vec![("Action", "GetCallerIdentity")], 400, "InvalidAction"),
+        (vec![("Action", "GetFederationToken")], 400, "InvalidAction"),
+        (vec![("Action", "GetCallerIdentity")], 400, "MissingAuthenticationTokenException"),
         (vec![("Action", "AssumeRole"), role, session], 400, "MissingAuthenticationTokenException"),
     ] {
         let (got, text) = ask(&form).await;
