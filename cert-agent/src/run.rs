@@ -130,7 +130,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     tasks.start("work", work(agent, intake, listed, leadership, stop));
     if let Some(path) = ready_file {
         let text = serde_json::json!({"health": bound_at}).to_string();
-        tokio::fs::write(&path, text).await.map_err(|source| RunError::ReadyFile { path, source })?;
+        sallyport_process::ready_file::write(&path, &text)
+            .map_err(|source| RunError::ReadyFile { path, source })?;
     }
     let ended = tasks.run(signals, GRACE).await.map_err(RunError::Task);
     campaign.give_back().await;

@@ -113,7 +113,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     if let Some(path) = ready_file {
         let text = serde_json::json!({"health": address.to_string()}).to_string();
-        tokio::fs::write(&path, text).await.map_err(|error| RunError::ReadyFile(path, error))?;
+        sallyport_process::ready_file::write(&path, &text)
+            .map_err(|error| RunError::ReadyFile(path, error))?;
     }
     tracing::info!(health = %address, "policy-sync runs");
     let ended = tasks.run(signals, GRACE).await.map_err(RunError::Task);

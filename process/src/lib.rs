@@ -3,7 +3,7 @@
 //! The three programs share this and `contract`, and nothing else. In the order of a program's life:
 //! [`args`] what every program is told · [`logs`] where it writes · [`kubernetes`] how it reaches the API
 //! server · [`lease`] whether it is the one that works · [`tasks`] who owns its work · [`readiness`] when it
-//! is ready · [`endpoint`] how it is asked · [`shutdown`] how it ends.
+//! is ready · [`endpoint`] how it is asked, and [`ready_file`] where · [`shutdown`] how it ends.
 
 pub mod args;
 pub mod clock;
@@ -12,6 +12,7 @@ pub mod kubernetes;
 pub mod lease;
 pub mod logs;
 pub mod readiness;
+pub mod ready_file;
 pub mod report;
 pub mod shutdown;
 pub mod tasks;

@@ -100,7 +100,6 @@ fn announce(server: &Server, endpoint: &Endpoint, ready_file: Option<&Path>) -> 
     let (listen, health) = (server.address()?, endpoint.address()?);
     tracing::info!(%listen, %health, "listening");
     let Some(file) = ready_file else { return Ok(()) };
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, serde_json::json!({"listen": listen, "health": health}).to_string())?;
-    std::fs::rename(beside, file)
+    let text = serde_json::json!({"listen": listen, "health": health}).to_string();
+    sallyport_process::ready_file::write(file, &text)
 }
