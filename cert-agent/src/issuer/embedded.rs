@@ -176,18 +176,13 @@ impl<C: Cluster> Issuer for Embedded<C> {
         .boxed()
     }
 
-    /// The ticket is the request's own token: nothing has to be remembered.
     fn issue<'a>(
         &'a self,
         _: &'a Caller,
         request: &'a Request,
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async move {
-            signing::is_request(request)?;
-            Ok(format!("{}:{}", self.id, request.token))
-        }
-        .boxed()
+        async move { signing::ticket(&self.id, request) }.boxed()
     }
 
     fn fetch<'a>(
@@ -197,9 +192,7 @@ impl<C: Cluster> Issuer for Embedded<C> {
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
         async move {
-            if ticket != format!("{}:{}", self.id, request.token) {
-                return Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")));
-            }
+            signing::is_ticket(&self.id, request, ticket)?;
             let root = self.root(false).await?;
             let leaf = signing::sign(&root.certificate, &root.key, request)?;
             Ok(Fetched::Ready { leaf, chain: Some(root.certificate.clone()) })

@@ -127,18 +127,13 @@ impl<C: Cluster> Issuer for Intermediate<C> {
         async { Ok(self.load().await?.described()) }.boxed()
     }
 
-    /// The ticket is the request's own token: nothing has to be remembered.
     fn issue<'a>(
         &'a self,
         _: &'a Caller,
         request: &'a Request,
         _: &'a Described,
     ) -> BoxFuture<'a, Result<String, IssueError>> {
-        async move {
-            signing::is_request(request)?;
-            Ok(format!("{}:{}", self.id, request.token))
-        }
-        .boxed()
+        async move { signing::ticket(&self.id, request) }.boxed()
     }
 
     fn fetch<'a>(
@@ -148,9 +143,7 @@ impl<C: Cluster> Issuer for Intermediate<C> {
         ticket: &'a str,
     ) -> BoxFuture<'a, Result<Fetched, IssueError>> {
         async move {
-            if ticket != format!("{}:{}", self.id, request.token) {
-                return Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")));
-            }
+            signing::is_ticket(&self.id, request, ticket)?;
             let known = self.known().await?;
             let held = &known.stored.held;
             // Asked again before the signature: what stands in its way may have changed since the request was made.

@@ -12,10 +12,19 @@ use time::OffsetDateTime;
 use super::IssueError;
 use crate::{key::PrivateKey, request::Request};
 
-/// Whether a request is one at all.
-pub(super) fn is_request(request: &Request) -> Result<(), IssueError> {
+/// The ticket for a request, if it is one at all: the request's own token, so that nothing has to be remembered.
+pub(super) fn ticket(authority: &str, request: &Request) -> Result<String, IssueError> {
     let read = CertificateSigningRequestParams::from_pem(&request.csr);
-    read.map(drop).map_err(|error| IssueError::Refused(error.to_string()))
+    read.map_err(|error| IssueError::Refused(error.to_string()))?;
+    Ok(format!("{authority}:{}", request.token))
+}
+
+/// Whether a ticket is that of a request.
+pub(super) fn is_ticket(authority: &str, request: &Request, ticket: &str) -> Result<(), IssueError> {
+    if ticket == format!("{authority}:{}", request.token) {
+        return Ok(());
+    }
+    Err(IssueError::NotFound(format!("ticket {ticket} is not of this request")))
 }
 
 /// Signs a request by the CA with this certificate, PEM, and key. The extensions are those of AWS's templates:

@@ -6,6 +6,7 @@ mod admission;
 mod certificates;
 mod check;
 mod firewall;
+mod idle;
 mod journey;
 mod report;
 mod webhook;
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
 /// The parts, in their order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
+    Idle,
     Admission,
     Check,
     Journey,
@@ -42,10 +44,12 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Admission, Self::Check, Self::Journey, Self::Firewall, Self::Certificates];
+    const ALL: [Self; 6] =
+        [Self::Idle, Self::Admission, Self::Check, Self::Journey, Self::Firewall, Self::Certificates];
 
     const fn word(self) -> &'static str {
         match self {
+            Self::Idle => "idle",
             Self::Admission => "admission",
             Self::Check => "check",
             Self::Journey => "journey",
@@ -76,7 +80,7 @@ async fn measure(report: &mut Report) -> Result<()> {
     if asked(Part::Check) {
         check::deployments(report).await?;
     }
-    if [Part::Admission, Part::Journey, Part::Firewall].into_iter().any(asked) {
+    if [Part::Idle, Part::Admission, Part::Journey, Part::Firewall].into_iter().any(asked) {
         on_one_ground(report, asked).await?;
     }
     if asked(Part::Firewall) {
@@ -92,6 +96,9 @@ async fn on_one_ground(report: &mut Report, asked: impl Fn(Part) -> bool) -> Res
     let mut options = Options::fresh("bench")?;
     options.job_poll = Duration::from_secs(2);
     let ground = Ground::start(options, |what| report::line(&format!("starting {what}"))).await?;
+    if asked(Part::Idle) {
+        idle::programs(report, &ground).await?;
+    }
     if asked(Part::Admission) {
         webhook::over_https(report, &ground).await?;
     }
