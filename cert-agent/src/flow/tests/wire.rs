@@ -106,7 +106,8 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
     plant(&running);
     let twin = Twin::default();
     let (mut lives, mut died_with_the_answer) = (0, 0);
-    while issued(&twin) < COUNT {
+    // On a quick machine the first agent gets all of it done; the next one must then ask for nothing.
+    while lives < 2 || issued(&twin) < COUNT {
         lives += 1;
         assert!(lives <= MOST_LIVES, "{} of {COUNT}: {:?}", issued(&twin), running.counters().calls);
         Stage::live(&twin, issuer(&running, bundle.path()), LIFE, |stage| {
@@ -118,7 +119,6 @@ async fn law_8_through_faults_and_restarts_each_identity_costs_one_certificate()
         died_with_the_answer += running.counters().issued_by_token.len().saturating_sub(kept(&twin));
     }
     let counters = running.counters();
-    assert!(lives > 1, "it was killed at least once");
     let all: u64 = COUNT.try_into().unwrap();
     assert_eq!(counters.certificates_issued, all, "one for each identity");
     assert_eq!(
