@@ -85,7 +85,10 @@ async fn removed(n: usize) -> bool {
         support::without_uuids(&before),
         "killed {crashed:?}"
     );
-    assert_eq!(commits(&sim), 2, "killed {crashed:?}");
+    // What the first process knew of its job died with it there, and the next one may commit once more what is done already.
+    let most = if crashed.as_deref() == Some("before store firewall") { 3 } else { 2 };
+    let commits = commits(&sim);
+    assert!((2..=most).contains(&commits), "{commits} commits, killed {crashed:?}");
     crashed.is_some()
 }
 
