@@ -13,7 +13,7 @@ tools=(containerd containerd-shim-runc-v2 ctr bridge host-local loopback helm)
 cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}
 
 cd "$here/programs"
-key=$(sha256sum go.mod go.sum ./*/*.go "$here/build.sh" "$here/image.sh" | sha256sum | cut -c1-16)
+key=$(sha256sum go.mod go.sum ./*/*.go ../build.sh ../image.sh | sha256sum | cut -c1-16)
 folder=$cache/node-$key
 mkdir -p "$folder"
 exec 9>"$folder/lock"
