@@ -203,7 +203,5 @@ impl<C: Cluster> Issuer for Embedded<C> {
 
 fn validity(path: &[Vec<u8>]) -> Option<(Timestamp, Timestamp)> {
     let (_, certificate) = x509_parser::parse_x509_certificate(path.first()?).ok()?;
-    let (from, to) = (certificate.validity().not_before, certificate.validity().not_after);
-    let time = |seconds: i64| Timestamp::from_second(seconds).ok();
-    Some((time(from.timestamp())?, time(to.timestamp())?))
+    chain::validity(&certificate).ok()
 }
