@@ -46,10 +46,11 @@ impl Helm {
     /// # Errors
     /// It was refused, or does not come up.
     pub async fn install(&self, cluster: &ControlPlane) -> Result<String> {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": "sallyport-system", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+        cluster.kubectl.apply(&namespace.to_string()).await?;
         let values = format!("--values={}", self.values.display());
-        let said = self.run(&["install", "sallyport", &chart(), "--create-namespace", &values]).await?;
-        let label = "pod-security.kubernetes.io/enforce=restricted";
-        cluster.kubectl.run(&["label", "namespace", "sallyport-system", label, "--overwrite"]).await?;
+        let said = self.run(&["install", "sallyport", &chart(), &values]).await?;
         available(cluster).await?;
         Ok(said)
     }

@@ -11,7 +11,9 @@ use crate::{
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        alone("restarts::kubelet_and_containerd_come_back_and_no_call_is_lost", |g| Box::pin(of_the_node(g))),
+        alone("restarts::kubelet_and_containerd_come_back_and_what_runs_loses_no_call", |g| {
+            Box::pin(of_the_node(g))
+        }),
         alone("restarts::our_programs_roll_while_pods_come_and_none_is_refused", |g| {
             Box::pin(of_programs(g))
         }),
@@ -21,8 +23,11 @@ pub(crate) fn tests() -> Vec<Test> {
 async fn of_the_node(ground: &NodeGround) -> Result<String> {
     let scene = Scene::ready(ground, "restarts", TeamOptions::default(), 1).await?;
     let before = scene.uids().await?;
+    let gate = gates(&scene).await?;
+    // The pod itself is called, for a kubelet that comes back says of its pods that they are not ready until it has
+    // probed them anew, and so Kubernetes may leave the Service without endpoints for a moment.
     let calls = scene
-        .without_loss(async {
+        .without_loss_at(scene.pod_address().await?, async {
             ground.node.restart_containerd().await?;
             ground.node.restart_kubelet().await?;
             ground.node.ready(&ground.cluster).await?;
@@ -32,7 +37,21 @@ async fn of_the_node(ground: &NodeGround) -> Result<String> {
         .await?;
     let after = scene.uids().await?;
     ensure!(before.iter().all(|uid| after.contains(uid)), "the pod that ran is gone");
+    let now = gates(&scene).await?;
+    ensure!(
+        gate.iter().all(|opened| now.contains(opened)),
+        "a gate was touched: {gate:?} before, {now:?} now"
+    );
+    scene.answers().await?;
     Ok(format!("one pod went on, a second came after the restarts; {calls} calls meanwhile, none lost"))
+}
+
+/// Since when the gate of each pod of `web` is as it is.
+async fn gates(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let pods = scene.team.pods("web").await?;
+    let conditions = pods.iter().filter_map(|pod| pod["status"]["conditions"].as_array()).flatten();
+    let gates = conditions.filter(|condition| condition["type"] == sallyport_contract::keys::GATE);
+    Ok(gates.map(|gate| format!("{} since {}", gate["status"], gate["lastTransitionTime"])).collect())
 }
 
 async fn of_programs(ground: &NodeGround) -> Result<String> {

@@ -103,6 +103,14 @@ impl<'g> Scene<'g> {
         .await
     }
 
+    /// Where the only pod of `web` itself is.
+    pub(crate) async fn pod_address(&self) -> Result<SocketAddr> {
+        let pods = self.team.pods("web").await?;
+        let ip =
+            pods.first().and_then(|pod| pod["status"]["podIP"].as_str()).context("no pod has an address")?;
+        Ok(SocketAddr::new(ip.parse()?, 8443))
+    }
+
     /// The uids of the pods of `web` that are not on their way out.
     pub(crate) async fn uids(&self) -> Result<Vec<String>> {
         let pods = self.team.pods("web").await?;
@@ -116,7 +124,16 @@ impl<'g> Scene<'g> {
     /// Calls the Service ten times a second from before `change` until after it is through; gives how many calls there
     /// were, and fails if one of them was lost.
     pub(crate) async fn without_loss(&self, change: impl Future<Output = Result<()>>) -> Result<usize> {
-        let traffic = self.client.traffic(self.service, &self.name(), &self.roots().await?).await?;
+        self.without_loss_at(self.service, change).await
+    }
+
+    /// [`Scene::without_loss`], with another address than the Service's.
+    pub(crate) async fn without_loss_at(
+        &self,
+        address: SocketAddr,
+        change: impl Future<Output = Result<()>>,
+    ) -> Result<usize> {
+        let traffic = self.client.traffic(address, &self.name(), &self.roots().await?).await?;
         traffic.has_made(10).await?;
         change.await?;
         let meanwhile = traffic.seen().await?.len();
