@@ -6,6 +6,7 @@
 
 mod absence;
 mod admission;
+mod alerts;
 mod asked;
 mod census;
 mod certificates;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         silence::tests(),
         under_load::tests(),
         leaving::tests(),
+        alerts::tests(),
     ];
     // One of these kills a program that all of these use, so they wait for each other: meanwhile the machine
     // has something else to do.

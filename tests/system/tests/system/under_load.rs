@@ -38,6 +38,8 @@ pub(crate) fn tests() -> Vec<Test> {
 #[derive(Default)]
 struct Tally {
     made: usize,
+    /// How many a second.
+    rate: f64,
     /// When it was refused, and what the API server said.
     failed: Vec<(Instant, String)>,
     bare: Vec<String>,
@@ -61,14 +63,15 @@ async fn the_webhook_changes() -> Result<()> {
     let (mut busy, _idle) =
         if one.cpu_seconds()? < other.cpu_seconds()? { (other, one) } else { (one, other) };
     let killed_at = Instant::now();
-    let (_again, killed) = load(&ground, &team, "killed", async {
+    let ((_again, all_exist), killed) = load(&ground, &team, "killed", async {
         busy.kill().await?;
         let web = team.deployment("web", REPLICAS, &json!({}));
         ground.cluster.kubectl.apply(&web.to_string()).await?;
         every_pod_exists(&team).await?;
+        let all_exist = killed_at.elapsed();
         let again = ground.another_webhook("webhook-again").await?;
         ready(&ground, 2).await?;
-        Ok(again)
+        Ok((again, all_exist))
     })
     .await?;
     for (_, words) in &killed.failed {
@@ -76,9 +79,14 @@ async fn the_webhook_changes() -> Result<()> {
     }
     none_slipped("a killed replica", &killed)?;
     let last = killed.failed.iter().map(|(at, _)| at.saturating_duration_since(killed_at)).max();
-    let counted = json!({"restart": {"made": restarted.made}, "rotation": {"made": rotated.made}, "killed": {
-        "made": killed.made, "failed": killed.failed.len(), "last_failure_s": last.map(|last| last.as_secs_f64()),
-        "words": killed.failed.first().map(|(_, words)| words)}});
+    let counted = json!({
+        "restart": {"made": restarted.made, "per_second": restarted.rate},
+        "rotation": {"made": rotated.made, "per_second": rotated.rate},
+        "killed": {
+            "made": killed.made, "per_second": killed.rate, "failed": killed.failed.len(),
+            "last_failure_s": last.map(|last| last.as_secs_f64()),
+            "every_pod_of_the_deployment_s": all_exist.as_secs_f64(),
+            "words": killed.failed.first().map(|(_, words)| words)}});
     // For people, beside the programs' logs.
     std::fs::write(ground.folder.join("counted.json"), serde_json::to_string_pretty(&counted)?)?;
     drop(team);
@@ -171,7 +179,7 @@ async fn load<T>(
     phase: &str,
     during: impl Future<Output = Result<T>>,
 ) -> Result<(T, Tally)> {
-    let (mut tally, mut answers) = (Tally::default(), JoinSet::new());
+    let (mut tally, mut answers, begun) = (Tally::default(), JoinSet::new(), Instant::now());
     let mut during = std::pin::pin!(during);
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -190,6 +198,9 @@ async fn load<T>(
     while let Some(answer) = answers.join_next().await {
         tally.note(answer?);
     }
+    #[expect(clippy::cast_precision_loss, reason = "far below the 52 bits of a mantissa")]
+    let made = tally.made as f64;
+    tally.rate = made / begun.elapsed().as_secs_f64();
     Ok((done?, tally))
 }
 
