@@ -3,7 +3,10 @@
 //! Making a `NameClaim` is the lock; this tells before whether it can be had, and after whether a claim of
 //! another namespace that can match the same name is older.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use sallyport_contract::{
@@ -78,17 +81,18 @@ pub enum Holding {
 pub struct ClaimBook {
     shelf: Shelf<Claim>,
     /// By what stands behind the left-most label: only such names can overlap.
-    by_parent: HashMap<String, BTreeMap<DnsName, Claim>>,
+    by_parent: HashMap<String, BTreeMap<DnsName, Arc<Claim>>>,
     /// Claims that we are about to make; no list knows them yet.
-    reserved: HashMap<DnsName, Claim>,
+    reserved: HashMap<DnsName, Arc<Claim>>,
     ending: HashSet<DnsName>,
 }
 
 impl ClaimBook {
     /// Takes a change from the watch; returns what changed.
     pub fn take(&mut self, change: Change<Claim>) -> Vec<Place> {
+        let mut put = None;
         match &change {
-            Change::Put(_, claim) => self.index(claim.clone()),
+            Change::Put(place, _) => put = Some(place.clone()),
             Change::Gone((namespace, name)) => {
                 if let Some(claim) = self.shelf.get(namespace, name)
                     && let Some(siblings) = self.by_parent.get_mut(parent(&claim.dns_name))
@@ -100,10 +104,13 @@ impl ClaimBook {
         }
         let whole = matches!(change, Change::ListEnds);
         let touched = self.shelf.take(change);
+        if let Some(claim) = put.and_then(|(namespace, name)| self.shelf.get(&namespace, &name)) {
+            self.index(claim);
+        }
         if whole {
             self.by_parent.clear();
-            let all: Vec<Claim> = self.shelf.all().map(|(_, _, claim)| (**claim).clone()).collect();
-            let reserved: Vec<Claim> = self.reserved.values().cloned().collect();
+            let all: Vec<Arc<Claim>> = self.shelf.all().map(|(_, _, claim)| Arc::clone(claim)).collect();
+            let reserved: Vec<Arc<Claim>> = self.reserved.values().cloned().collect();
             for claim in reserved.into_iter().chain(all) {
                 self.index(claim);
             }
@@ -120,15 +127,15 @@ impl ClaimBook {
 
     /// Notes that a free name is about to be claimed, so that nobody else in this process tries.
     pub fn reserve(&mut self, dns_name: &DnsName, namespace: &str) {
-        let claim = Claim {
+        let claim = Arc::new(Claim {
             dns_name: dns_name.clone(),
             namespace: namespace.to_owned(),
             uid: None,
             resource_version: None,
             created: None,
             on_a_firewall: false,
-        };
-        self.reserved.insert(dns_name.clone(), claim.clone());
+        });
+        self.reserved.insert(dns_name.clone(), Arc::clone(&claim));
         self.index(claim);
     }
 
@@ -157,7 +164,7 @@ impl ClaimBook {
         }
     }
 
-    fn index(&mut self, claim: Claim) {
+    fn index(&mut self, claim: Arc<Claim>) {
         let siblings = self.by_parent.entry(parent(&claim.dns_name).to_owned()).or_default();
         siblings.insert(claim.dns_name.clone(), claim);
     }
@@ -170,7 +177,7 @@ impl ClaimBook {
 
     /// All claims.
     pub fn all(&self) -> impl Iterator<Item = &Claim> {
-        self.by_parent.values().flat_map(BTreeMap::values)
+        self.by_parent.values().flat_map(BTreeMap::values).map(|claim| &**claim)
     }
 
     /// Whether `namespace` has `name`.

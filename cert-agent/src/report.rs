@@ -53,6 +53,22 @@ impl Report {
         Self { certificates: Some(certificates), ..Self::waiting(Reason::Issued, message) }
     }
 
+    /// What an identity says now, to be said again.
+    #[must_use]
+    pub fn of(found: &WorkloadIdentity) -> Self {
+        let status = found.status.as_ref();
+        let condition = found.condition(CERTIFICATE_ISSUED);
+        let reason = condition.and_then(|condition| Reason::from_code(&condition.reason));
+        Self {
+            reason: reason.unwrap_or(Reason::AwaitingCertificate),
+            message: condition
+                .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
+            certificate: status.and_then(|status| status.certificate.clone()).map(Box::new),
+            certificates: status.and_then(|status| status.certificates.clone()),
+            unwanted_since: None,
+        }
+    }
+
     /// The condition to store.
     #[must_use]
     pub fn condition(&self, identity: &WorkloadIdentity, now: Timestamp) -> Condition {

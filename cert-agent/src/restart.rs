@@ -4,21 +4,21 @@ use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::keys;
 use serde_json::{Value, json};
 
-use crate::state::Current;
+use crate::state::Span;
 
 /// A certificate that was asked for is delivered, and seen on every node, within so long.
 const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 
 /// Pods whose containers began before this may have read the certificate before.
 #[must_use]
-pub fn older_than(current: &Current) -> Timestamp {
+pub fn older_than(current: Span) -> Timestamp {
     current.received_at.saturating_add(SETTLED).unwrap_or(current.received_at)
 }
 
 /// When they are restarted: within so long, or within half of what is left to the old certificate if that is
 /// less, spread over that time. The first certificate of an identity replaces none.
 #[must_use]
-pub fn due(current: &Current, within: SignedDuration, draw: u16) -> Option<Timestamp> {
+pub fn due(current: Span, within: SignedDuration, draw: u16) -> Option<Timestamp> {
     let begin = older_than(current);
     let left = current.replaces?.duration_since(begin).max(SignedDuration::ZERO);
     let seconds = (left / 2).min(within).as_secs();

@@ -13,7 +13,10 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, runtime::watcher};
 use prometheus_client::registry::Registry;
-use sallyport_contract::{keys, object::NameClaim};
+use sallyport_contract::{
+    keys,
+    object::{NameClaim, WorkloadIdentity},
+};
 use sallyport_process::{
     clock::Clock,
     endpoint::Endpoint,
@@ -43,7 +46,7 @@ use crate::{
     },
     metrics::Metrics,
     observe::{
-        facts::{NamespaceFacts, PodFacts, Workload},
+        facts::{self, NamespaceFacts, PodFacts, Workload},
         watch,
         world::Served,
     },
@@ -209,7 +212,8 @@ fn watch_workloads(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &S
 fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Stop) {
     let config = watcher::Config::default;
     let (to, from) = (intake.clone(), Api::all(client.clone()));
-    tasks.start("identities", watch::objects(from, config(), stop.clone(), kept, move |c| to.identity(c)));
+    let read = |object: &WorkloadIdentity| Some(facts::identity(object));
+    tasks.start("identities", watch::objects(from, config(), stop.clone(), read, move |c| to.identity(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     tasks.start("bindings", watch::objects(from, config(), stop.clone(), kept, move |c| to.binding(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));

@@ -141,6 +141,25 @@ pub struct Current {
     pub replaces: Option<Timestamp>,
 }
 
+/// When a certificate came and ends: by this it is known when it is to be renewed, and which pods began before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// When it was asked for, a moment before it came.
+    pub received_at: Timestamp,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// When the one ends that it replaced.
+    pub replaces: Option<Timestamp>,
+}
+
+impl Current {
+    /// When it came and ends.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        Span { received_at: self.received_at, not_after: self.not_after, replaces: self.replaces }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {

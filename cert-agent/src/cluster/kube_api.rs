@@ -23,7 +23,7 @@ use super::{Cluster, ClusterError, Exactly, Kind, Notice};
 pub const MANAGER: &str = "sallyport-cert-agent";
 
 /// So many objects are read at once: more would only take memory.
-const PAGE: u32 = 500;
+const PAGE: u32 = 100;
 
 /// The API server.
 #[derive(Clone)]
@@ -40,14 +40,22 @@ impl KubeCluster {
         Self { recorder: Recorder::new(client.clone(), reporter), client }
     }
 
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<T, ClusterError> {
+    async fn ask<T: DeserializeOwned>(&self, request: Asked) -> Result<T, ClusterError> {
         let request = request.map_err(|error| ClusterError::Refused(report::chain(&error)))?;
         within_deadline(self.client.request::<T>(request)).await
     }
+
+    /// Asks for an object, and leaves out of the answer the book-keeping of its fields: nothing decides by it, and it is
+    /// most of what a remembered object would weigh.
+    async fn ask_for<K: Kind>(&self, request: Asked) -> Result<K, ClusterError> {
+        let mut object: K = self.ask(request).await?;
+        object.meta_mut().managed_fields = None;
+        Ok(object)
+    }
 }
+
+/// A request, if it could be made.
+type Asked = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 async fn within_deadline<T>(work: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ClusterError> {
     match in_time(work).await {
@@ -95,7 +103,7 @@ fn typed<K: Kind>(object: &K) -> Result<Value, ClusterError> {
 
 impl Cluster for KubeCluster {
     async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, ClusterError> {
-        match self.ask(request::<K>(namespace).get(name, &kube::api::GetParams::default())).await {
+        match self.ask_for(request::<K>(namespace).get(name, &kube::api::GetParams::default())).await {
             Ok(object) => Ok(Some(object)),
             Err(ClusterError::Gone(_)) => Ok(None),
             Err(error) => Err(error),
@@ -104,31 +112,31 @@ impl Cluster for KubeCluster {
 
     async fn create<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let (namespace, _) = place(object);
-        self.ask(request::<K>(namespace).create(&by_us(), body(&typed(object)?)?)).await
+        self.ask_for(request::<K>(namespace).create(&by_us(), body(&typed(object)?)?)).await
     }
 
     async fn replace<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let (namespace, name) = place(object);
-        self.ask(request::<K>(namespace).replace(name, &by_us(), body(&typed(object)?)?)).await
+        self.ask_for(request::<K>(namespace).replace(name, &by_us(), body(&typed(object)?)?)).await
     }
 
     async fn replace_status<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let (namespace, name) = place(object);
         let body = body(&typed(object)?)?;
-        self.ask(request::<K>(namespace).replace_subresource("status", name, &by_us(), body)).await
+        self.ask_for(request::<K>(namespace).replace_subresource("status", name, &by_us(), body)).await
     }
 
     async fn apply<K: Kind>(&self, object: &K) -> Result<K, ClusterError> {
         let (namespace, name) = place(object);
         let patch = Patch::Apply(typed(object)?);
-        self.ask(request::<K>(namespace).patch(name, &PatchParams::apply(MANAGER).force(), &patch)).await
+        self.ask_for(request::<K>(namespace).patch(name, &PatchParams::apply(MANAGER).force(), &patch)).await
     }
 
     async fn apply_status<K: Kind>(&self, object: &Value) -> Result<K, ClusterError> {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let params = PatchParams::apply(MANAGER).force();
         let request = request::<K>(&text("namespace"));
-        self.ask(request.patch_subresource("status", &text("name"), &params, &Patch::Apply(object))).await
+        self.ask_for(request.patch_subresource("status", &text("name"), &params, &Patch::Apply(object))).await
     }
 
     async fn patch<K: Kind>(
@@ -171,18 +179,18 @@ impl Cluster for KubeCluster {
         Ok(living.filter_map(|pod| pod.metadata.name).collect())
     }
 
-    async fn states(&self, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
+    async fn states<T: Send>(
+        &self,
+        namespace: &str,
+        mut keep: impl FnMut(ObjectMeta) -> Option<T> + Send,
+    ) -> Result<Vec<T>, ClusterError> {
         let ours = format!("{}={},{}", keys::MANAGED_BY, keys::MANAGED_BY_SALLYPORT, keys::IDENTITY);
-        let bare = |item: PartialObjectMeta<Secret>| {
-            let metadata = ObjectMeta { managed_fields: None, ..item.metadata };
-            Secret { metadata, ..Secret::default() }
-        };
         let mut states = Vec::new();
         let mut page = ListParams::default().labels(&ours).limit(PAGE);
         loop {
             let list: ObjectList<PartialObjectMeta<Secret>> =
                 self.ask(request::<Secret>(namespace).list_metadata(&page)).await?;
-            states.extend(list.items.into_iter().map(bare));
+            states.extend(list.items.into_iter().filter_map(|item| keep(item.metadata)));
             match list.metadata.continue_.filter(|more| !more.is_empty()) {
                 Some(more) => page = page.continue_token(&more),
                 None => return Ok(states),

@@ -8,7 +8,7 @@ pub mod twin;
 
 use std::{fmt::Debug, future::Future};
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -117,8 +117,12 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         identity: &str,
     ) -> impl Future<Output = Result<Vec<String>, ClusterError>> + Send;
 
-    /// All state Secrets, without what is in them.
-    fn states(&self, namespace: &str) -> impl Future<Output = Result<Vec<Secret>, ClusterError>> + Send;
+    /// What `keep` keeps of the metadata of each state Secret; there may be many, and they are read page by page.
+    fn states<T: Send>(
+        &self,
+        namespace: &str,
+        keep: impl FnMut(ObjectMeta) -> Option<T> + Send,
+    ) -> impl Future<Output = Result<Vec<T>, ClusterError>> + Send;
 
     /// Tells people. Losing an event loses nothing: state stands in conditions.
     fn tell(&self, notice: &Notice) -> impl Future<Output = Result<(), ClusterError>> + Send;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::{Cluster, ClusterError, Exactly, Kind, Notice, turnstile::Turnstile};
@@ -252,14 +252,18 @@ impl Cluster for Twin {
         self.call(|| Ok(self.memory().carriers.clone())).await
     }
 
-    async fn states(&self, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
+    async fn states<T: Send>(
+        &self,
+        namespace: &str,
+        keep: impl FnMut(ObjectMeta) -> Option<T> + Send,
+    ) -> Result<Vec<T>, ClusterError> {
         let states = || {
             let memory = self.memory();
             let secrets =
                 memory.objects.iter().filter(|((kind, ns, _), _)| kind == "secrets" && ns == namespace);
             let states = secrets.filter(|((_, _, name), _)| name.starts_with("state."));
             let metadata = |value: &Value| serde_json::from_value(value["metadata"].clone()).unwrap();
-            Ok(states.map(|(_, value)| Secret { metadata: metadata(value), ..Secret::default() }).collect())
+            Ok(states.map(|(_, value)| metadata(value)).filter_map(keep).collect())
         };
         self.call(states).await
     }

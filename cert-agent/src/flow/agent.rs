@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     authority::Desk,
-    memo::Memo,
+    memo::Laid,
     namespace::{look_period, resync},
     queue::{Queue, Work},
     roots::Kept,
@@ -86,7 +86,7 @@ pub struct Agent<C> {
     pub metrics: Metrics,
     pub(super) issuers: Arc<dyn Issuers>,
     pub(super) plans: Mutex<HashMap<String, Arc<Plan>>>,
-    pub(super) memos: Mutex<HashMap<Key, Memo>>,
+    pub(super) memos: Mutex<HashMap<Key, Laid>>,
     pub(super) desks: Mutex<HashMap<String, Arc<Desk>>>,
     pub(super) bound: Mutex<HashMap<String, bool>>,
     pub(super) statuses: Mutex<HashMap<String, Value>>,

@@ -67,19 +67,14 @@ impl<C: Cluster> Agent<C> {
             }
         };
         let now = self.clock.now();
-        let forms = &identity.certificate.forms;
-        let anew = anew || memo.rest.as_ref().is_some_and(|rest| rest.forms != *forms);
-        if let Some(rest) =
-            memo.rest.as_ref().filter(|rest| !anew && rest.terms == case.terms && now < rest.until)
+        let rest = memo.rest.take().filter(|rest| !anew && now < rest.until);
+        if let Some(rest) = rest
+            && let Some(told) = rest.still((&case.terms, &identity.certificate.forms), made)
         {
-            if rest.report.stands_in(made) {
-                let left = Duration::try_from(rest.until.duration_since(now)).unwrap_or_default();
-                return Ok((rest.report.clone(), self.next_look(&case, left)));
-            }
-            // Somebody else says something else of it: what we remember may be over.
-            memo.forget_state();
+            let left = Duration::try_from(rest.until.duration_since(now)).unwrap_or_default();
+            memo.rest = Some(rest);
+            return Ok((told, self.next_look(&case, left)));
         }
-        memo.rest = None;
         memo.fresh = false;
         if anew {
             memo.delivered = None;
@@ -221,8 +216,8 @@ impl<C: Cluster> Agent<C> {
         };
         let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
         let told = self.beside_current(memo, case, report.clone());
-        let forms = case.identity.certificate.forms.clone();
-        memo.rest = Some(Rest { until, terms: case.terms.clone(), forms, report: told });
+        let under = (&case.terms, &case.identity.certificate.forms);
+        memo.rest = Some(Rest::new(until, memo.span(), under, &told));
         Turn::Wait(self.next_look(case, left), report)
     }
 

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::agent::{Agent, lock};
+use super::{
+    agent::{Agent, lock},
+    memo::Laid,
+};
 use crate::{cluster::Cluster, issuer::Class};
 
 impl<C: Cluster> Agent<C> {
@@ -15,8 +18,7 @@ impl<C: Cluster> Agent<C> {
         for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
             let identity = &wanted.identity;
             let key = (identity.namespace.clone(), identity.name.to_string());
-            let state = memos.get(&key).and_then(|memo| memo.state.as_ref());
-            let Some(current) = state.and_then(|state| state.current.as_ref()) else { continue };
+            let Some(current) = memos.get(&key).and_then(Laid::span) else { continue };
             earliest = Some(earliest.map_or(current.not_after, |first| first.min(current.not_after)));
             let holds = Some((current.received_at, current.not_after));
             overdue += usize::from(Class::of(holds, now) == Class::Expiring);

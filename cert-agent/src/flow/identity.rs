@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     agent::{Agent, Next},
     claiming::HeldElsewhere,
-    memo::Memo,
+    memo::{Laid, Memo},
     namespace::exactly,
     queue::Work,
 };
@@ -37,28 +37,28 @@ impl<C: Cluster> Agent<C> {
         tries: u32,
     ) -> Result<Next, ClusterError> {
         let key = (namespace.to_owned(), name.to_owned());
-        let mut memo = super::agent::lock(&self.memos).remove(&key).unwrap_or_default();
+        let mut memo = super::agent::lock(&self.memos).remove(&key).map(Laid::taken).unwrap_or_default();
         let Some(plan) = self.plan(namespace) else { return Ok(Next::NEVER) };
-        let found = self.latest(&memo, namespace, name);
+        let found = self.latest(&mut memo, namespace, name);
         let result = match (plan.identities.get(name), found) {
             (None, None) => return Ok(Next::NEVER),
             (None, Some(found)) => self.unwanted(&mut memo, &found).await,
             (Some(wanted), found) => self.wanted(&mut memo, wanted, found, anew).await,
         };
-        if let (Err(error), Some((identity, _))) = (&result, &memo.identity)
+        if let Err(error) = &result
             && tries == TRIES_BEFORE_SAYING
+            && let Some(identity) = self.latest(&mut memo, namespace, name)
         {
             let report = self
-                .with_what_stands(identity, Report::waiting(Reason::AwaitingCertificate, error.to_string()));
-            let identity = identity.clone();
+                .with_what_stands(&identity, Report::waiting(Reason::AwaitingCertificate, error.to_string()));
             self.report(&mut memo, &identity, &report).await?;
         }
-        super::agent::lock(&self.memos).insert(key, memo);
+        super::agent::lock(&self.memos).insert(key, Laid::of(memo));
         result
     }
 
     /// The identity as it stands: by the watch, or as we have just written it.
-    fn latest(&self, memo: &Memo, namespace: &str, name: &str) -> Option<WorkloadIdentity> {
+    fn latest(&self, memo: &mut Memo, namespace: &str, name: &str) -> Option<WorkloadIdentity> {
         let seen = self.world.identity(namespace, name).map(|seen| (*seen).clone());
         let version = |identity: &WorkloadIdentity| -> u64 {
             identity.metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -68,7 +68,10 @@ impl<C: Cluster> Agent<C> {
                 Some(ours.clone())
             }
             (Some((ours, at)), None) if at.elapsed() < BEHIND => Some(ours.clone()),
-            (_, seen) => seen,
+            (_, seen) => {
+                memo.identity = None;
+                seen
+            }
         }
     }
 
@@ -80,7 +83,6 @@ impl<C: Cluster> Agent<C> {
         anew: bool,
     ) -> Result<Next, ClusterError> {
         let identity = &wanted.identity;
-        let known = memo.identity.as_ref().and_then(|(known, _)| known.metadata.uid.clone());
         let right = found.filter(|found| says(found, wanted));
         let (made, held) = match right {
             Some(found) => (found, self.claim(&identity.namespace, &identity.dns_names).await?),
@@ -96,9 +98,9 @@ impl<C: Cluster> Agent<C> {
                 (made, held?)
             }
         };
-        if known != made.metadata.uid {
+        if memo.uid != made.metadata.uid {
             // Another object under the same name: nothing that we remember is about it.
-            *memo = Memo { identity: Some((made.clone(), Instant::now())), ..Memo::default() };
+            *memo = Memo::of(made.clone());
         }
         if let Some(held) = held {
             self.report(memo, &made, &Report::waiting(Reason::NameHeldElsewhere, elsewhere(&held))).await?;
@@ -185,7 +187,7 @@ impl<C: Cluster> Agent<C> {
         let Some(since) = found.status.as_ref().and_then(|status| status.unwanted_since) else {
             let report = Report {
                 unwanted_since: Some(now.round(jiff::Unit::Second).unwrap_or(now)),
-                ..as_it_stands(found)
+                ..Report::of(found)
             };
             self.report(memo, found, &report).await?;
             return Ok(Next::after(self.settings.identity_grace));
@@ -259,19 +261,4 @@ fn elsewhere(held: &HeldElsewhere) -> String {
         "name \"{asked}\" is held by namespace {namespace}{overlap}. Whose rule: a name belongs to one \
          namespace. Do: ask for another name, or have it given up there"
     )
-}
-
-/// What the identity says now, to be said again.
-fn as_it_stands(found: &WorkloadIdentity) -> Report {
-    let status = found.status.clone().unwrap_or_default();
-    let condition = found.condition(CERTIFICATE_ISSUED);
-    let reason = condition.and_then(|condition| Reason::from_code(&condition.reason));
-    Report {
-        reason: reason.unwrap_or(Reason::AwaitingCertificate),
-        message: condition
-            .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
-        certificate: status.certificate.map(Box::new),
-        certificates: status.certificates,
-        unwanted_since: None,
-    }
 }

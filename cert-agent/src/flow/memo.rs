@@ -6,17 +6,25 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::object::{Forms, WorkloadIdentity};
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::{
-    chain::VerifiedLeaf, forms::Further, pod::memory::Memory, report::Report, request::Terms, state::State,
+    chain::VerifiedLeaf,
+    forms::Further,
+    pod::memory::Memory,
+    report::Report,
+    request::Terms,
+    state::{Current, Span, State},
     step::Delivered,
 };
 
 /// What is remembered of one identity.
 #[derive(Default)]
 pub struct Memo {
-    /// The identity as we last wrote it, and when: the watch may be behind.
+    /// The UID of the identity: another object under the same name is another one.
+    pub uid: Option<String>,
+    /// The identity as we last wrote it, and when, until the watch has caught up.
     pub identity: Option<(WorkloadIdentity, Instant)>,
     /// The state as it is stored.
     pub state: Option<State>,
@@ -42,7 +50,7 @@ pub struct Memo {
     pub tries: u32,
     /// How often the ticket was asked about.
     pub polls: u32,
-    /// What was told last, and until when there is nothing to do.
+    /// Until when there is nothing to do.
     pub rest: Option<Rest>,
     /// The requests of its pods that are under way, by UID.
     pub requests: HashMap<String, PodMemo>,
@@ -84,26 +92,108 @@ impl PodMemo {
 }
 
 /// Nothing to do until then, unless the terms change.
+#[derive(Clone)]
 pub struct Rest {
     /// Until when.
     pub until: Timestamp,
-    /// Under which terms.
-    pub terms: Terms,
-    /// In which forms.
-    pub forms: Forms,
-    /// What was told.
-    pub report: Report,
+    /// When the certificate came and ends.
+    pub span: Option<Span>,
+    /// Of the terms, the forms and what was told: whole they would weigh more than all else, for each identity.
+    seal: [u8; 32],
 }
 
-impl Memo {
-    /// Forgets the stored state: somebody else has written it.
-    pub fn forget_state(&mut self) {
-        let identity = self.identity.take();
-        *self = Self { identity, ..Self::default() };
+impl Rest {
+    /// Nothing to do under these terms, in these forms, while this is told.
+    #[must_use]
+    pub fn new(until: Timestamp, span: Option<Span>, under: (&Terms, &Forms), told: &Report) -> Self {
+        Self { until, span, seal: seal(under, told) }
+    }
+
+    /// What was told, if it still stands and nothing has changed.
+    #[must_use]
+    pub fn still(&self, under: (&Terms, &Forms), made: &WorkloadIdentity) -> Option<Report> {
+        let told = Report::of(made);
+        (told.stands_in(made) && self.seal == seal(under, &told)).then_some(told)
+    }
+}
+
+fn seal(under: (&Terms, &Forms), told: &Report) -> [u8; 32] {
+    Sha256::digest(format!("{under:?} {told:?}")).into()
+}
+
+/// A memo between two pieces of work. There may be many, and most of them rest: of those all that can be read again is left out.
+pub enum Laid {
+    /// There is nothing to do for a while.
+    Resting {
+        /// The UID of the identity.
+        uid: Option<String>,
+        /// The identity as we last wrote it, and when, until the watch has caught up.
+        identity: Option<Box<(WorkloadIdentity, Instant)>>,
+        /// Until when.
+        rest: Rest,
+    },
+    /// Something is under way.
+    Whole(Box<Memo>),
+}
+
+impl Laid {
+    /// Keeps a memo.
+    #[must_use]
+    pub fn of(mut memo: Memo) -> Self {
+        match memo.rest.take() {
+            Some(rest) => Self::Resting { uid: memo.uid, identity: memo.identity.map(Box::new), rest },
+            None => Self::Whole(Box::new(memo)),
+        }
+    }
+
+    /// The memo again.
+    #[must_use]
+    pub fn taken(self) -> Memo {
+        match self {
+            Self::Resting { uid, identity, rest } => Memo {
+                uid,
+                identity: identity.map(|identity| *identity),
+                rest: Some(rest),
+                ..Memo::default()
+            },
+            Self::Whole(memo) => *memo,
+        }
+    }
+
+    /// When the current certificate came and ends.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Resting { rest, .. } => rest.span,
+            Self::Whole(memo) => memo.span(),
+        }
     }
 }
 
 impl Memo {
+    /// Nothing but that we have just written this identity.
+    #[must_use]
+    pub fn of(written: WorkloadIdentity) -> Self {
+        Self {
+            uid: written.metadata.uid.clone(),
+            identity: Some((written, Instant::now())),
+            ..Self::default()
+        }
+    }
+
+    /// Forgets the stored state: somebody else has written it.
+    pub fn forget_state(&mut self) {
+        let (uid, identity) = (self.uid.take(), self.identity.take());
+        *self = Self { uid, identity, ..Self::default() };
+    }
+
+    /// When the current certificate came and ends.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        let stored = self.state.as_ref().and_then(|state| state.current.as_ref());
+        stored.map(Current::span).or_else(|| self.rest.as_ref()?.span)
+    }
+
     /// Whether nothing is under way and nothing was refused.
     #[must_use]
     pub fn rest_is_calm(&self) -> bool {

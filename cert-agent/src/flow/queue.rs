@@ -1,4 +1,7 @@
 //! What is due: each key once, never twice at the same time, a change while it runs makes it due again.
+//!
+//! What has begun goes before what has not. Of thousands that come at once some are done early then, instead of all late, and few
+//! at a time are half done, with all that is remembered of them and said meanwhile.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -54,6 +57,8 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What goes on from where it is.
+    begun: BTreeSet<(Instant, Work)>,
     due: BTreeSet<(Instant, Work)>,
     entries: HashMap<Work, Entry>,
 }
@@ -64,6 +69,7 @@ struct Entry {
     soon: Option<Instant>,
     anew: Option<Instant>,
     queued: Option<Instant>,
+    begun: bool,
     running: bool,
 }
 
@@ -86,7 +92,7 @@ impl Queue {
     /// Makes work due at `at`, or earlier if it already is. `anew` has it look at everything again instead
     /// of trusting what it remembers.
     pub fn add(&self, work: Work, at: Instant, anew: bool) {
-        self.lock().add(work, at, anew);
+        self.lock().add(work, at, anew, false);
         self.changed.notify_one();
     }
 
@@ -96,13 +102,15 @@ impl Queue {
     /// Nothing is due: the time when something will be, if anything waits.
     pub fn take(&self, now: Instant) -> Result<(Work, bool), Option<Instant>> {
         let mut inner = self.lock();
-        let first = inner.due.first().map(|(at, _)| *at).ok_or(None)?;
-        if first > now {
-            return Err(Some(first));
+        let goes_on = first(&inner.begun).is_some_and(|at| at <= now);
+        let Inner { begun, due, entries } = &mut *inner;
+        let from = if goes_on { &mut *begun } else { &mut *due };
+        if first(from).is_none_or(|at| at > now) {
+            return Err(first(begun).into_iter().chain(first(due)).min());
         }
-        let (_, work) = inner.due.pop_first().ok_or(None)?;
-        let entry = inner.entries.entry(work.clone()).or_default();
-        (entry.queued, entry.soon, entry.running) = (None, None, true);
+        let (_, work) = from.pop_first().ok_or(None)?;
+        let entry = entries.entry(work.clone()).or_default();
+        (entry.queued, entry.soon, entry.begun, entry.running) = (None, None, false, true);
         let anew = entry.anew.take_if(|at| *at <= now).is_some();
         Ok((work, anew))
     }
@@ -113,8 +121,9 @@ impl Queue {
         let entry = inner.entries.remove(work).unwrap_or_default();
         let soon = entry.soon.map(|at| (at, false));
         let anew = entry.anew.map(|at| (at, true));
+        let begun = again.is_some_and(|(_, anew)| !anew);
         for (at, anew) in soon.into_iter().chain(anew).chain(again) {
-            inner.add(work.clone(), at, anew);
+            inner.add(work.clone(), at, anew, begun);
         }
         drop(inner);
         self.changed.notify_one();
@@ -138,19 +147,26 @@ impl Queue {
     }
 }
 
+fn first(waiting: &BTreeSet<(Instant, Work)>) -> Option<Instant> {
+    waiting.first().map(|(at, _)| *at)
+}
+
 impl Inner {
-    fn add(&mut self, work: Work, at: Instant, anew: bool) {
+    fn add(&mut self, work: Work, at: Instant, anew: bool, begun: bool) {
         let entry = self.entries.entry(work.clone()).or_default();
         entry.add(at, anew);
+        // It stands in one set for as long as it waits.
+        entry.begun |= begun && entry.queued.is_none();
         let first = entry.first();
         if entry.running || entry.queued == first {
             return;
         }
+        let set = if entry.begun { &mut self.begun } else { &mut self.due };
         let before = std::mem::replace(&mut entry.queued, first);
         if let Some(before) = before {
-            self.due.remove(&(before, work.clone()));
+            set.remove(&(before, work.clone()));
         }
-        self.due.extend(first.map(|first| (first, work)));
+        set.extend(first.map(|first| (first, work)));
     }
 }
 
@@ -181,5 +197,23 @@ mod tests {
         assert_eq!(queue.take(later), Ok((work(), true)));
         queue.done(&work(), None);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_has_begun_goes_before_what_has_not() {
+        let (queue, now) = (Queue::default(), Instant::now());
+        let work = |name: &str| Work::Namespace(name.to_owned());
+        let later = now + Duration::from_secs(1);
+        queue.add(work("a"), now, false);
+        assert_eq!(queue.take(now), Ok((work("a"), false)));
+        queue.add(work("b"), now, false);
+        queue.done(&work("a"), Some((later, false)));
+        queue.add(work("c"), now, false);
+        assert_eq!(queue.take(later), Ok((work("a"), false)), "though the others were due before");
+        assert_eq!(queue.take(now), Ok((work("b"), false)));
+        queue.done(&work("a"), Some((later, true)));
+        assert_eq!(queue.take(later), Ok((work("c"), false)), "a look at everything is nothing that goes on");
+        assert_eq!(queue.take(now), Err(Some(later)));
+        assert_eq!(queue.take(later), Ok((work("a"), true)));
     }
 }

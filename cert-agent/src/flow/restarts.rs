@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 
 use super::{
     agent::{Agent, Next, lock},
-    memo::Memo,
+    memo::{Laid, Memo},
 };
 use crate::{
     cluster::{Cluster, ClusterError, Kind},
@@ -18,8 +18,8 @@ use crate::{
     },
     report::Report,
     restart,
-    state::Current,
-    step::{self, Delivered},
+    state::Span,
+    step,
 };
 
 /// What stood in the way is tried again so often.
@@ -35,9 +35,10 @@ impl<C: Cluster> Agent<C> {
         next: Next,
     ) -> Result<(Report, Next), ClusterError> {
         let identity = &wanted.identity;
-        let current = memo.state.as_ref().and_then(|state| state.current.as_ref());
-        let current = current.filter(|_| memo.delivered == Some(Delivered::Current));
-        let (Some(current), Some(verified)) = (current, &memo.verified) else { return Ok((report, next)) };
+        // Only what is delivered is told of.
+        let (Some(current), Some(told)) = (memo.span(), &report.certificate) else {
+            return Ok((report, next));
+        };
         let (namespace, name) = (&identity.namespace, identity.name.as_str());
         if identity.certificate.on_renewal.is_none() || self.older_pods(namespace, name, current) == 0 {
             return Ok((report, next));
@@ -50,7 +51,7 @@ impl<C: Cluster> Agent<C> {
             return Ok((report, sooner(next, left)));
         }
         for workload in self.workloads(namespace, &wanted.made_for) {
-            let Err(error) = self.restart_one(namespace, &workload, verified.serial()).await else {
+            let Err(error) = self.restart_one(namespace, &workload, &told.serial).await else {
                 continue;
             };
             let text = format!(
@@ -112,7 +113,7 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// How many running pods of an identity may have read the certificate before.
-    fn older_pods(&self, namespace: &str, identity: &str, current: &Current) -> usize {
+    fn older_pods(&self, namespace: &str, identity: &str, current: Span) -> usize {
         let limit: Timestamp = restart::older_than(current);
         let shelves = self.world.lock();
         let carriers = shelves
@@ -125,14 +126,13 @@ impl<C: Cluster> Agent<C> {
 
     /// Counts the pods that may go on with a certificate that was replaced.
     pub(super) fn count_older_pods(&self) {
-        let replaced: Vec<((String, String), Current)> = {
+        let replaced: Vec<((String, String), Span)> = {
             let memos = lock(&self.memos);
-            let current =
-                |memo: &Memo| memo.state.as_ref()?.current.clone().filter(|one| one.replaces.is_some());
+            let current = |memo: &Laid| memo.span().filter(|one| one.replaces.is_some());
             memos.iter().filter_map(|(key, memo)| Some((key.clone(), current(memo)?))).collect()
         };
         let older =
-            replaced.iter().map(|((namespace, name), current)| self.older_pods(namespace, name, current));
+            replaced.iter().map(|((namespace, name), current)| self.older_pods(namespace, name, *current));
         self.metrics.older_pods(older.sum());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sallyport_contract::{
     Reason, keys,
     object::{CertificateAuthority, CertificateAuthorityStatus},
@@ -17,7 +18,7 @@ use crate::{
     cluster::{Cluster, ClusterError, Notice},
     observe::wanted::About,
     report::Report,
-    spending::{Count, Ledger, Reached, Spent},
+    spending::{Count, Ledger, Reached},
     state,
 };
 
@@ -102,7 +103,13 @@ impl<C: Cluster> Agent<C> {
     }
 
     async fn recall(&self) -> Result<Ledger, ClusterError> {
-        let states = self.cluster.states(&self.settings.system).await?;
+        let spent = |state: ObjectMeta| {
+            let spent = state::spent(&state)?;
+            let mut labels = state.labels.unwrap_or_default();
+            let mut label = |key: &str| labels.remove(key).unwrap_or_default();
+            Some((label(state::OF_NAMESPACE), label(keys::IDENTITY), spent))
+        };
+        let spent = self.cluster.states(&self.settings.system, spent).await?;
         let names: Vec<String> =
             self.world.lock().authorities.all().map(|(_, name, _)| name.clone()).collect();
         let mut statuses: Vec<(String, CertificateAuthorityStatus)> = Vec::new();
@@ -111,17 +118,6 @@ impl<C: Cluster> Agent<C> {
             let found = self.cluster.get::<CertificateAuthority>("", &name).await?;
             statuses.extend(found.and_then(|found| found.status).map(|status| (name, status)));
         }
-        let label = |labels: Option<&std::collections::BTreeMap<String, String>>, key: &str| {
-            labels.and_then(|labels| labels.get(key)).cloned().unwrap_or_default()
-        };
-        let spent: Vec<(String, String, Spent)> = states
-            .iter()
-            .filter_map(|secret| {
-                let labels = secret.metadata.labels.as_ref();
-                let spent = state::spent(&secret.metadata)?;
-                Some((label(labels, state::OF_NAMESPACE), label(labels, keys::IDENTITY), spent))
-            })
-            .collect();
         let spent =
             spent.iter().map(|(namespace, name, spent)| (namespace.as_str(), name.as_str(), spent.clone()));
         let statuses = statuses.iter().map(|(name, status)| (name.as_str(), status));

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use sallyport_contract::{DnsName, identity::claim_of, keys, object::NameClaim};
 
 use super::{
@@ -43,14 +43,14 @@ impl<C: Cluster> Agent<C> {
                 Err(error) => return Err(error),
             }
         }
-        for secret in self.cluster.states(&self.settings.system).await? {
-            if self.is_over(&secret)
-                && let (Some(name), Some(exactly)) = (&secret.metadata.name, exactly(&secret.metadata))
-            {
-                match self.cluster.delete::<Secret>(&self.settings.system, name, &exactly).await {
-                    Ok(()) | Err(ClusterError::Conflict(_)) => {}
-                    Err(error) => return Err(error),
-                }
+        let over = |state: ObjectMeta| {
+            let exactly = exactly(&state).filter(|_| self.is_over(&state))?;
+            Some((state.name?, exactly))
+        };
+        for (name, exactly) in self.cluster.states(&self.settings.system, over).await? {
+            match self.cluster.delete::<Secret>(&self.settings.system, &name, &exactly).await {
+                Ok(()) | Err(ClusterError::Conflict(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         let period = self.settings.resync.max(Duration::from_secs(1));
@@ -93,8 +93,8 @@ impl<C: Cluster> Agent<C> {
 
     /// A state outlives its identity until its certificate ends, so that a workload that comes back gets
     /// the certificate it had; it does not outlive its namespace.
-    fn is_over(&self, secret: &Secret) -> bool {
-        let label = |key: &str| secret.metadata.labels.as_ref().and_then(|labels| labels.get(key));
+    fn is_over(&self, state: &ObjectMeta) -> bool {
+        let label = |key: &str| state.labels.as_ref().and_then(|labels| labels.get(key));
         let (Some(namespace), Some(identity)) = (label(state::OF_NAMESPACE), label(keys::IDENTITY)) else {
             return false;
         };
@@ -106,9 +106,9 @@ impl<C: Cluster> Agent<C> {
         if planned || shelves.identities.get(namespace, identity).is_some() {
             return false;
         }
-        let annotations = secret.metadata.annotations.as_ref();
+        let annotations = state.annotations.as_ref();
         let ends: Option<Timestamp> = annotations.and_then(|a| a.get(state::ENDS)?.parse().ok());
-        let created = secret.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let created = state.creation_timestamp.as_ref().map(|time| time.0);
         let end = ends.or_else(|| created.and_then(|created| created.saturating_add(UNFINISHED).ok()));
         end.is_some_and(|end| self.clock.now() >= end)
     }

@@ -16,12 +16,15 @@ use k8s_openapi::{
 use kube::core::PartialObjectMeta;
 use sallyport_contract::{
     keys,
-    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
+    object::{
+        CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity,
+        WorkloadIdentityStatus,
+    },
     workload::{Subject, controller, deployment_of},
 };
 
-use super::shelf::Same;
-use crate::{claim::Claim, trust::bundle::Found};
+use super::{shelf::Same, wanted::MADE_FOR};
+use crate::{claim::Claim, report::CERTIFICATE_ISSUED, trust::bundle::Found};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +114,7 @@ pub struct Workload {
 impl Workload {
     fn new(kind: WorkloadKind, meta: &ObjectMeta, subject: impl FnOnce(&str) -> Option<Subject>) -> Self {
         let name = meta.name.clone().unwrap_or_default();
-        let subject = subject(meta.namespace.as_deref().unwrap_or_default());
+        let subject = subject(meta.namespace.as_deref().unwrap_or_default()).map(lean);
         Self {
             kind,
             called: subject.as_ref().and_then(|subject| subject.workload.clone()).unwrap_or(name.clone()),
@@ -219,7 +222,7 @@ impl PodFacts {
             living: !matches!(phase, Some("Succeeded" | "Failed")),
             running: phase == Some("Running"),
             since: since(pod),
-            subject,
+            subject: lean(subject),
         }
     }
 }
@@ -272,7 +275,52 @@ macro_rules! same_if_version_is {
     };
 }
 
-same_if_version_is!(WorkloadIdentity, NamespaceBinding, IdentityRequest, PodCertificateRequest);
+same_if_version_is!(NamespaceBinding, IdentityRequest, PodCertificateRequest);
+
+/// Of an identity what is ours to say; what policy-sync tells in its status is neither kept nor a change.
+#[must_use]
+pub fn identity(object: &WorkloadIdentity) -> WorkloadIdentity {
+    let metadata = &object.metadata;
+    let annotations = metadata.annotations.iter().flatten().filter(|(key, _)| *key == MADE_FOR);
+    let metadata = ObjectMeta {
+        name: metadata.name.clone(),
+        namespace: metadata.namespace.clone(),
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+        generation: metadata.generation,
+        creation_timestamp: metadata.creation_timestamp.clone(),
+        deletion_timestamp: metadata.deletion_timestamp.clone(),
+        annotations: Some(annotations.map(|(key, text)| (key.clone(), text.clone())).collect()),
+        ..ObjectMeta::default()
+    };
+    let status = object.status.as_ref().map(|status| WorkloadIdentityStatus {
+        certificate: status.certificate.clone(),
+        certificates: status.certificates.clone(),
+        unwanted_since: status.unwanted_since,
+        conditions: object.condition(CERTIFICATE_ISSUED).cloned().into_iter().collect(),
+        ..WorkloadIdentityStatus::default()
+    });
+    WorkloadIdentity { metadata, spec: object.spec.clone(), status }
+}
+
+impl Same for WorkloadIdentity {
+    fn same(&self, other: &Self) -> bool {
+        let ours = |object: &Self| {
+            let mut ours = identity(object);
+            ours.metadata.resource_version = None;
+            (ours.metadata, ours.spec, ours.status)
+        };
+        ours(self) == ours(other)
+    }
+}
+
+/// Of labels and annotations only those that a derivation looks at: most carry many more.
+fn lean(subject: Subject) -> Subject {
+    let kept = |of: BTreeMap<String, String>| -> BTreeMap<String, String> {
+        of.into_iter().filter(|(key, _)| key.contains(keys::GROUP) || key == keys::MIRROR).collect()
+    };
+    Subject { labels: kept(subject.labels), annotations: kept(subject.annotations), ..subject }
+}
 
 fn since(pod: &Pod) -> Option<Timestamp> {
     let containers = pod.status.as_ref()?.container_statuses.iter().flatten();

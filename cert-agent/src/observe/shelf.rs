@@ -60,12 +60,11 @@ impl<V: Same> Shelf<V> {
             }
             Change::ListEnds => self.swap(),
             Change::Put(place, value) => {
+                // Also where nothing is told: what is the same for us may have a newer version.
+                let value = Arc::new(value);
                 let row = self.rows.entry(place.0.clone()).or_default();
-                if row.get(&place.1).is_some_and(|known| known.same(&value)) {
-                    return Vec::new();
-                }
-                row.insert(place.1.clone(), Arc::new(value));
-                vec![place]
+                let known = row.insert(place.1.clone(), Arc::clone(&value));
+                if known.is_some_and(|known| known.same(&value)) { Vec::new() } else { vec![place] }
             }
             Change::Gone(place) => {
                 let Some(row) = self.rows.get_mut(&place.0) else { return Vec::new() };

@@ -16,6 +16,9 @@ use serde::de::DeserializeOwned;
 
 use super::shelf::{Change, Place};
 
+/// So many objects are listed at once: more would only take memory.
+const PAGE: u32 = 100;
+
 /// Watches all objects of a kind until the stop is asked. `read` keeps of an object what matters, or
 /// nothing; `take` gets every change.
 pub fn objects<K, V>(
@@ -29,7 +32,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     V: Send + 'static,
 {
-    let stream = watcher::watcher(api, config).default_backoff();
+    let stream = watcher::watcher(api, config.page_size(PAGE)).default_backoff();
     let read = move |guard: &DeserializeGuard<K>| match &guard.0 {
         Ok(object) => read(object),
         Err(invalid) => {
@@ -41,7 +44,7 @@ where
     follow(K::kind(&()).to_string(), stream, stop, read, take)
 }
 
-/// Watches the metadata of all objects of a kind.
+/// Watches the metadata of all objects of a kind; nothing else is asked for.
 pub fn metadata<K, V>(
     api: Api<PartialObjectMeta<K>>,
     stop: Stop,
@@ -52,7 +55,8 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     V: Send + 'static,
 {
-    let stream = watcher::watcher(api, watcher::Config::default()).default_backoff();
+    let config = watcher::Config::default().page_size(PAGE);
+    let stream = watcher::watcher(api, config).default_backoff();
     follow(K::kind(&()).to_string(), stream, stop, move |object| Some(read(object)), take)
 }
 
