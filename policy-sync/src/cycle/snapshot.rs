@@ -30,7 +30,8 @@ pub(super) struct Snapshot {
     pub(super) fronts: Vec<Front>,
     /// A checksum over the signs of change, which were read first.
     pub(super) signs: u64,
-    jobs: Vec<JobLine>,
+    /// The jobs, which were read before the configurations: what one carried that had ended is in them.
+    pub(super) jobs: Vec<JobLine>,
 }
 
 /// One device that must enforce a name.
