@@ -95,7 +95,7 @@ impl<C: Cluster> Gates<C> {
         let work: Vec<(Key, Written)> = keys
             .into_iter()
             .map(|key| {
-                let written = self.written.get(&key).cloned().unwrap_or_default();
+                let written = self.written.remove(&key).unwrap_or_default();
                 (key, written)
             })
             .collect();

@@ -130,8 +130,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Arc<Desired> {
         let refused = self.borrow(moment, wanted, snapshot);
         self.survey(moment, wanted, snapshot);
-        let fitting = self.decide(moment);
-        if fitting != *wanted {
+        let fitting = self.decide(moment).alike(wanted);
+        if !Arc::ptr_eq(&fitting, wanted) {
             self.survey(moment, &fitting, snapshot);
             self.memory.desired = Some(Arc::clone(&fitting));
         }

@@ -28,6 +28,9 @@ use crate::{
     world::{Key, Login},
 };
 
+/// Objects of one page of a list.
+const PAGE: u32 = 100;
+
 /// How one kind is watched.
 struct Kind<K, Id, V> {
     what: &'static str,
@@ -69,7 +72,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let api = Api::all(client.clone());
-    Kind { what, api, config: watcher::Config::default(), id: name, read: slim, table, concerns }
+    Kind { what, api, config: pages(), id: name, read: slim, table, concerns }
 }
 
 fn policies(client: &Client) -> Kind<IdentityPolicy, String, IdentityPolicy> {
@@ -85,7 +88,7 @@ fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> 
     Kind {
         what: "WorkloadIdentity",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: Key::of,
         read: |identity| slim(identity).map(objects::identity),
         table: |t| &mut t.identities,
@@ -101,7 +104,7 @@ fn overrides(client: &Client) -> Kind<GateOverride, Key, GateOverride> {
     Kind {
         what: "GateOverride",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: Key::of,
         read: slim,
         table: |t| &mut t.overrides,
@@ -113,7 +116,7 @@ fn path_reports(client: &Client) -> Kind<PathReport, String, PathReport> {
     Kind {
         what: "PathReport",
         api: Api::namespaced(client.clone(), keys::PATH_PROOF_NAMESPACE),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: slim,
         table: |t| &mut t.path_reports,
@@ -130,7 +133,7 @@ fn namespaces(client: &Client) -> Kind<Namespace, String, BTreeMap<String, Strin
     Kind {
         what: "Namespace",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: |namespace| Some(namespace.metadata.labels.unwrap_or_default()),
         table: |t| &mut t.namespaces,
@@ -142,7 +145,7 @@ fn secrets(client: &Client) -> Kind<Secret, String, Login> {
     Kind {
         what: "Secret",
         api: Api::namespaced(client.clone(), keys::FIREWALL_NAMESPACE),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: login,
         table: |t| &mut t.logins,
@@ -154,7 +157,7 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
     Kind {
         what: "Pod",
         api: Api::all(client.clone()),
-        config: watcher::Config::default().labels(keys::IDENTITY),
+        config: pages().labels(keys::IDENTITY),
         id: |meta| {
             let label = meta
                 .labels
@@ -171,6 +174,11 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
             ..Concerns::default()
         },
     }
+}
+
+/// Lists come in small pages: of a page every object is held whole, with all that is cut off it afterwards.
+fn pages() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 /// Without what nobody here looks at: who wrote which field, which is half of an object, and labels and annotations.
