@@ -3,15 +3,14 @@
 //! A policy is read once into a [`Policy`] that can no longer be wrong. One that cannot be read still
 //! holds its namespaces: what it would have forbidden must not pass because of a typing error.
 
+mod book;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::ResourceExt as _;
+pub use book::{Holder, PolicyBook};
 
 use crate::{
-    object::{
-        CertificateTerms, Delivery, Hold, IdentityPolicy, IdentityPolicySpec, LabelSelector, Mode, OptOut,
-        Traffic,
-    },
+    object::{CertificateTerms, Delivery, Hold, IdentityPolicySpec, Mode, OptOut, Traffic},
     template::{NamePattern, PatternError, Variable},
 };
 
@@ -218,91 +217,4 @@ fn check_pod_delivery(terms: &CertificateTerms) -> Result<(), PolicyError> {
         return Err(PolicyError::SecretOnly("onRenewal"));
     }
     Ok(())
-}
-
-/// One policy of the cluster, read or not.
-#[derive(Clone, Debug)]
-struct Entry {
-    name: String,
-    priority: i32,
-    mode: Mode,
-    named: BTreeSet<String>,
-    selector: Option<LabelSelector>,
-    policy: Result<Policy, PolicyError>,
-}
-
-/// All policies of the cluster, in the order in which they are asked.
-#[derive(Clone, Debug, Default)]
-pub struct PolicyBook {
-    entries: Vec<Entry>,
-}
-
-/// What holds a namespace.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Holder<'a> {
-    /// This policy; `also` names others that select the namespace and come after it.
-    Held {
-        /// The policy.
-        policy: &'a Policy,
-        /// Other policies that select the namespace.
-        also: Vec<&'a str>,
-    },
-    /// A policy that is not well formed, so nothing can be admitted.
-    Broken {
-        /// The policy's name.
-        name: &'a str,
-        /// How far it was meant to reach, which can always be read.
-        mode: Mode,
-        /// What is wrong with it.
-        error: &'a PolicyError,
-    },
-    /// No policy.
-    Nobody,
-}
-
-impl PolicyBook {
-    /// Sorts policies into the order in which they are asked: highest priority first, then by name.
-    pub fn new<'a>(policies: impl IntoIterator<Item = &'a IdentityPolicy>) -> Self {
-        let mut entries: Vec<Entry> = policies.into_iter().map(Entry::of).collect();
-        entries.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
-        Self { entries }
-    }
-
-    /// Which policy holds a namespace with these labels.
-    #[must_use]
-    pub fn holder(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Holder<'_> {
-        let mut selecting = self.entries.iter().filter(|entry| entry.selects(namespace, labels));
-        match selecting.next() {
-            None => Holder::Nobody,
-            Some(Entry { policy: Ok(policy), .. }) => {
-                Holder::Held { policy, also: selecting.map(|entry| entry.name.as_str()).collect() }
-            }
-            Some(Entry { name, mode, policy: Err(error), .. }) => Holder::Broken { name, mode: *mode, error },
-        }
-    }
-
-    /// A policy by name, if it is well formed.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Policy> {
-        self.entries.iter().find(|entry| entry.name == name)?.policy.as_ref().ok()
-    }
-}
-
-impl Entry {
-    fn of(object: &IdentityPolicy) -> Self {
-        let name = object.name_any();
-        Self {
-            priority: object.spec.priority,
-            mode: object.spec.mode,
-            named: object.spec.namespaces.iter().flatten().cloned().collect(),
-            selector: object.spec.namespace_selector.clone(),
-            policy: Policy::read(&name, &object.spec),
-            name,
-        }
-    }
-
-    fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-        self.named.contains(namespace)
-            || self.selector.as_ref().is_some_and(|selector| selector.matches(labels))
-    }
 }

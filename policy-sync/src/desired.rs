@@ -1,6 +1,9 @@
 //! What one firewall is to hold: names with their App-IDs, and the rules that carry them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use sallyport_contract::{
@@ -89,6 +92,12 @@ impl Desired {
         let of_it = world.identities.iter().filter(|(_, identity)| identity.spec.firewall == firewall);
         let refused = of_it.map(|(key, _)| (key.clone(), (Reason::NotFound, words.clone())));
         Self { refused: refused.collect(), ..Self::default() }
+    }
+
+    /// The other one, where both say the same: of thousands of names one copy is enough.
+    #[must_use]
+    pub fn alike(self: Arc<Self>, other: &Arc<Self>) -> Arc<Self> {
+        if self == *other { Arc::clone(other) } else { self }
     }
 
     /// The names in order.

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use sallyport_contract::{
     Reason,
     object::{Condition, Mode, WorkloadIdentity, WorkloadIdentityStatus},
-    policy::{Holder, PolicyBook},
+    policy::Holder,
 };
 use sallyport_process::{clock::Clock, report::chain};
 
@@ -60,7 +60,6 @@ struct Written {
 /// What all identities of one round are judged by.
 struct Round<'a> {
     world: &'a World,
-    book: PolicyBook,
 }
 
 /// A firewall's worker has not posted anything yet.
@@ -92,12 +91,11 @@ impl<C: Cluster> Gates<C> {
 
     /// Judges these identities and stores what differs. Hands back those that could not be stored.
     pub async fn judge(&mut self, world: &World, keys: BTreeSet<Key>) -> BTreeSet<Key> {
-        let book = PolicyBook::new(world.policies.values().map(AsRef::as_ref));
-        let round = &Round { world, book };
+        let round = &Round { world };
         let work: Vec<(Key, Written)> = keys
             .into_iter()
             .map(|key| {
-                let written = self.written.get(&key).cloned().unwrap_or_default();
+                let written = self.written.remove(&key).unwrap_or_default();
                 (key, written)
             })
             .collect();
@@ -151,7 +149,7 @@ impl<C: Cluster> Gates<C> {
             let failed = self.write_gates(&key, &pods, opens, glass_of, |_| None, &mut written).await;
             return Outcome::new(key, &pods, written, failed);
         };
-        let scene = Scene { world: round.world, book: &round.book, standing: standing.as_deref(), now };
+        let scene = Scene { world: round.world, standing: standing.as_deref(), now };
         let judged = |identity: &WorkloadIdentity, pods: &[(String, Carrier)], written: &Written| {
             let previous = conditions(identity, written);
             judge(&key, identity, scene, observer.as_ref(), pods.iter().map(|(_, pod)| pod), &previous)
@@ -312,7 +310,7 @@ impl Round<'_> {
     fn observer(&self, namespace: &str) -> Option<Observer> {
         let none = BTreeMap::new();
         let labels = self.world.namespaces.get(namespace).map_or(&none, AsRef::as_ref);
-        let (policy, mode) = match self.book.holder(namespace, labels) {
+        let (policy, mode) = match self.world.policies.book().holder(namespace, labels) {
             Holder::Held { policy, .. } => (policy.name.as_str(), policy.mode),
             Holder::Broken { name, mode, .. } => (name, mode),
             Holder::Nobody => return None,

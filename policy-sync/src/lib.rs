@@ -1,7 +1,7 @@
 //! Makes the firewall agree with the identities, proves it, and opens the pods' gates.
 //!
 //! Read in the order of the flow: [`observe`] what is seen of the cluster · [`desired`] what a firewall is
-//! to hold ([`wish`] who wants it, [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
+//! to hold ([`wish`] who wants it, [`policies`] and [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
 //! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`path`] whether packets cross the device · [`diff`] the operations
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
 //! the whole flow of one firewall · [`evidence`] what proves a name · [`standing`] and [`board`] how names stand ·
@@ -43,6 +43,7 @@ pub mod pace;
 pub mod panos;
 pub mod path;
 pub mod pending;
+pub mod policies;
 pub mod preview;
 pub mod proven;
 mod releases;

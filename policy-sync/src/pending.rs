@@ -161,7 +161,7 @@ fn members<'a>(configuration: &'a Configuration, look: Look<'_>) -> Vec<Vec<&'a 
 mod tests {
     use super::*;
     use crate::{
-        actual::in_order,
+        actual::{entries, in_order},
         desired::rule_description,
         ledger::{Holding, Ledger},
         world::Version,
@@ -197,7 +197,7 @@ mod tests {
                 None => format!("<entry name='{rule}'/>"),
             })
             .collect();
-        let rules = in_order(parse(&format!("<rules>{rules}</rules>")).unwrap());
+        let rules = in_order(entries(parse(&format!("<rules>{rules}</rules>")).unwrap()));
         Configuration { rules, ..Configuration::default() }
     }
 

@@ -5,7 +5,6 @@ use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
     DnsName, DnsNames, Reason, firewall_names,
     object::{ClaimedFirewall, ConditionStatus, Delivery, Firewall, FirewallSpec, WorkloadIdentity},
-    policy::PolicyBook,
 };
 
 use crate::{
@@ -70,8 +69,6 @@ pub struct Enforced {
 pub struct Scene<'a> {
     /// What is seen of the cluster.
     pub world: &'a World,
-    /// Its policies.
-    pub book: &'a PolicyBook,
     /// How the identity's firewall stands; `None` if there is none of that name.
     pub standing: Option<&'a Standing>,
     /// The time.
@@ -97,7 +94,7 @@ impl Enforced {
         if let Some(refused) = standing.refused.get(key) {
             return Err(refused.clone());
         }
-        if let Some(refused) = refusal(&object.spec, scene.world, scene.book, key, identity) {
+        if let Some(refused) = refusal(&object.spec, scene.world, key, identity) {
             return Err(refused);
         }
         let mut newest: Option<&ClaimedFirewall> = None;

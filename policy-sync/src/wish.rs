@@ -7,7 +7,7 @@ use sallyport_contract::{
     DnsName, Reason, firewall_names,
     identity::claim_of,
     object::{Action, FirewallSpec, Mode, Traffic, WorkloadIdentity},
-    policy::{Holder, Policy, PolicyBook},
+    policy::{Holder, Policy},
     refusal::quoted,
 };
 
@@ -84,14 +84,13 @@ pub fn wishes<'a>(
     world: &'a World,
     ledger: &Ledger,
 ) -> (BTreeMap<DnsName, Wish<'a>>, Refusals) {
-    let book = PolicyBook::new(world.policies.values().map(AsRef::as_ref));
     let mut refused = Refusals::default();
     let mut by_name: BTreeMap<DnsName, Vec<Wish<'a>>> = BTreeMap::new();
     for (key, identity) in world.identities.iter() {
         if identity.spec.firewall != firewall || identity.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        let court = match Court::of(spec, world, &book, key, identity) {
+        let court = match Court::of(spec, world, key, identity) {
             Ok(court) => court,
             Err((reason, words)) => {
                 refused.one(key, reason, words);
@@ -126,14 +125,8 @@ pub fn wishes<'a>(
 /// Why an identity may not have its names on this firewall, judged by what its namespace's policy, its claims
 /// and the firewall's bounds say now; `None` if it may have all of them.
 #[must_use]
-pub fn refusal(
-    spec: &FirewallSpec,
-    world: &World,
-    book: &PolicyBook,
-    key: &Key,
-    identity: &WorkloadIdentity,
-) -> Option<Held> {
-    match Court::of(spec, world, book, key, identity) {
+pub fn refusal(spec: &FirewallSpec, world: &World, key: &Key, identity: &WorkloadIdentity) -> Option<Held> {
+    match Court::of(spec, world, key, identity) {
         Ok(court) => identity.spec.dns_names.iter().find_map(|text| court.judge(text).err()),
         Err(refused) => Some(refused),
     }
@@ -149,7 +142,7 @@ struct Court<'a, 'b> {
     world: &'a World,
     key: &'b Key,
     identity: &'b WorkloadIdentity,
-    policy: &'b Policy,
+    policy: &'a Policy,
     traffic: &'a Traffic,
 }
 
@@ -158,14 +151,13 @@ impl<'a, 'b> Court<'a, 'b> {
     fn of(
         spec: &'b FirewallSpec,
         world: &'a World,
-        book: &'b PolicyBook,
         key: &'b Key,
         identity: &'b WorkloadIdentity,
     ) -> Result<Self, Held> {
         let name = identity.spec.policy.as_str();
         let none = BTreeMap::new();
         let labels = world.namespaces.get(&key.namespace).map_or(&none, AsRef::as_ref);
-        let policy = match book.holder(&key.namespace, labels) {
+        let policy = match world.policies.book().holder(&key.namespace, labels) {
             Holder::Held { policy, .. } if policy.name == name => policy,
             Holder::Held { policy: holder, .. } => {
                 let words = format!(

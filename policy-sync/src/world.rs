@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use kube::core::ObjectMeta;
-use sallyport_contract::object::{
-    Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity,
-};
+use sallyport_contract::object::{Firewall, GateOverride, NameClaim, PathReport, WorkloadIdentity};
 use zeroize::Zeroizing;
+
+use crate::policies::Policies;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,8 +73,8 @@ pub struct World {
     pub identities: Arc<BTreeMap<Key, Arc<WorkloadIdentity>>>,
     /// The claims by object name.
     pub claims: Arc<BTreeMap<String, Arc<NameClaim>>>,
-    /// The policies by name.
-    pub policies: Arc<BTreeMap<String, Arc<IdentityPolicy>>>,
+    /// The policies.
+    pub policies: Policies,
     /// Whose gates people opened without proof.
     pub overrides: Arc<BTreeMap<Key, Arc<GateOverride>>>,
     /// What the path probes met, by name of the report.

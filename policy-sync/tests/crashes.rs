@@ -5,8 +5,11 @@
 mod support;
 
 use futures::{StreamExt as _, stream};
+use panos_sim::{Action, Where};
 use support::{
-    commits, foreign,
+    Colleague, Ground, always, commits,
+    fleet::SERIALS,
+    foreign,
     turns::{Replica, Turns, ground},
 };
 
@@ -85,10 +88,7 @@ async fn removed(n: usize) -> bool {
         support::without_uuids(&before),
         "killed {crashed:?}"
     );
-    // What the first process knew of its job died with it there, and the next one may commit once more what is done already.
-    let most = if crashed.as_deref() == Some("before store firewall") { 3 } else { 2 };
-    let commits = commits(&sim);
-    assert!((2..=most).contains(&commits), "{commits} commits, killed {crashed:?}");
+    assert_eq!(commits(&sim), 2, "killed {crashed:?}");
     crashed.is_some()
 }
 
@@ -97,4 +97,57 @@ async fn law_10_killed_at_any_call_of_a_removal_nothing_of_ours_is_left() {
     let reached = stream::iter(0..40).map(removed).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
     let reached = reached.into_iter().filter(|crashed| *crashed).count();
     assert!(reached >= 20, "{reached} places of the removal were reached");
+}
+
+#[tokio::test]
+async fn a_lost_commit_that_ends_while_the_next_process_reads_is_not_started_again() {
+    let (sim, twin) = ground().await;
+    let colleague = Colleague::new(&sim).await;
+    sim.plant(always(Where::Job, Action::NeverFinish));
+    twin.want("web-1", &[WEB], "Allow");
+    let mut first = Replica::new(&twin, Turns::hold_at("after commit", 0));
+    let turns = first.turns.clone();
+    tokio::select! {
+        () = first.until("enforced", |replica| replica.enforces(WEB)) => unreachable!("its commit never ends"),
+        () = turns.held() => {}
+    }
+    drop(first);
+    let mut second = Replica::new(&twin, Turns::hold_at("after running", 0));
+    let turns = second.turns.clone();
+    let ends = async {
+        turns.held().await;
+        sim.clear_faults();
+        colleague.idle().await;
+        turns.go();
+    };
+    tokio::join!(second.until("enforced", |replica| replica.enforces(WEB)), ends);
+    support::stands_once(&sim, &twin, WEB);
+    assert_eq!(commits(&sim), 1);
+}
+
+#[tokio::test]
+async fn a_lost_push_that_ends_while_the_next_process_reads_is_not_started_again() {
+    let ground = Ground::fleet(|_| ()).await;
+    let colleague = Colleague::new(&ground.sim.panorama).await;
+    let firewalls = || SERIALS.iter().map(|serial| ground.sim.firewall(serial).unwrap());
+    firewalls().for_each(|firewall| firewall.plant(always(Where::Job, Action::NeverFinish)));
+    ground.twin.want("web-1", &[WEB], "Allow");
+    let mut first = Replica::new(&ground.twin, Turns::hold_at("after push", 0));
+    let turns = first.turns.clone();
+    tokio::select! {
+        () = first.until("enforced", |replica| replica.enforces(WEB)) => unreachable!("its push never ends"),
+        () = turns.held() => {}
+    }
+    drop(first);
+    // The last firewall is read.
+    let mut second = Replica::new(&ground.twin, Turns::hold_at("after in force", SERIALS.len() - 1));
+    let turns = second.turns.clone();
+    let ends = async {
+        turns.held().await;
+        firewalls().for_each(panos_sim::Running::clear_faults);
+        colleague.idle().await;
+        turns.go();
+    };
+    tokio::join!(second.until("enforced", |replica| replica.enforces(WEB)), ends);
+    assert_eq!(ground.sent(), (1, 2), "one push for each group");
 }

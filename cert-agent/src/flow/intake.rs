@@ -1,6 +1,6 @@
 //! What a change makes due: only what it can matter to, and moments later, so that changes come together.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::object::{
@@ -22,6 +22,8 @@ use crate::{
 
 /// Changes within so long are looked at together.
 const TOGETHER: Duration = Duration::from_millis(5);
+/// Policies that change within so long are told of together.
+const TELLING_POLICIES: Duration = Duration::from_millis(200);
 
 /// Takes what the watches tell.
 #[derive(Clone)]
@@ -84,24 +86,22 @@ impl Intake {
         }
     }
 
-    /// Policies: every namespace may be held by another one now.
+    /// Policies: the namespaces that one selects may be held by another one now.
     pub fn policy(&self, change: Change<IdentityPolicy>) {
+        let mut concerned = BTreeSet::new();
         let touched = self.take(|shelves| {
-            let touched = shelves.policies.take(change);
-            if !touched.is_empty() {
-                shelves.renew_book();
-            }
+            let touched;
+            (touched, concerned) = shelves.take_policies(change);
             touched
         });
         if touched.is_empty() {
             return;
         }
-        let namespaces: Vec<String> =
-            self.world.lock().namespaces.all().map(|(_, name, _)| name.clone()).collect();
-        for namespace in namespaces {
+        for namespace in concerned {
             self.due(Work::Namespace(namespace), false);
         }
-        self.due(Work::Policies, false);
+        // It looks at every policy, so it takes those that change in the next moments along.
+        self.queue.add(Work::Policies, Instant::now() + TELLING_POLICIES, false);
     }
 
     /// Certificate authorities.
@@ -183,5 +183,61 @@ impl Intake {
     /// Claims: one that ends may free a name that somebody waits for; he asks again by himself.
     pub fn claim(&self, change: Change<Claim>) {
         let _ = self.take(|shelves| shelves.claims.take(change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy(name: &str, scope: serde_json::Value) -> Change<IdentityPolicy> {
+        let mut policy = json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "IdentityPolicy", "metadata": {"name": name},
+            "spec": {"dnsNames": {"default": "{workload}.{namespace}.corp.example"},
+                "traffic": {"actions": ["Allow"], "default": "Allow", "ports": [443],
+                    "from": {"zones": ["trust"], "addresses": ["any"]}, "to": {"zones": ["trust"], "addresses": ["any"]}},
+                "certificate": {"authority": "ca"}, "firewall": "edge"},
+        });
+        policy["spec"].as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
+        Change::Put((String::new(), name.to_owned()), serde_json::from_value(policy).unwrap())
+    }
+
+    /// The namespaces that a policy's change makes due, with everything else that is due taken away before.
+    fn due_after(intake: &Intake, change: impl FnOnce(&Intake)) -> BTreeSet<String> {
+        let drain = || {
+            let later = Instant::now() + Duration::from_secs(60);
+            std::iter::from_fn(|| intake.queue.take(later).ok()).map(|(work, _)| {
+                intake.queue.done(&work, None);
+                work
+            })
+        };
+        drain().for_each(drop);
+        change(intake);
+        let namespace = |work| if let Work::Namespace(name) = work { Some(name) } else { None };
+        drain().filter_map(namespace).collect()
+    }
+
+    #[test]
+    fn a_policy_makes_due_the_namespaces_that_it_selects_or_selected_and_no_others() {
+        let intake = Intake::new(World::default(), Arc::default());
+        for number in 0..5000 {
+            let labels = [("team".to_owned(), format!("t{}", number % 1000))].into();
+            let facts = NamespaceFacts { uid: format!("u{number}"), labels, ending: false };
+            intake.namespace(Change::Put((String::new(), format!("n{number}")), facts));
+        }
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let due =
+            due_after(&intake, |intake| intake.policy(policy("p", json!({"namespaces": ["n1", "n2"]}))));
+        assert_eq!(due, names(&["n1", "n2"]));
+        let due =
+            due_after(&intake, |intake| intake.policy(policy("p", json!({"namespaces": ["n2", "n3"]}))));
+        assert_eq!(due, names(&["n1", "n2", "n3"]));
+        let selector = json!({"namespaceSelector": {"matchLabels": {"team": "t7"}}});
+        let due = due_after(&intake, |intake| intake.policy(policy("q", selector)));
+        assert_eq!(due, names(&["n7", "n1007", "n2007", "n3007", "n4007"]));
+        let due = due_after(&intake, |intake| intake.policy(Change::Gone((String::new(), "p".to_owned()))));
+        assert_eq!(due, names(&["n2", "n3"]));
     }
 }

@@ -1,6 +1,9 @@
 //! Everything that the watches have told, behind one lock that is held for moments.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
@@ -11,7 +14,7 @@ use sallyport_contract::{
 
 use super::{
     facts::{NamespaceFacts, PodFacts, Workload},
-    shelf::Shelf,
+    shelf::{Change, Place, Shelf},
     wanted::Scene,
 };
 use crate::{claim::ClaimBook, trust::bundle::Found};
@@ -55,7 +58,7 @@ pub struct Shelves {
     pub served: Option<Served>,
     /// Who holds which name.
     pub claims: ClaimBook,
-    /// The policies, read; renewed with the shelf.
+    /// The policies, read; it changes with the shelf.
     pub book: Arc<PolicyBook>,
 }
 
@@ -130,9 +133,41 @@ pub fn turned_on(namespace: &str, facts: &NamespaceFacts) -> bool {
 }
 
 impl Shelves {
-    /// Reads the policies anew.
-    pub fn renew_book(&mut self) {
-        self.book = Arc::new(PolicyBook::new(self.policies.all().map(|(_, _, policy)| &**policy)));
+    /// Takes what a watch tells of policies; returns the policies that differ, and the namespaces that may be held in
+    /// another way now: those that the policy selects or selected, and after a list, which is of all policies, all.
+    pub fn take_policies(&mut self, change: Change<IdentityPolicy>) -> (Vec<Place>, BTreeSet<String>) {
+        let (list, before) = match &change {
+            Change::Put((_, name), _) | Change::Gone((_, name)) => (false, self.policies.get("", name)),
+            Change::ListBegins | Change::Listed(..) | Change::ListEnds => (true, None),
+        };
+        let touched = self.policies.take(change);
+        let mut concerned = BTreeSet::new();
+        if list && !touched.is_empty() {
+            concerned.extend(self.namespaces.all().map(|(_, namespace, _)| namespace.clone()));
+        }
+        for (_, name) in &touched {
+            let after = self.policies.get("", name);
+            let book = Arc::make_mut(&mut self.book);
+            match &after {
+                Some(policy) => book.put(policy),
+                None => book.remove(name),
+            }
+            for policy in before.iter().chain(after.iter().filter(|_| !list)) {
+                concerned.extend(self.selected_by(policy).cloned());
+            }
+        }
+        (touched, concerned)
+    }
+
+    /// The namespaces that a policy selects; by name they cost no walk through all of them.
+    fn selected_by<'a>(&'a self, policy: &'a IdentityPolicy) -> Box<dyn Iterator<Item = &'a String> + 'a> {
+        let spec = &policy.spec;
+        if spec.namespace_selector.is_none() {
+            let exists = |namespace: &&String| self.namespaces.get("", namespace).is_some();
+            return Box::new(spec.namespaces.iter().flatten().filter(exists));
+        }
+        let all = self.namespaces.all().map(|(_, namespace, facts)| (namespace, facts));
+        Box::new(all.filter(|(name, facts)| spec.selects(name, &facts.labels)).map(|(name, _)| name))
     }
 
     /// Whether every watch has completed its first list.

@@ -195,7 +195,7 @@ pub(crate) fn world(identities: BTreeMap<Key, Arc<WorkloadIdentity>>, bundle: &C
     World {
         identities: Arc::new(identities),
         claims: Arc::new(claims),
-        policies: Arc::new(bundle.policies.clone()),
+        policies: bundle.policies.clone().into(),
         namespaces: Arc::new(labels.collect()),
         ..World::default()
     }

@@ -49,7 +49,7 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
         claims: Arc::new(by_name(claims)),
         overrides: Arc::default(),
         path_reports: Arc::default(),
-        policies: Arc::new(by_name(policies)),
+        policies: by_name(policies).into(),
         namespaces: Arc::new(namespaces.map(labels).collect()),
         logins: Arc::new(logins),
     })

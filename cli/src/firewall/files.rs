@@ -112,7 +112,7 @@ fn compose(
         claims: Arc::new(claims),
         overrides: Arc::default(),
         path_reports: Arc::default(),
-        policies: Arc::new(policies.into_iter().filter_map(named).collect()),
+        policies: policies.into_iter().filter_map(named).collect::<BTreeMap<_, _>>().into(),
         namespaces: Arc::default(),
         logins: Arc::new([(secret, Arc::new(login))].into()),
     };

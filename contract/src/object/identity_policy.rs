@@ -74,6 +74,15 @@ pub enum Mode {
     Enforce,
 }
 
+impl IdentityPolicySpec {
+    /// Whether the policy selects a namespace with these labels. Which of several holds it, their order decides.
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.namespaces.iter().flatten().any(|name| name == namespace)
+            || self.namespace_selector.as_ref().is_some_and(|selector| selector.matches(labels))
+    }
+}
+
 impl Mode {
     /// As the manifest writes it.
     #[must_use]

@@ -32,18 +32,6 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The same, with one copy of the App-IDs that the other one holds alike: what is edited, what is in force and what
-    /// each firewall of a group runs differ in little, and may hold thousands.
-    #[must_use]
-    pub fn sharing(mut self, other: &Self) -> Self {
-        for (name, entry) in &mut self.applications {
-            if let Some(alike) = other.applications.get(name).filter(|there| *there == entry) {
-                *entry = Arc::clone(alike);
-            }
-        }
-        self
-    }
-
     /// Every custom App-ID that is known here: those of the place where we write, and those that meet them.
     pub fn all_applications(&self) -> impl Iterator<Item = &Element> {
         self.applications.values().map(AsRef::as_ref).chain(&self.other_applications)
@@ -90,23 +78,32 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The entries of a list as the device sent it, by name.
+/// The entries of a list by name.
 #[must_use]
-pub fn by_name(list: Element) -> Entries {
-    in_order(list).into_iter().map(|entry| (entry.entry_name().to_owned(), Arc::new(entry))).collect()
+pub fn by_name(entries: Vec<Arc<Element>>) -> Entries {
+    entries.into_iter().map(|entry| (entry.entry_name().to_owned(), entry)).collect()
 }
 
-/// The entries of a list as the device sent it, in order.
+/// The entries of a list in order, each by itself.
 #[must_use]
-pub fn in_order(list: Element) -> Vec<Element> {
-    list.children.into_iter().filter(|child| child.name == "entry").map(without_bookkeeping).collect()
+pub fn in_order(entries: Vec<Arc<Element>>) -> Vec<Element> {
+    entries.into_iter().map(Arc::unwrap_or_clone).collect()
+}
+
+/// The entries of a list that was read as a whole, as tests write it.
+#[cfg(test)]
+pub(crate) fn entries(list: Element) -> Vec<Arc<Element>> {
+    let entries = list.children.into_iter().filter(|child| child.name == "entry");
+    entries.map(without_bookkeeping).map(Arc::new).collect()
 }
 
 /// Reads of the candidate carry `admin`, `dirtyId` and `time`, and rules a `uuid`
 /// (<https://docs.paloaltonetworks.com/ngfw/api/pan-os-xml-api-request-types-and-actions/configuration-api>):
 /// only the name is configuration.
-fn without_bookkeeping(mut element: Element) -> Element {
+#[must_use]
+pub fn without_bookkeeping(mut element: Element) -> Element {
     element.attributes.retain(|(key, _)| key == "name");
+    element.attributes.shrink_to_fit();
     element.children = element.children.into_iter().map(without_bookkeeping).collect();
     element
 }
@@ -138,7 +135,7 @@ mod tests {
             "<rules><entry name='b' uuid='1' admin='x' dirtyId='2' time='now'><from admin='x'><member>trust</member></from></entry><entry name='a'/></rules>",
         )
         .unwrap();
-        let rules = in_order(read);
+        let rules = in_order(entries(read));
         assert_eq!(rules.iter().map(Element::entry_name).collect::<Vec<_>>(), ["b", "a"]);
         assert_eq!(rules[0].print(), "<entry name=\"b\"><from><member>trust</member></from></entry>");
     }

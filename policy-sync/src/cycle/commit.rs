@@ -12,7 +12,7 @@ use crate::{
     actual::Inventory,
     cluster::Cluster,
     desired::Desired,
-    firewall::{Extent, Fate, Fault, Firewall, JobState, Pending},
+    firewall::{Extent, Fate, Fault, Firewall, JobLine, JobState, Pending},
     operation::{Change, Node, Operation, Subject},
     pace::later,
     pending::{self, Look, Verdict},
@@ -34,14 +34,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Starts a commit, unless one runs. The first question about its job comes at once, but only after the job's id is
     /// stored.
     async fn start(&mut self, device: &F, moment: Moment<'_>, extent: Extent) -> Result<(), Hitch> {
-        // A commit of ours whose id was lost with a former process, or that another replica started: what it does
-        // not carry goes with the next one.
-        let user = self.user(moment);
+        // What a commit that runs does not carry goes with the next one.
         let jobs = device.jobs(None).await?;
-        let running = jobs.iter().filter(|job| job.is_commit() && job.user == user && !job.ended);
-        if let Some(job) = running.max_by_key(|job| job.number()) {
-            tracing::info!(firewall = self.name, job = job.id, "a commit of ours runs already");
-            self.memory.job = Some(self.job(job.id.clone(), JobKind::Commit, None));
+        if self.adopt(moment, &jobs, JobKind::Commit) {
             return Ok(());
         }
         let description =
@@ -58,6 +53,23 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         Ok(())
+    }
+
+    /// Takes over a job of ours that runs and that we do not know: its id was lost with a former process, or another
+    /// replica started it. Tells whether there was one.
+    pub(super) fn adopt(&mut self, moment: Moment<'_>, jobs: &[JobLine], kind: JobKind) -> bool {
+        let user = self.user(moment);
+        let runs = |job: &&JobLine| {
+            let alike = match kind {
+                JobKind::Commit => job.is_commit(),
+                JobKind::Push => job.is_push(),
+            };
+            alike && job.user == user && !job.ended
+        };
+        let Some(job) = jobs.iter().filter(runs).max_by_key(|job| job.number()) else { return false };
+        tracing::info!(firewall = self.name, job = job.id, "a job of ours runs already");
+        self.memory.job = Some(self.job(job.id.clone(), kind, None));
+        true
     }
 
     /// A job that was started just now.

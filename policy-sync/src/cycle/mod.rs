@@ -231,6 +231,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if !leaves(moment.firewall) && self.note_unwanted(moment, &wanted).await? {
             wanted = self.decide(moment);
         }
+        if let Some(before) = &self.memory.desired {
+            wanted = wanted.alike(before);
+        }
         self.memory.want(&wanted, moment.now);
         Ok(wanted)
     }

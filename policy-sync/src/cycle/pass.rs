@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::SignedDuration;
-use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, keys};
+use sallyport_contract::{DnsName, Reason, firewall_names, identity::claim_of, keys, object::JobKind};
 
 use super::{
     Cycle, Hitch, Moment,
@@ -70,6 +70,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             self.tell_drift(moment, &snapshot).await;
         }
         if written || self.differ(moment, &snapshot.candidate, &snapshot.running) {
+            // What was read may be older than the end of a job that ran before it.
+            if !written && self.adopt(moment, &snapshot.jobs, JobKind::Commit) {
+                return Ok(());
+            }
             if after == After::Commit && !written {
                 return Err(Hitch::Firewall(self.ineffective()));
             }
@@ -80,6 +84,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             self.memory.trial.succeeded();
         }
         if let Some(group) = self.unpushed(moment, &snapshot) {
+            if self.adopt(moment, &snapshot.jobs, JobKind::Push) {
+                return Ok(());
+            }
             return self.push(device.as_ref(), moment, group).await;
         }
         if self.recompile_due(moment.now) {
@@ -123,8 +130,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
     ) -> Arc<Desired> {
         let refused = self.borrow(moment, wanted, snapshot);
         self.survey(moment, wanted, snapshot);
-        let fitting = self.decide(moment);
-        if fitting != *wanted {
+        let fitting = self.decide(moment).alike(wanted);
+        if !Arc::ptr_eq(&fitting, wanted) {
             self.survey(moment, &fitting, snapshot);
             self.memory.desired = Some(Arc::clone(&fitting));
         }

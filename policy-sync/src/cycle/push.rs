@@ -36,12 +36,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             format!("sallyport {} by Firewall {}", moment.spec().cluster_name, self.member.firewall());
         // Two pushes at once can corrupt what they carry: PAN-286231,
         // https://docs.paloaltonetworks.com/pan-os/11-2/pan-os-release-notes/pan-os-11-2-7-known-and-addressed-issues/pan-os-11-2-7-h3-addressed-issues
-        let running = device.jobs(None).await?.into_iter().find(|job| job.is_push() && !job.ended);
-        if let Some(job) = running {
-            if job.user == self.user(moment) {
-                self.memory.job = Some(self.job(job.id, JobKind::Push, None));
-                return Ok(());
-            }
+        let jobs = device.jobs(None).await?;
+        if self.adopt(moment, &jobs, JobKind::Push) {
+            return Ok(());
+        }
+        if let Some(job) = jobs.iter().find(|job| job.is_push() && !job.ended) {
             let message = format!("push job {} of {} runs; ours waits for its end", job.id, job.user);
             return Err(Fault { fate: Fate::Wait(Reason::AwaitingPush), message }.into());
         }

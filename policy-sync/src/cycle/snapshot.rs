@@ -30,7 +30,8 @@ pub(super) struct Snapshot {
     pub(super) fronts: Vec<Front>,
     /// A checksum over the signs of change, which were read first.
     pub(super) signs: u64,
-    jobs: Vec<JobLine>,
+    /// The jobs, which were read before the configurations: what one carried that had ended is in them.
+    pub(super) jobs: Vec<JobLine>,
 }
 
 /// One device that must enforce a name.
@@ -167,7 +168,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         self.memory.facts = Some(facts);
         let signs = self.signs(device).await?;
         let candidate = device.configuration(View::Candidate).await?;
-        let running = Arc::new(device.configuration(View::Running).await?.sharing(&candidate));
+        let running = Arc::new(device.configuration(View::Running).await?);
         let fronts = match signs.enforcers {
             Enforcers::Itself => {
                 let bad = device.bad_signatures(None).await?;
@@ -177,23 +178,18 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             Enforcers::Managed(found) => {
                 let devices = counted(found, moment.spec(), &self.memory.away, moment.now);
                 self.note_devices(&devices, &signs.jobs, moment);
-                self.fronts(device, devices, &running).await?
+                self.fronts(device, devices).await?
             }
         };
         Ok(Snapshot { candidate, running, fronts, signs: signs.checksum, jobs: signs.jobs })
     }
 
-    async fn fronts(
-        &self,
-        device: &F,
-        devices: Vec<Counted>,
-        panorama: &Configuration,
-    ) -> Result<Vec<Front>, Hitch> {
+    async fn fronts(&self, device: &F, devices: Vec<Counted>) -> Result<Vec<Front>, Hitch> {
         let mut fronts = Vec::new();
         for counted in devices.into_iter().filter(|device| device.counts) {
             let serial = counted.managed.serial.clone();
             let state = if counted.managed.connected {
-                let running = Arc::new(device.in_force(&serial).await?.sharing(panorama));
+                let running = Arc::new(device.in_force(&serial).await?);
                 Some(FrontState { running, bad: device.bad_signatures(Some(&serial)).await? })
             } else {
                 None

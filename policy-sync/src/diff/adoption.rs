@@ -92,7 +92,7 @@ pub fn give_back(
 mod tests {
     use super::*;
     use crate::{
-        actual::{by_name, in_order},
+        actual::{by_name, entries, in_order},
         member::Site,
         xml::parse,
     };
@@ -109,8 +109,8 @@ mod tests {
              <application>{members}</application></entry><entry name='last'/></rules>"
         );
         Configuration {
-            applications: by_name(parse(&app).unwrap()),
-            rules: in_order(parse(&rules).unwrap()),
+            applications: by_name(entries(parse(&app).unwrap())),
+            rules: in_order(entries(parse(&rules).unwrap())),
             ..Configuration::default()
         }
     }

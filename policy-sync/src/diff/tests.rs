@@ -5,7 +5,7 @@ use sallyport_contract::object::{Action, ClaimedFirewall, Position, Rules};
 
 use super::*;
 use crate::{
-    actual::{by_name, in_order},
+    actual::{by_name, entries, in_order},
     ledger::{Holding, Ledger},
     member::Site,
     world::{Key, Version, World},
@@ -40,7 +40,8 @@ impl Case {
             candidate: Configuration::default(),
         };
         case.policy(serde_json::json!({}));
-        case.candidate.rules = in_order(parse("<rules><entry name='deny-east-west'/></rules>").unwrap());
+        case.candidate.rules =
+            in_order(entries(parse("<rules><entry name='deny-east-west'/></rules>").unwrap()));
         case
     }
 
@@ -106,12 +107,10 @@ impl Case {
     fn written(mut self) -> Self {
         let desired = self.desired();
         let spec = self.spec.clone();
-        self.candidate.tags = by_name(Element::new("tag").with(elements::tag(&spec.cluster_name)));
-        self.candidate.services =
-            by_name(Element::new("service").with(elements::service(&spec.cluster_name, 443)));
-        self.candidate.applications = by_name(
-            Element::new("application").with_all(desired.names().values().map(elements::application)),
-        );
+        self.candidate.tags = by_name(vec![elements::tag(&spec.cluster_name).into()]);
+        self.candidate.services = by_name(vec![elements::service(&spec.cluster_name, 443).into()]);
+        self.candidate.applications =
+            by_name(desired.names().values().map(|name| elements::application(name).into()).collect());
         for (name, rule) in desired.rules() {
             let entry = elements::rule(&spec.cluster_name, name, rule, rule.terms.as_ref().unwrap());
             self.candidate.rules.insert(0, entry);

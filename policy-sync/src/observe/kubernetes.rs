@@ -28,6 +28,9 @@ use crate::{
     world::{Key, Login},
 };
 
+/// Objects of one page of a list.
+const PAGE: u32 = 100;
+
 /// How one kind is watched.
 struct Kind<K, Id, V> {
     what: &'static str,
@@ -36,7 +39,7 @@ struct Kind<K, Id, V> {
     id: fn(&ObjectMeta) -> Id,
     read: fn(K) -> Option<V>,
     table: fn(&mut Tables) -> &mut Table<Id, V>,
-    concerns: fn(&[Replaced<Id, V>]) -> Concerns,
+    concerns: fn(&[Replaced<Id, V>], &Tables) -> Concerns,
 }
 
 /// Starts every watch. The program is ready when all first lists are in.
@@ -49,10 +52,7 @@ pub fn start(tasks: &mut Tasks, client: &Client, seen: &Seen, readiness: &Readin
         };
     }
     watch!("firewalls", by_name::<Firewall>(client, "Firewall", |t| &mut t.firewalls, rules));
-    watch!(
-        "identitypolicies",
-        by_name::<IdentityPolicy>(client, "IdentityPolicy", |t| &mut t.policies, rules)
-    );
+    watch!("identitypolicies", policies(client));
     watch!("nameclaims", claims(client));
     watch!("workloadidentities", identities(client));
     watch!("gateoverrides", overrides(client));
@@ -66,13 +66,17 @@ fn by_name<K>(
     client: &Client,
     what: &'static str,
     table: fn(&mut Tables) -> &mut Table<String, K>,
-    concerns: fn(&[Replaced<String, K>]) -> Concerns,
+    concerns: fn(&[Replaced<String, K>], &Tables) -> Concerns,
 ) -> Kind<K, String, K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let api = Api::all(client.clone());
-    Kind { what, api, config: watcher::Config::default(), id: name, read: slim, table, concerns }
+    Kind { what, api, config: pages(), id: name, read: slim, table, concerns }
+}
+
+fn policies(client: &Client) -> Kind<IdentityPolicy, String, IdentityPolicy> {
+    by_name(client, "IdentityPolicy", |t| &mut t.policies, those_selected)
 }
 
 fn claims(client: &Client) -> Kind<NameClaim, String, NameClaim> {
@@ -84,11 +88,11 @@ fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> 
     Kind {
         what: "WorkloadIdentity",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: Key::of,
         read: |identity| slim(identity).map(objects::identity),
         table: |t| &mut t.identities,
-        concerns: |replaced| Concerns {
+        concerns: |replaced, _| Concerns {
             wanted: replaced.iter().any(spec_differs),
             identities: replaced.iter().map(|(key, ..)| key.clone()).collect(),
             ..Concerns::default()
@@ -100,11 +104,11 @@ fn overrides(client: &Client) -> Kind<GateOverride, Key, GateOverride> {
     Kind {
         what: "GateOverride",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: Key::of,
         read: slim,
         table: |t| &mut t.overrides,
-        concerns: |replaced| Concerns { everyone: !replaced.is_empty(), ..Concerns::default() },
+        concerns: |replaced, _| Concerns { everyone: !replaced.is_empty(), ..Concerns::default() },
     }
 }
 
@@ -112,11 +116,11 @@ fn path_reports(client: &Client) -> Kind<PathReport, String, PathReport> {
     Kind {
         what: "PathReport",
         api: Api::namespaced(client.clone(), keys::PATH_PROOF_NAMESPACE),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: slim,
         table: |t| &mut t.path_reports,
-        concerns: |replaced| {
+        concerns: |replaced, _| {
             let differs = |(_, before, after): &Replaced<String, PathReport>| {
                 before.as_deref().map(outcomes) != after.as_deref().map(outcomes)
             };
@@ -129,14 +133,11 @@ fn namespaces(client: &Client) -> Kind<Namespace, String, BTreeMap<String, Strin
     Kind {
         what: "Namespace",
         api: Api::all(client.clone()),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: |namespace| Some(namespace.metadata.labels.unwrap_or_default()),
         table: |t| &mut t.namespaces,
-        concerns: |replaced| {
-            let differs = !replaced.is_empty();
-            Concerns { wanted: differs, everyone: differs, ..Concerns::default() }
-        },
+        concerns: |replaced, tables| tables.who_lives_in(replaced.iter().map(|(name, ..)| name.as_str())),
     }
 }
 
@@ -144,11 +145,11 @@ fn secrets(client: &Client) -> Kind<Secret, String, Login> {
     Kind {
         what: "Secret",
         api: Api::namespaced(client.clone(), keys::FIREWALL_NAMESPACE),
-        config: watcher::Config::default(),
+        config: pages(),
         id: name,
         read: login,
         table: |t| &mut t.logins,
-        concerns: |replaced| Concerns { wanted: !replaced.is_empty(), ..Concerns::default() },
+        concerns: |replaced, _| Concerns { wanted: !replaced.is_empty(), ..Concerns::default() },
     }
 }
 
@@ -156,7 +157,7 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
     Kind {
         what: "Pod",
         api: Api::all(client.clone()),
-        config: watcher::Config::default().labels(keys::IDENTITY),
+        config: pages().labels(keys::IDENTITY),
         id: |meta| {
             let label = meta
                 .labels
@@ -168,11 +169,16 @@ fn pods(client: &Client) -> Kind<Pod, (Key, String), crate::gate::Carrier> {
         },
         read: |pod| Some(carrier(&pod)),
         table: |t| &mut t.pods,
-        concerns: |replaced| Concerns {
+        concerns: |replaced, _| Concerns {
             identities: replaced.iter().map(|((identity, _), ..)| identity.clone()).collect(),
             ..Concerns::default()
         },
     }
+}
+
+/// Lists come in small pages: of a page every object is held whole, with all that is cut off it afterwards.
+fn pages() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 /// Without what nobody here looks at: who wrote which field, which is half of an object, and labels and annotations.
@@ -187,14 +193,26 @@ fn name(meta: &ObjectMeta) -> String {
 }
 
 /// A change of status alone concerns nobody: it is ours, or cert-agent's about certificates.
-fn specs<Id, K: Resource>(replaced: &[Replaced<Id, K>]) -> Concerns {
+fn specs<Id, K: Resource>(replaced: &[Replaced<Id, K>], _: &Tables) -> Concerns {
     Concerns { wanted: replaced.iter().any(spec_differs), ..Concerns::default() }
 }
 
 /// The same of objects that gates are judged by.
-fn rules<Id, K: Resource>(replaced: &[Replaced<Id, K>]) -> Concerns {
-    let Concerns { wanted, .. } = specs(replaced);
+fn rules<Id, K: Resource>(replaced: &[Replaced<Id, K>], tables: &Tables) -> Concerns {
+    let Concerns { wanted, .. } = specs(replaced, tables);
     Concerns { wanted, everyone: wanted, ..Concerns::default() }
+}
+
+/// Of a policy: who lives where it reaches, or did before it changed.
+fn those_selected(replaced: &[Replaced<String, IdentityPolicy>], tables: &Tables) -> Concerns {
+    let differs = replaced.iter().filter(|one| spec_differs(one));
+    let policies: Vec<_> = differs.flat_map(|(_, before, after)| before.iter().chain(after)).collect();
+    let named = policies.iter().flat_map(|policy| policy.spec.namespaces.iter().flatten());
+    let choosing: Vec<_> = policies.iter().filter(|one| one.spec.namespace_selector.is_some()).collect();
+    // Only what chooses by labels costs a walk through all namespaces.
+    let all = tables.namespaces.iter().filter(|_| !choosing.is_empty());
+    let chosen = all.filter(|(name, labels)| choosing.iter().any(|one| one.spec.selects(name, labels)));
+    tables.who_lives_in(named.chain(chosen.map(|(namespace, _)| namespace)).map(String::as_str))
 }
 
 fn spec_differs<Id, K: Resource>((_, before, after): &Replaced<Id, K>) -> bool {
@@ -232,7 +250,10 @@ where
         };
         let complete = matches!(change, Some(Change::Complete));
         if let Some(change) = change {
-            seen.update(|tables| Concerns { complete, ..concerns(&table(tables).apply(change)) });
+            seen.update(|tables| {
+                let replaced = table(tables).apply(change);
+                Concerns { complete, ..concerns(&replaced, tables) }
+            });
         }
         if complete && let Some(ready) = ready.take() {
             ready.done();
@@ -268,5 +289,77 @@ fn change<K: Resource<DynamicType = ()>, Id: Debug, V>(
         watcher::Event::InitDone => Some(Change::Complete),
         watcher::Event::Apply(object) => take(object, false),
         watcher::Event::Delete(object) => Some(Change::Gone(id(object.meta()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn identity(namespace: &str, name: &str) -> WorkloadIdentity {
+        serde_json::from_value(json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"dnsNames": [format!("{name}.{namespace}.example")], "delivery": "Secret", "action": "Allow",
+                "policy": "p", "certificate": {"authority": "ca"}, "firewall": "edge"},
+        }))
+        .unwrap()
+    }
+
+    fn policy(generation: i64, namespaces: &[&str]) -> Arc<IdentityPolicy> {
+        let policy = json!({
+            "apiVersion": "sallyport.dev/v1alpha1", "kind": "IdentityPolicy",
+            "metadata": {"name": "p", "generation": generation},
+            "spec": {"namespaces": namespaces, "dnsNames": {"default": "{workload}.{namespace}.example"},
+                "traffic": {"actions": ["Allow"], "default": "Allow", "ports": [443],
+                    "from": {"zones": ["trust"], "addresses": ["any"]}, "to": {"zones": ["trust"], "addresses": ["any"]}},
+                "certificate": {"authority": "ca"}, "firewall": "edge"},
+        });
+        Arc::new(serde_json::from_value(policy).unwrap())
+    }
+
+    fn tables() -> Tables {
+        let mut tables = Tables::default();
+        for number in 0..5000 {
+            tables.namespaces.apply(Change::Applied(format!("n{number:04}"), BTreeMap::new()));
+        }
+        for (namespace, name) in [("n0001", "web"), ("n0001", "pay"), ("n0002", "web"), ("n00010", "web")] {
+            tables.identities.apply(Change::Applied(Key::new(namespace, name), identity(namespace, name)));
+        }
+        let carried = (Key::new("n0003", "gone"), "pod-1".to_owned());
+        tables.pods.apply(Change::Applied(carried, crate::gate::Carrier::default()));
+        tables
+    }
+
+    fn those(keys: &[(&str, &str)], wanted: bool) -> Concerns {
+        let identities = keys.iter().map(|(namespace, name)| Key::new(namespace, name)).collect();
+        Concerns { wanted, identities, ..Concerns::default() }
+    }
+
+    #[test]
+    fn a_namespace_concerns_who_lives_in_it() {
+        let tables = tables();
+        let of = |namespace| tables.who_lives_in([namespace].into_iter());
+        assert_eq!(of("n0001"), those(&[("n0001", "pay"), ("n0001", "web")], true));
+        assert_eq!(
+            of("n0003"),
+            those(&[("n0003", "gone")], false),
+            "a pod that names an identity that is not there"
+        );
+        assert_eq!(of("n4999"), Concerns::default(), "nobody lives there");
+    }
+
+    #[test]
+    fn a_policy_concerns_who_lives_where_it_reaches_or_did() {
+        let (tables, name) = (tables(), || "p".to_owned());
+        let moved = (name(), Some(policy(1, &["n0001"])), Some(policy(2, &["n0002", "n4999"])));
+        let all = those(&[("n0001", "pay"), ("n0001", "web"), ("n0002", "web")], true);
+        assert_eq!(those_selected(&[moved], &tables), all);
+        let told = (name(), Some(policy(2, &["n0001"])), Some(policy(2, &["n0001"])));
+        assert_eq!(those_selected(&[told], &tables), Concerns::default(), "its status is nobody's concern");
+        let elsewhere = (name(), None, Some(policy(1, &["n4999"])));
+        assert_eq!(those_selected(&[elsewhere], &tables), Concerns::default());
     }
 }

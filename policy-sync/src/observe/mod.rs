@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::{
     gate::Carrier,
+    policies::Policies,
     world::{Key, Login, World},
 };
 
@@ -53,6 +54,8 @@ pub struct Tables {
     pub logins: Table<String, Login>,
     /// Pods, by the identity that their label names.
     pub pods: Table<(Key, String), Carrier>,
+    /// The policies as they were read last.
+    read: Policies,
     touched: BTreeSet<Key>,
     everyone: bool,
 }
@@ -73,10 +76,34 @@ pub struct Concerns {
     pub wanted: bool,
     /// These identities' gates or status may differ.
     pub identities: BTreeSet<Key>,
-    /// Every identity's may: a policy, a namespace or a firewall says something else.
+    /// Every identity's may: a firewall or an override says something else.
     pub everyone: bool,
     /// A list is complete: whoever waited for that may go on, also if the list is empty.
     pub complete: bool,
+}
+
+impl Tables {
+    /// The policies, read as far as they differ from before.
+    fn known_policies(&mut self) -> Option<Policies> {
+        self.read.renew(&self.policies.complete()?);
+        Some(self.read.clone())
+    }
+
+    /// Whom a change concerns that decides about these namespaces: who lives there, and nobody else.
+    fn who_lives_in<'a>(&self, namespaces: impl Iterator<Item = &'a str>) -> Concerns {
+        let mut concerns = Concerns::default();
+        for namespace in namespaces {
+            let first = Key::new(namespace, "");
+            let here = |key: &&Key| key.namespace == namespace;
+            let identities = self.identities.range(first.clone()..).map(|(key, _)| key).take_while(here);
+            let before = concerns.identities.len();
+            concerns.identities.extend(identities.cloned());
+            concerns.wanted |= concerns.identities.len() > before;
+            let carried = self.pods.range((first, String::new())..).map(|((key, _), _)| key).take_while(here);
+            concerns.identities.extend(carried.cloned());
+        }
+        concerns
+    }
 }
 
 impl Seen {
@@ -101,12 +128,12 @@ impl Seen {
     /// What decides about firewalls; `None` until every first list is in. An incomplete view decides nothing.
     #[must_use]
     pub fn world(&self) -> Option<World> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         Some(World {
             firewalls: tables.firewalls.complete()?,
             identities: tables.identities.complete()?,
             claims: tables.claims.complete()?,
-            policies: tables.policies.complete()?,
+            policies: tables.known_policies()?,
             overrides: tables.overrides.complete()?,
             path_reports: tables.path_reports.complete()?,
             namespaces: tables.namespaces.complete()?,

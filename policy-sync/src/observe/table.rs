@@ -101,6 +101,11 @@ impl<K: Ord + Clone, V: Alike> Table<K, V> {
         self.current.keys()
     }
 
+    /// The objects in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &Arc<V>)> {
+        self.current.iter()
+    }
+
     /// The objects from a key on.
     pub fn range(&self, range: RangeFrom<K>) -> impl Iterator<Item = (&K, &Arc<V>)> {
         self.current.range(range)

@@ -2,9 +2,15 @@
 //!
 //! The places are those that <https://github.com/kevinsteves/pan-python/blob/master/lib/pan/xapi.py> looks in.
 
+use std::sync::Arc;
+
 use sallyport_contract::refusal::quoted;
 
-use crate::xml::{Element, ParseError, excerpt, parse};
+use super::pool::Pool;
+use crate::{
+    actual::without_bookkeeping,
+    xml::{Element, ParseError, excerpt, parse, parse_list},
+};
 
 /// One answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +21,10 @@ pub struct Reply {
     pub code: Option<u16>,
     /// The device's words; empty if it has none.
     pub words: String,
-    /// The whole answer.
+    /// The whole answer, but for what is in `entries`.
     pub root: Element,
+    /// The entries of the list that was asked for.
+    pub entries: Vec<Arc<Element>>,
 }
 
 /// How a call went.
@@ -52,15 +60,30 @@ impl Reply {
     /// # Errors
     /// The body is no answer of PAN-OS.
     pub fn read(body: &str) -> Result<Self, NotAReply> {
+        Self::of(parse(body), body)
+    }
+
+    /// Reads the body of an answer that holds a list.
+    ///
+    /// # Errors
+    /// As [`Reply::read`].
+    pub fn read_list(body: &str, pool: &Pool) -> Result<Self, NotAReply> {
+        let mut entries = Vec::new();
+        let root = parse_list(body, &mut |entry| entries.push(pool.share(without_bookkeeping(entry))));
+        entries.shrink_to_fit();
+        Ok(Self { entries, ..Self::of(root, body)? })
+    }
+
+    fn of(root: Result<Element, ParseError>, body: &str) -> Result<Self, NotAReply> {
         let start = || quoted(body.chars().take(80).collect::<String>().as_str());
-        let root = parse(body).map_err(|source| NotAReply::Xml { start: start(), source })?;
+        let root = root.map_err(|source| NotAReply::Xml { start: start(), source })?;
         let status = match (root.name.as_str(), root.attribute("status")) {
             ("response", Some("success")) => Status::Success,
             ("response", Some("error")) => Status::Error,
             ("response", Some("unauth")) => Status::Unauthorised,
             (name, _) => return Err(NotAReply::Root(excerpt(name, 40))),
         };
-        Ok(Self { status, code: code(&root), words: words(&root), root })
+        Ok(Self { status, code: code(&root), words: words(&root), root, entries: Vec::new() })
     }
 
     /// The same without anything that the device says in its own words.
@@ -73,6 +96,7 @@ impl Reply {
             element.children.iter_mut().for_each(silence);
         }
         silence(&mut self.root);
+        self.entries.clear();
         self.words = "an answer that repeats what we sent, and is not shown".to_owned();
         self
     }

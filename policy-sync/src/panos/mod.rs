@@ -3,7 +3,7 @@
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
 //! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which
-//! of a pair is active · `read` the configuration · `write` a batch · `group` Panorama's device groups and firewalls ·
+//! of a pair is active · `read` the configuration, [`pool`] each entry of it once · `write` a batch · `group` Panorama's device groups and firewalls ·
 //! `replies` what single answers say.
 
 mod echo;
@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod fate;
 mod group;
 mod peers;
+pub mod pool;
 mod read;
 mod replies;
 mod session;
@@ -20,6 +21,7 @@ mod write;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use peers::Peers;
+use pool::Pool;
 use sallyport_contract::Reason;
 
 use crate::{
@@ -41,6 +43,7 @@ pub struct Panos {
     peers: Peers,
     user: String,
     site: Site,
+    pool: Pool,
     /// The device has refused multi-config as such: from then on this login makes single calls.
     single_calls: AtomicBool,
 }
@@ -55,6 +58,7 @@ impl Panos {
             peers: Peers::new(&access.hosts, &access.tls, &login, metrics)?,
             user: login.user.clone(),
             site: access.site.clone(),
+            pool: Pool::default(),
             single_calls: AtomicBool::new(false),
         })
     }

@@ -11,6 +11,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{
     envelope::{Reply, Status},
     fate,
+    pool::Pool,
     session::{Parameters, Session},
 };
 use crate::{
@@ -68,8 +69,27 @@ impl Peers {
 
     /// Makes one call and hands back what came, whether success or not.
     pub(super) async fn ask(&self, doing: &str, parameters: &Parameters<'_>) -> Result<Reply, Fault> {
+        self.ask_with(doing, parameters, None).await
+    }
+
+    /// The same of a list, whose entries are shared with what the pool knows.
+    pub(super) async fn ask_list(
+        &self,
+        doing: &str,
+        parameters: &Parameters<'_>,
+        pool: &Pool,
+    ) -> Result<Reply, Fault> {
+        self.ask_with(doing, parameters, Some(pool)).await
+    }
+
+    async fn ask_with(
+        &self,
+        doing: &str,
+        parameters: &Parameters<'_>,
+        pool: Option<&Pool>,
+    ) -> Result<Reply, Fault> {
         let (at, peer) = self.active().await?;
-        let reply = self.follow(at, peer.session.ask(doing, parameters).await).await?;
+        let reply = self.follow(at, peer.session.ask(doing, parameters, pool).await).await?;
         if reply.status != Status::Success {
             // What is asked for is the answer itself; the fault in it only tells whom to ask next.
             drop(self.follow(at, Err(fate::fault(&reply, doing))).await);

@@ -1,8 +1,13 @@
 //! Reading the configuration: of the place where we write, and of a managed firewall.
 
+use std::sync::Arc;
+
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::{Panos, malformed, replies};
+use super::{
+    Panos, malformed,
+    replies::{self, List},
+};
 use crate::{
     actual::{Configuration, by_name, in_order},
     firewall::{Fault, View},
@@ -17,7 +22,7 @@ const SHARED_APPLICATIONS: &str = "/config/shared/application";
 
 impl Panos {
     /// A list of the configuration; empty where the device has none.
-    async fn list(&self, view: View, serial: Option<&str>, xpath: &str) -> Result<Element, Fault> {
+    async fn list(&self, view: View, serial: Option<&str>, xpath: &str) -> Result<List, Fault> {
         let (action, doing) = match view {
             View::Candidate => ("get", "reading the candidate configuration"),
             View::Running => ("show", "reading the running configuration"),
@@ -25,18 +30,18 @@ impl Panos {
         let mut parameters = vec![("type", "config"), ("action", action), ("xpath", xpath)];
         parameters.extend(serial.map(|serial| ("target", serial)));
         let node = xpath.rsplit('/').next().unwrap_or_default();
-        replies::list(self.peers.ask(doing, &parameters).await?, doing, node)
+        replies::list(self.peers.ask_list(doing, &parameters, &self.pool).await?, doing, node)
     }
 
-    /// Several lists, in the order asked for.
+    /// The entries of several lists, in the order asked for.
     async fn lists(
         &self,
         view: View,
         serial: Option<&str>,
         paths: Vec<String>,
-    ) -> Result<Vec<Element>, Fault> {
-        let reads =
-            futures::stream::iter(paths).map(|xpath| async move { self.list(view, serial, &xpath).await });
+    ) -> Result<Vec<Vec<Arc<Element>>>, Fault> {
+        let reads = futures::stream::iter(paths)
+            .map(|xpath| async move { Ok(self.list(view, serial, &xpath).await?.entries) });
         reads.buffered(READS_AT_ONCE).try_collect().await
     }
 
@@ -46,7 +51,7 @@ impl Panos {
     pub(super) async fn read_rematch(&self, serial: Option<&str>) -> Result<Option<bool>, Fault> {
         let xpath =
             "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/setting/config/rematch";
-        let setting = self.list(View::Running, serial, xpath).await?;
+        let setting = self.list(View::Running, serial, xpath).await?.node;
         Ok((!setting.name.is_empty()).then(|| setting.text.trim() == "yes"))
     }
 
@@ -66,7 +71,8 @@ impl Panos {
             tags: by_name(next()),
             ..Configuration::default()
         };
-        configuration.other_applications = in_order(self.list(view, None, SHARED_APPLICATIONS).await?);
+        configuration.other_applications =
+            in_order(self.list(view, None, SHARED_APPLICATIONS).await?.entries);
         if let (Site::DeviceGroup { group, .. }, View::Candidate) = (&self.site, view) {
             self.read_relatives(group, &mut configuration).await?;
         }
@@ -81,7 +87,7 @@ impl Panos {
         for relative in self.hierarchy().await?.relatives(group) {
             let path = group_path(&relative).map_err(malformed)?;
             let applications = self.list(View::Candidate, None, &format!("{path}/application")).await?;
-            configuration.other_applications.extend(in_order(applications));
+            configuration.other_applications.extend(in_order(applications.entries));
             places.push((format!("device group {relative}"), path));
         }
         places.push((format!("device group {group}"), self.site.base().map_err(malformed)?));
@@ -91,7 +97,7 @@ impl Panos {
                     continue;
                 }
                 let rules = self.list(View::Candidate, None, &format!("{path}/{rulebase}")).await?;
-                let named = in_order(rules).into_iter().map(|rule| {
+                let named = rules.entries.iter().map(|rule| {
                     (
                         rule.entry_name().to_owned(),
                         format!("{place}, {}", rulebase.split('/').next().unwrap_or_default()),
@@ -146,13 +152,13 @@ impl Panos {
         for (_, path) in scopes {
             paths.extend(Kind::ALL.map(|kind| format!("{path}/{}", kind.node())));
         }
-        let mut lists = self.lists(View::Running, serial, paths).await?.into_iter().map(in_order);
+        let mut lists = self.lists(View::Running, serial, paths).await?.into_iter();
         let mut next = || lists.next().unwrap_or_default();
         let mut rulebase = Rulebase::default();
         for (layer, _) in layers {
-            rulebase = rulebase.with_rules(layer, next());
+            rulebase = rulebase.with_rules(layer, in_order(next()));
         }
-        rulebase = rulebase.with_overrides(next()).with_overrides(next());
+        rulebase = rulebase.with_overrides(in_order(next())).with_overrides(in_order(next()));
         for (name, _) in scopes {
             let scope = Kind::ALL.into_iter().fold(Scope::new(name), |scope, kind| scope.with(kind, next()));
             rulebase = rulebase.with_scope(scope);

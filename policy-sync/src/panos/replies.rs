@@ -1,5 +1,7 @@
 //! What single answers say: lists, facts, jobs, bad signatures, the deciding rule.
 
+use std::sync::Arc;
+
 use sallyport_contract::{Reason, refusal::quoted};
 
 use super::{
@@ -23,9 +25,18 @@ pub(super) fn name_in(element: &Element, child: &str) -> String {
     excerpt(element.text_of(child).unwrap_or_default(), LONGEST_NAME)
 }
 
+/// A list of the configuration; empty where the device has none.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// The element itself, without its entries.
+    pub(super) node: Element,
+    /// The entries in their order.
+    pub(super) entries: Vec<Arc<Element>>,
+}
+
 /// The list that was read, an element `node`. `get` of what is not there is success with code 7 and an empty result;
 /// `show` of it is an error whose text is `No such node`. What is neither says nothing about what is there.
-pub(super) fn list(mut reply: Reply, doing: &str, node: &str) -> Result<Element, Fault> {
+pub(super) fn list(mut reply: Reply, doing: &str, node: &str) -> Result<List, Fault> {
     let absent = reply.words.to_ascii_lowercase().contains("no such node");
     let other = |what: &str| Fault {
         fate: Fate::Retry(Reason::FirewallUnreachable),
@@ -35,14 +46,14 @@ pub(super) fn list(mut reply: Reply, doing: &str, node: &str) -> Result<Element,
         Status::Success => {
             let result = reply.root.children.iter_mut().find(|child| child.name == "result");
             match result.map(|result| result.children.pop()) {
-                Some(Some(list)) if list.name == node => Ok(list),
+                Some(Some(list)) if list.name == node => Ok(List { node: list, entries: reply.entries }),
                 Some(Some(list)) => Err(other(&quoted(&list.name))),
-                Some(None) => Ok(Element::default()),
-                None if Code::from(reply.code) == Code::NotPresent => Ok(Element::default()),
+                Some(None) => Ok(List::default()),
+                None if Code::from(reply.code) == Code::NotPresent => Ok(List::default()),
                 None => Err(other("nothing")),
             }
         }
-        Status::Error if absent || Code::from(reply.code) == Code::NotPresent => Ok(Element::default()),
+        Status::Error if absent || Code::from(reply.code) == Code::NotPresent => Ok(List::default()),
         Status::Error | Status::Unauthorised => Err(fate::fault(&reply, doing)),
     }
 }

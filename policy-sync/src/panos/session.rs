@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use super::{
     echo,
     envelope::{Reply, Status},
-    fate, tls,
+    fate,
+    pool::Pool,
+    tls,
 };
 use crate::{
     firewall::{Fate, Fault},
@@ -80,22 +82,28 @@ impl Session {
 
     /// Makes one call; an answer that is not success is a fault.
     pub(super) async fn call(&self, doing: &str, parameters: &Parameters<'_>) -> Result<Reply, Fault> {
-        let reply = self.ask(doing, parameters).await?;
+        let reply = self.ask(doing, parameters, None).await?;
         match reply.status {
             Status::Success => Ok(reply),
             Status::Error | Status::Unauthorised => Err(fate::fault(&reply, doing)),
         }
     }
 
-    /// Makes one call and hands back what came, whether success or not. A key that is refused is renewed once.
-    pub(super) async fn ask(&self, doing: &str, parameters: &Parameters<'_>) -> Result<Reply, Fault> {
+    /// Makes one call and hands back what came, whether success or not. A key that is refused is renewed once. With a
+    /// `pool` the entries of a list are asked for.
+    pub(super) async fn ask(
+        &self,
+        doing: &str,
+        parameters: &Parameters<'_>,
+        pool: Option<&Pool>,
+    ) -> Result<Reply, Fault> {
         let key = self.key(None).await?;
-        let (http_status, reply) = self.send(doing, parameters, Some(&key)).await?;
+        let (http_status, reply) = self.send(doing, parameters, Some(&key), pool).await?;
         if !forbidden(http_status, &reply) {
             return Ok(reply);
         }
         let key = self.key(Some(&key)).await?;
-        let (http_status, reply) = self.send(doing, parameters, Some(&key)).await?;
+        let (http_status, reply) = self.send(doing, parameters, Some(&key), pool).await?;
         if forbidden(http_status, &reply) {
             let message = format!(
                 "{doing}: the firewall answers {} to a new key; administrator {} needs the XML API rights config, op and commit",
@@ -127,7 +135,7 @@ impl Session {
         };
         key.value = None;
         let form = [("type", "keygen"), ("user", self.login.user.as_str()), ("password", password.as_str())];
-        let (http_status, reply) = self.send("logging in", &form, None).await?;
+        let (http_status, reply) = self.send("logging in", &form, None, None).await?;
         if forbidden(http_status, &reply) {
             key.refused += 1;
             key.words = quoted(&reply.words);
@@ -160,8 +168,9 @@ impl Session {
         doing: &str,
         parameters: &Parameters<'_>,
         key: Option<&Zeroizing<String>>,
+        pool: Option<&Pool>,
     ) -> Result<(u16, Reply), Fault> {
-        let sent = self.exchange(doing, parameters, key).await;
+        let sent = self.exchange(doing, parameters, key, pool).await;
         let result = match &sent {
             Ok((_, reply)) if reply.status == Status::Success => "success",
             Ok(_) => "refused",
@@ -176,6 +185,7 @@ impl Session {
         doing: &str,
         parameters: &Parameters<'_>,
         key: Option<&Zeroizing<String>>,
+        pool: Option<&Pool>,
     ) -> Result<(u16, Reply), Fault> {
         let fault = |message: String| Fault { fate: Fate::Retry(Reason::FirewallUnreachable), message };
         let _turn =
@@ -187,14 +197,16 @@ impl Session {
         let unreachable = |error: reqwest::Error| fault(format!("{doing}, {}: {}", self.url, causes(&error)));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
-        let mut body = Vec::new();
+        // A body that grows piece by piece takes twice its room.
+        let told = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(told.unwrap_or_default().min(BODY_LIMIT));
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > BODY_LIMIT {
                 return Err(fault(format!("{doing}: the answer has more than {BODY_LIMIT} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
-        self.read(doing, status, &body, key).map(|reply| (status, reply)).map_err(fault)
+        self.read(doing, status, &body, key, pool).map(|reply| (status, reply)).map_err(fault)
     }
 
     /// What an answer says. One that is not success comes from whoever answered, who may repeat what we sent.
@@ -204,12 +216,13 @@ impl Session {
         status: u16,
         body: &[u8],
         key: Option<&Zeroizing<String>>,
+        pool: Option<&Pool>,
     ) -> Result<Reply, String> {
         let text = String::from_utf8_lossy(body);
         let (Proof::ApiKey(known) | Proof::Password(known)) = &self.login.proof;
         let secrets: Vec<&str> = [known].into_iter().chain(key).map(|secret| secret.as_str()).collect();
         let repeats = || echo::repeats(&text, &secrets);
-        match Reply::read(&text) {
+        match pool.map_or_else(|| Reply::read(&text), |pool| Reply::read_list(&text, pool)) {
             Ok(reply) if reply.status == Status::Success || !repeats() => Ok(reply),
             Ok(reply) => Ok(reply.without_words()),
             // What answers a login is never quoted: a piece of the password may be shorter than what is searched for.

@@ -1,11 +1,8 @@
 //! What a device holds, as it is judged: rules by layer in the order of evaluation, objects by scope.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use crate::{
-    actual::{Configuration, Entries},
-    xml::Element,
-};
+use crate::{actual::Configuration, xml::Element};
 
 /// Where a rule stands, in the order in which the device looks:
 /// <https://docs.paloaltonetworks.com/panorama/9-1/panorama-admin/panorama-overview/centralized-firewall-configuration-and-update-management/device-groups/device-group-policies>.
@@ -106,7 +103,7 @@ impl Kind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     pub(super) name: String,
-    pub(super) objects: BTreeMap<Kind, Vec<Element>>,
+    pub(super) objects: BTreeMap<Kind, Vec<Arc<Element>>>,
 }
 
 impl Scope {
@@ -121,14 +118,14 @@ impl Scope {
     pub fn of(name: &str, node: &Element) -> Self {
         Kind::ALL.into_iter().fold(Self::new(name), |scope, kind| {
             let list = node.child(kind.node()).into_iter().flat_map(Element::entries);
-            scope.with(kind, list.cloned().collect())
+            scope.with(kind, list.cloned())
         })
     }
 
     /// The same scope with more entries of one kind.
     #[must_use]
-    pub fn with(mut self, kind: Kind, entries: Vec<Element>) -> Self {
-        self.objects.entry(kind).or_default().extend(entries);
+    pub fn with(mut self, kind: Kind, entries: impl IntoIterator<Item = impl Into<Arc<Element>>>) -> Self {
+        self.objects.entry(kind).or_default().extend(entries.into_iter().map(Into::into));
         self
     }
 }
@@ -145,10 +142,9 @@ impl Rulebase {
     /// A standalone firewall's, as far as a [`Configuration`] holds it.
     #[must_use]
     pub fn standalone(vsys: &str, configuration: &Configuration) -> Self {
-        let of = |entries: &Entries| entries.values().map(|entry| entry.as_ref().clone()).collect();
         let own = Scope::new(vsys)
-            .with(Kind::Application, of(&configuration.applications))
-            .with(Kind::Service, of(&configuration.services));
+            .with(Kind::Application, configuration.applications.values().cloned())
+            .with(Kind::Service, configuration.services.values().cloned());
         let shared = configuration.other_applications.clone();
         Self::default()
             .with_rules(Layer::Local, configuration.rules.clone())

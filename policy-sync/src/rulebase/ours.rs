@@ -124,7 +124,7 @@ impl Reach {
 mod tests {
     use super::*;
     use crate::{
-        actual::{Configuration, by_name, in_order},
+        actual::{Configuration, by_name, entries, in_order},
         desired::Terms,
         elements,
         rulebase::{Findings, Rulebase, judge},
@@ -151,10 +151,10 @@ mod tests {
     fn judged(above: &str, below: &str) -> Findings {
         let rule = wanted();
         let written = elements::rule("c1", "sp-shop-allow", &rule, rule.terms.as_ref().unwrap());
-        let rules = |text: &str| in_order(parse(&format!("<rules>{text}</rules>")).unwrap());
+        let rules = |text: &str| in_order(entries(parse(&format!("<rules>{text}</rules>")).unwrap()));
         let services = Element::new("service").with(elements::service("c1", 443));
         let configuration = Configuration {
-            services: by_name(services),
+            services: by_name(entries(services)),
             rules: [rules(above), vec![written], rules(below)].concat(),
             ..Configuration::default()
         };

@@ -5,5 +5,5 @@ mod parse;
 mod tree;
 
 pub use escape::{NotALiteral, attribute, excerpt, literal, text};
-pub use parse::{DEPTH_LIMIT, NODE_LIMIT, ParseError, parse};
+pub use parse::{DEPTH_LIMIT, NODE_LIMIT, ParseError, parse, parse_list};
 pub use tree::Element;

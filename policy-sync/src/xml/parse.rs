@@ -37,13 +37,36 @@ pub enum ParseError {
     Entity(String),
 }
 
+/// Where the entries of a list stand in an answer: `<response><result><list><entry>`.
+const ENTRY_DEPTH: usize = 3;
+
 /// Reads the one root element of a text. Comments, declarations and processing instructions are left out.
 ///
 /// # Errors
 /// The text is not well-formed XML, or goes beyond a limit.
 pub fn parse(text: &str) -> Result<Element, ParseError> {
+    read(text, &mut |_, element| Some(element))
+}
+
+/// Reads an answer that holds a list. Its entries are handed over one by one as they are read, and are no part of the
+/// element that is returned: of thousands, never more than one is held here.
+///
+/// # Errors
+/// As [`parse`]; entries that came before are worth nothing then.
+pub fn parse_list(text: &str, take: &mut dyn FnMut(Element)) -> Result<Element, ParseError> {
+    read(text, &mut |depth, element| {
+        if depth == ENTRY_DEPTH && element.name == "entry" {
+            take(element);
+            return None;
+        }
+        Some(element)
+    })
+}
+
+/// Reads a text; each element, with how deep it stands, becomes part of the one above it unless `keep` takes it away.
+fn read(text: &str, keep: &mut dyn FnMut(usize, Element) -> Option<Element>) -> Result<Element, ParseError> {
     let mut reader = Reader::from_str(text);
-    let mut open = Vec::new();
+    let mut open: Vec<Element> = Vec::new();
     let mut nodes = 0_usize;
     loop {
         let event = reader.read_event().map_err(malformed)?;
@@ -58,15 +81,17 @@ pub fn parse(text: &str) -> Result<Element, ParseError> {
             Event::Empty(start) => {
                 count(&mut nodes)?;
                 let element = element(&start)?;
+                let depth = open.len();
                 match open.last_mut() {
-                    Some(parent) => parent.children.push(element),
+                    Some(parent) => parent.children.extend(keep(depth, element)),
                     None => return Ok(element),
                 }
             }
             Event::End(_) => {
                 let closed = closed(open.pop().ok_or(ParseError::Truncated)?);
+                let depth = open.len();
                 match open.last_mut() {
-                    Some(parent) => parent.children.push(closed),
+                    Some(parent) => parent.children.extend(keep(depth, closed)),
                     None => return Ok(closed),
                 }
             }
@@ -170,6 +195,19 @@ mod tests {
             let leaf = Element::leaf("a", text.trim());
             proptest::prop_assert_eq!(parse(&leaf.print()), Ok(leaf));
         }
+    }
+
+    #[test]
+    fn the_entries_of_a_list_are_handed_over_and_nothing_else_is() {
+        let text = "<response><result><rules><entry name='a'><from><entry name='x'/></from></entry><entry name='b'/></rules></result><entry/></response>";
+        let mut entries = Vec::new();
+        let rest = parse_list(text, &mut |entry| entries.push(entry.print())).unwrap();
+        assert_eq!(
+            entries,
+            ["<entry name=\"a\"><from><entry name=\"x\"/></from></entry>", "<entry name=\"b\"/>"]
+        );
+        assert_eq!(rest.print(), "<response><result><rules/></result><entry/></response>");
+        assert_eq!(parse_list("<response><result><rules><entry/>", &mut drop), Err(ParseError::Truncated));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::escape;
 ///
 /// A firewall with thousands of names is read as a hundred thousand elements, most of whose strings are short: those take no
 /// memory of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Element {
     /// The tag.
     pub name: CompactString,

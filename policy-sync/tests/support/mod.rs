@@ -376,9 +376,21 @@ impl Colleague {
         let reply = self.send(parameters).await;
         let Some(id) = reply.split("<job>").nth(1).and_then(|rest| rest.split('<').next()) else { return };
         let ask = format!("<show><jobs><id>{id}</id></jobs></show>");
+        self.until(&ask, |jobs| jobs.contains("<status>FIN</status>")).await;
+    }
+
+    /// Waits until no job runs.
+    pub(crate) async fn idle(&self) {
+        let runs = |jobs: &str| {
+            ["<status>ACT</status>", "<status>PEND</status>"].iter().any(|one| jobs.contains(one))
+        };
+        self.until("<show><jobs><all/></jobs></show>", |jobs| !runs(jobs)).await;
+    }
+
+    async fn until(&self, ask: &str, holds: impl Fn(&str) -> bool) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
-        while !self.send(&[("type", "op"), ("cmd", &ask)]).await.contains("<status>FIN</status>") {
-            assert!(tokio::time::Instant::now() < deadline);
+        while !holds(&self.send(&[("type", "op"), ("cmd", ask)]).await) {
+            assert!(tokio::time::Instant::now() < deadline, "{ask}: still not so");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
