@@ -8,6 +8,7 @@
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
+# make bench-node  the journey on a real node, at several latencies of the CA, into the same report   (needs root)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -55,6 +56,12 @@ walk: control-plane
 bench: control-plane
 	cargo build --release $(PROGRAMS) -p bench
 	@target/release/bench
+
+.PHONY: bench-node
+bench-node: control-plane
+	cargo build --release $(PROGRAMS) -p bench
+	@$(MAKE) --no-print-directory image BINARY=target/release/sallyport
+	@tests/node/run.sh target/release/bench node
 
 .PHONY: manifests
 manifests:
