@@ -1,4 +1,4 @@
-# make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
+# make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running; NODE=1 on a real node, as root)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
@@ -30,7 +30,12 @@ control-plane:
 
 .PHONY: demo
 demo: build control-plane
+ifeq ($(filter-out 0,$(NODE)),)
 	@target/debug/demo
+else
+	@$(MAKE) --no-print-directory image PROFILE=dev
+	@tests/node/run.sh target/debug/demo --node
+endif
 
 .PHONY: ground
 ground: build control-plane
