@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::settings::POD_IMAGE;
 
-/// The pod template of a server with these annotations. Its readiness probe is a TLS call to it.
+/// The pod template of a server with these annotations. Its readiness probe is a TLS call to it, patient enough that a
+/// busy machine takes no server out of its Service.
 #[must_use]
 pub fn template(name: &str, annotations: &Value) -> Value {
     json!({
@@ -17,7 +18,8 @@ pub fn template(name: &str, annotations: &Value) -> Value {
         "spec": {"terminationGracePeriodSeconds": 10, "containers": [{
             "name": "server", "image": POD_IMAGE, "args": ["serve"],
             "ports": [{"containerPort": 8443}],
-            "readinessProbe": {"httpGet": {"scheme": "HTTPS", "path": "/", "port": 8443}, "periodSeconds": 1}}]},
+            "readinessProbe": {"httpGet": {"scheme": "HTTPS", "path": "/", "port": 8443},
+                "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 10}}]},
     })
 }
 

@@ -52,9 +52,14 @@ async fn to_the_pod(ground: &NodeGround) -> Result<String> {
 /// The stand-in's endpoint has a CA that no public one knows: the programs reach it by the chart's `awsCaBundle` alone.
 async fn by_aws(ground: &NodeGround) -> Result<String> {
     let mut told = Vec::new();
-    for (name, delivery) in [("aws-secrets", "Secret"), ("aws-pods", "Pod")] {
+    for (name, delivery, template) in [
+        ("aws-secrets", "Secret", "EndEntityServerAuthCertificate/V1"),
+        ("aws-pods", "Pod", "EndEntityServerAuthCertificate_APIPassthrough/V1"),
+    ] {
+        let authority_spec = json!({"awsPrivateCA": {"templates": [template]}});
         let policy_spec = json!({"certificate": {"delivery": delivery, "lifetime": "24h"}});
-        let options = TeamOptions { authority: Authority::Aws, policy_spec, ..TeamOptions::default() };
+        let options =
+            TeamOptions { authority: Authority::Aws, authority_spec, policy_spec, ..TeamOptions::default() };
         let scene = Scene::start(ground, name, options).await?;
         scene.apply(1).await?;
         scene.team.ready("web", 1).await?;
