@@ -1,4 +1,4 @@
-# make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running)
+# make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running; NODE=1 on a real node, as root)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
@@ -8,6 +8,7 @@
 # make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
 # make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
+# make bench-node  the journey on a real node, at several latencies of the CA, into the same report   (needs root)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -29,7 +30,12 @@ control-plane:
 
 .PHONY: demo
 demo: build control-plane
+ifeq ($(filter-out 0,$(NODE)),)
 	@target/debug/demo
+else
+	@$(MAKE) --no-print-directory image PROFILE=dev
+	@tests/node/run.sh target/debug/demo --node
+endif
 
 .PHONY: ground
 ground: build control-plane
@@ -55,6 +61,12 @@ walk: control-plane
 bench: control-plane
 	cargo build --release $(PROGRAMS) -p bench
 	@target/release/bench
+
+.PHONY: bench-node
+bench-node: control-plane
+	cargo build --release $(PROGRAMS) -p bench
+	@$(MAKE) --no-print-directory image BINARY=target/release/sallyport
+	@tests/node/run.sh target/release/bench node
 
 .PHONY: manifests
 manifests:

@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 group=sallyport-node
 
 cannot() {
-	echo "node ring not run: $*" >&2
+	echo "no node can run here: $*" >&2
 	exit 77
 }
 

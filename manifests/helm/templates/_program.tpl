@@ -28,7 +28,7 @@ metadata:
   {{- end }}
 {{- end -}}
 
-{{/* A Deployment and its disruption budget: root, name, program (its values), note, args, env, ports. */}}
+{{/* A Deployment and its disruption budget: root, name, program (its values), note, args, env, ports, mounts and volumes. */}}
 {{- define "sallyport.program" -}}
 {{- $values := .root.Values -}}
 {{- $replicas := int .program.replicas -}}
@@ -131,6 +131,12 @@ spec:
           allowPrivilegeEscalation: false
           readOnlyRootFilesystem: true
           capabilities: {drop: [ALL]}
+        {{- with .mounts }}
+        volumeMounts: {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .volumes }}
+      volumes: {{- toYaml . | nindent 6 }}
+      {{- end }}
 {{- if not (kindIs "invalid" .program.minAvailable) }}
 ---
 apiVersion: policy/v1
@@ -149,4 +155,16 @@ spec:
 {{/* The host of a URL, without its port. */}}
 {{- define "sallyport.host" -}}
 {{- regexReplaceAll "^https://(\\[[^]]+\\]|[^:/]+).*$" . "${1}" | trimPrefix "[" | trimSuffix "]" -}}
+{{- end -}}
+
+{{/* How cert-agent reaches AWS: variables, mounts and volumes, as YAML. */}}
+{{- define "sallyport.aws" -}}
+env: |
+  # Never borrow the node's role: without Pod Identity or IRSA a call fails instead.
+  - {name: AWS_EC2_METADATA_DISABLED, value: "true"}
+{{- with .awsCaBundle }}{{ if .configMap }}
+  - {name: AWS_CA_BUNDLE, value: /etc/sallyport/aws/{{ .key }}}
+mounts: [{name: aws-ca-bundle, mountPath: /etc/sallyport/aws, readOnly: true}]
+volumes: [{name: aws-ca-bundle, configMap: {name: {{ .configMap | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}]}}]
+{{- end }}{{ end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 //! `make bench`: measures admission, the check, the journey, thousands of identities and their certificates, prints the
 //! figures, and writes `target/bench/report.json`. These machines may be shared: compare medians, not single runs. Words
-//! on the command line limit it to those parts.
+//! on the command line limit it to those parts; `node` is measured by its word alone, in the namespaces of tests/node/run.sh.
 
 mod admission;
 mod certificates;
@@ -8,6 +8,7 @@ mod check;
 mod firewall;
 mod idle;
 mod journey;
+mod node;
 mod report;
 mod webhook;
 
@@ -41,11 +42,19 @@ enum Part {
     Journey,
     Firewall,
     Certificates,
+    Node,
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Idle, Self::Admission, Self::Check, Self::Journey, Self::Firewall, Self::Certificates];
+    const ALL: [Self; 7] = [
+        Self::Idle,
+        Self::Admission,
+        Self::Check,
+        Self::Journey,
+        Self::Firewall,
+        Self::Certificates,
+        Self::Node,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
@@ -55,10 +64,11 @@ impl Part {
             Self::Journey => "journey",
             Self::Firewall => "firewall",
             Self::Certificates => "certificates",
+            Self::Node => "node",
         }
     }
 
-    /// What the command line asks for; all without a word.
+    /// What the command line asks for; without a word all that needs no root.
     fn asked() -> Result<Vec<Self>> {
         let words: Vec<String> = std::env::args().skip(1).collect();
         for word in &words {
@@ -66,7 +76,10 @@ impl Part {
         }
         Ok(Self::ALL
             .into_iter()
-            .filter(|part| words.is_empty() || words.iter().any(|word| word == part.word()))
+            .filter(|part| match words.as_slice() {
+                [] => *part != Self::Node,
+                words => words.iter().any(|word| word == part.word()),
+            })
             .collect())
     }
 }
@@ -88,6 +101,9 @@ async fn measure(report: &mut Report) -> Result<()> {
     }
     if asked(Part::Certificates) {
         certificates::measure(report).await?;
+    }
+    if asked(Part::Node) {
+        node::measure(report).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Figures by name: `admission.in_process_p50_us`.
 #[derive(Default)]
-pub(crate) struct Report(BTreeMap<&'static str, f64>);
+pub(crate) struct Report(BTreeMap<String, f64>);
 
 /// Prints one line.
 pub(crate) fn line(text: &str) {
@@ -18,7 +18,8 @@ pub(crate) fn line(text: &str) {
 
 impl Report {
     /// Notes a figure.
-    pub(crate) fn note(&mut self, name: &'static str, value: f64) {
+    pub(crate) fn note(&mut self, name: impl Into<String>, value: f64) {
+        let name = name.into();
         line(&format!("{name:34} {value:10.2}"));
         self.0.insert(name, value);
     }
@@ -33,7 +34,7 @@ impl Report {
             Err(_) => BTreeMap::new(),
         };
         let rounded = |value: f64| json!((value * 100.0).round() / 100.0);
-        all.extend(self.0.iter().map(|(name, value)| ((*name).to_owned(), rounded(*value))));
+        all.extend(self.0.iter().map(|(name, value)| (name.clone(), rounded(*value))));
         std::fs::write(&file, serde_json::to_string_pretty(&all)?)?;
         line(&format!("written to {}", file.display()));
         Ok(())

@@ -1,11 +1,11 @@
 //! The steps of the journey, in the order in which they happen.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, net::SocketAddr};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ground::{
-    Ground, Team, leaf,
-    network::{Outcome, dial, dial_for},
+    Team, leaf,
+    network::Outcome,
     team::{Delivered, condition, gate},
     wait,
 };
@@ -13,23 +13,22 @@ use jiff::Timestamp;
 use sallyport_contract::firewall_names;
 use serde_json::{Value, json};
 
-use crate::{show, story::Story};
+use crate::{show, stage::Stage, story::Story};
 
 /// How many steps there are.
-pub(crate) const STEPS: usize = 14;
+pub(crate) const STEPS: usize = 16;
 /// The team, and with it the namespace, the policy, the CA and the cluster's name on the firewall.
 const NAME: &str = "web.shop.corp.example";
 const DENIED: &str = "old.shop.corp.example";
 
 /// Travels it.
-pub(crate) async fn travel(story: &mut Story, ground: &Ground, shop: &Team<'_>) -> Result<()> {
-    let kubectl = &ground.cluster.kubectl;
-    story.step("the namespace has the label, and a policy holds it", bound(ground)).await?;
-    story.step("the firewall answers, and nothing is on it yet", reachable(ground, shop)).await?;
-    let deployment = shop.deployment("web", 3, &json!({}));
+pub(crate) async fn travel(story: &mut Story, stage: &Stage<'_>, shop: &Team<'_>) -> Result<()> {
+    story.step("the namespace has the label, and a policy holds it", bound(stage)).await?;
+    story.step("the firewall answers, and nothing is on it yet", reachable(stage, shop)).await?;
+    let deployment = stage.deployment(shop, "web", 3, &json!({}));
     story
         .step("kubectl apply -f deployment.yaml   (3 replicas; it asks for nothing)", async {
-            let said = kubectl.apply(&deployment.to_string()).await?;
+            let said = stage.kubectl().apply(&deployment.to_string()).await?;
             Ok(((), said))
         })
         .await?;
@@ -37,46 +36,64 @@ pub(crate) async fn travel(story: &mut Story, ground: &Ground, shop: &Team<'_>) 
         .step("each stored pod carries its name, a certificate volume and a readiness gate", injected(shop))
         .await?;
     let identity = story
-        .step("the identity was prepared from the workload, its name claimed", identity(ground, shop, &pod))
+        .step("the identity was prepared from the workload, its name claimed", identity(stage, shop, &pod))
         .await?;
     let delivered = story
         .step(
             "AWS Private CA signed one certificate for exactly that name",
-            certificate(ground, shop, &identity),
+            certificate(stage, shop, &identity),
         )
         .await?;
     story.step("the pods run, but the commit does not: none is Ready", held_back(shop)).await?;
+    story.step("sallyport explain: why, and whose turn it is", explained(stage, &pod)).await?;
     story.step("the running configuration holds the App-ID and the rule", enforced(shop)).await?;
-    story.step("the commit job, as provenance", committed(ground)).await?;
+    story.step("the commit job, as provenance", committed(stage)).await?;
     story
-        .step("the evidence is stored with the claim; the gates open; 3 of 3 are Ready", ready(ground, shop))
+        .step("the evidence is stored with the claim; the gates open; 3 of 3 are Ready", ready(stage, shop))
         .await?;
-    shop.server.serve(NAME, &delivered.chain, &delivered.key)?;
-    story
-        .step(
-            "a TLS client through the firewall: the name gets through, the certificate verifies",
-            passes(shop, &delivered),
-        )
-        .await?;
-    story
-        .step("a workload with action deny: the same client is reset", denied(ground, shop, &delivered))
-        .await?;
-    story
-        .step(
-            "with our rule taken away by hand, the first name fails too; then Sallyport puts it back",
-            control(ground, shop, &delivered),
-        )
-        .await?;
+    called(story, stage, shop, &identity, delivered).await?;
     story
         .step(
             "kubectl apply --dry-run=server of a bad workload is refused, and leaves nothing behind",
-            refused(ground, shop),
+            refused(stage, shop),
         )
         .await
 }
 
-async fn bound(ground: &Ground) -> Result<((), String)> {
-    let kubectl = &ground.cluster.kubectl;
+/// The part in which somebody calls.
+async fn called(
+    story: &mut Story,
+    stage: &Stage<'_>,
+    shop: &Team<'_>,
+    identity: &str,
+    delivered: Delivered,
+) -> Result<()> {
+    stage.serves(shop, &delivered).await?;
+    let web = stage.through_the_firewall(shop, "web").await?;
+    let roots = &delivered.ca;
+    story
+        .step(
+            "a TLS client through the firewall: the name gets through, the certificate verifies",
+            passes(stage, web, roots),
+        )
+        .await?;
+    story.step("a workload with action deny: the same client is reset", denied(stage, shop, roots)).await?;
+    story
+        .step(
+            "with our rule taken away by hand, the first name fails too; then Sallyport puts it back",
+            control(stage, shop, web, roots),
+        )
+        .await?;
+    story
+        .step(
+            "sallyport cert renew: the same pods serve another certificate",
+            renewed(stage, shop, identity, web, &delivered),
+        )
+        .await
+}
+
+async fn bound(stage: &Stage<'_>) -> Result<((), String)> {
+    let kubectl = &stage.kubectl();
     let binding = wait::until("the binding", wait::GENEROUS, || async {
         kubectl.get(&["nsb", "sallyport", "-n", "shop"]).await
     })
@@ -93,9 +110,9 @@ async fn bound(ground: &Ground) -> Result<((), String)> {
     ))
 }
 
-async fn reachable(ground: &Ground, shop: &Team<'_>) -> Result<((), String)> {
+async fn reachable(stage: &Stage<'_>, shop: &Team<'_>) -> Result<((), String)> {
     let firewall = wait::until("the firewall to be reachable", wait::GENEROUS, || async {
-        let object = ground.cluster.kubectl.get(&["fw", "shop"]).await?;
+        let object = stage.kubectl().get(&["fw", "shop"]).await?;
         let reachable = condition(&object, "Reachable").context("no condition Reachable yet")?;
         ensure!(reachable["status"] == "True", "{}", reachable["message"]);
         Ok(object)
@@ -139,7 +156,7 @@ async fn injected(shop: &Team<'_>) -> Result<(Value, String)> {
     Ok((pod, shown))
 }
 
-async fn identity(ground: &Ground, shop: &Team<'_>, pod: &Value) -> Result<(String, String)> {
+async fn identity(stage: &Stage<'_>, shop: &Team<'_>, pod: &Value) -> Result<(String, String)> {
     let identity = shop.identity(NAME).await?;
     let name = identity["metadata"]["name"].as_str().context("no name")?.to_owned();
     ensure!(
@@ -147,10 +164,9 @@ async fn identity(ground: &Ground, shop: &Team<'_>, pod: &Value) -> Result<(Stri
         "the pod's label is another's"
     );
     let claim = sallyport_contract::identity::claim_of(&NAME.parse()?);
-    let claim = wait::until("the claim", wait::GENEROUS, || async {
-        ground.cluster.kubectl.get(&["nclaim", &claim]).await
-    })
-    .await?;
+    let claim =
+        wait::until("the claim", wait::GENEROUS, || async { stage.kubectl().get(&["nclaim", &claim]).await })
+            .await?;
     ensure!(
         claim["spec"] == json!({"dnsName": NAME, "namespace": "shop"}),
         "the claim says {}",
@@ -161,13 +177,13 @@ async fn identity(ground: &Ground, shop: &Team<'_>, pod: &Value) -> Result<(Stri
     Ok((name, shown))
 }
 
-async fn certificate(ground: &Ground, shop: &Team<'_>, identity: &str) -> Result<(Delivered, String)> {
+async fn certificate(stage: &Stage<'_>, shop: &Team<'_>, identity: &str) -> Result<(Delivered, String)> {
     let delivered =
         wait::until("the Secret", wait::GENEROUS, || async { shop.certificate(identity).await }).await?;
     let read = leaf::read(&delivered.chain)?;
     ensure!(read.dns_names == [NAME], "the leaf names {:?}", read.dns_names);
-    ensure!(delivered.ca.trim() == ground.pca.root_pem.trim(), "ca.crt is not the root of the CA");
-    let issued = ground.pca.issued().await?;
+    ensure!(delivered.ca.trim() == stage.site().pca().root_pem.trim(), "ca.crt is not the root of the CA");
+    let issued = stage.site().pca().issued().await?;
     let count = issued.as_array().or_else(|| issued["certificates"].as_array()).map_or(0, Vec::len);
     ensure!(count == 1, "the CA issued {count} certificates");
     let ends = Timestamp::from_second(read.not_after)?;
@@ -207,9 +223,9 @@ async fn enforced(shop: &Team<'_>) -> Result<((), String)> {
     Ok(((), format!("{app}\n{rule}")))
 }
 
-async fn committed(ground: &Ground) -> Result<((), String)> {
+async fn committed(stage: &Stage<'_>) -> Result<((), String)> {
     let job = wait::until("the commit to end", wait::GENEROUS, || async {
-        let object = ground.cluster.kubectl.get(&["fw", "shop"]).await?;
+        let object = stage.kubectl().get(&["fw", "shop"]).await?;
         let job = object["status"]["lastCommit"].clone();
         ensure!(job["result"] == "OK", "the last commit is {job}");
         Ok(job)
@@ -218,10 +234,10 @@ async fn committed(ground: &Ground) -> Result<((), String)> {
     Ok(((), show::fields(&job, &["/job", "/result", "/finished", "/tookSeconds"])))
 }
 
-async fn ready(ground: &Ground, shop: &Team<'_>) -> Result<((), String)> {
+async fn ready(stage: &Stage<'_>, shop: &Team<'_>) -> Result<((), String)> {
     let pods = shop.ready("web", 3).await?;
     let claim = sallyport_contract::identity::claim_of(&NAME.parse()?);
-    let claim = ground.cluster.kubectl.get(&["nclaim", &claim]).await?;
+    let claim = stage.kubectl().get(&["nclaim", &claim]).await?;
     let evidence = &claim["status"]["firewalls"][0]["evidence"];
     let proven: Timestamp = evidence["provenAt"].as_str().context("no evidence is stored")?.parse()?;
     for pod in &pods {
@@ -234,33 +250,42 @@ async fn ready(ground: &Ground, shop: &Team<'_>) -> Result<((), String)> {
         );
     }
     let message = pods.first().and_then(gate).map(|gate| gate["message"].clone()).context("no gate")?;
-    let table = ground.cluster.kubectl.run(&["get", "wid,pods", "-n", "shop"]).await?;
+    let table = stage.kubectl().run(&["get", "wid,pods", "-n", "shop"]).await?;
     Ok(((), format!("evidence: {evidence}\ngate: {}\n{table}", message.as_str().unwrap_or_default())))
 }
 
-async fn passes(shop: &Team<'_>, delivered: &Delivered) -> Result<((), String)> {
-    let outcome = dial(shop.firewall.data_plane, NAME, &delivered.ca).await?;
-    ensure!(outcome == Outcome::Verified(format!("hello from {NAME}")), "the client saw {outcome:?}");
-    let unknown =
-        dial_for(Duration::from_secs(2), shop.firewall.data_plane, "nobody.shop.corp.example", &delivered.ca)
-            .await?;
-    ensure!(!matches!(unknown, Outcome::Verified(_)), "an unknown name gets through as well: {unknown:?}");
-    Ok(((), format!("{NAME}: verified, \"hello from {NAME}\"\nnobody.shop.corp.example: {unknown:?}")))
+async fn explained(stage: &Stage<'_>, pod: &Value) -> Result<((), String)> {
+    let name = pod["metadata"]["name"].as_str().context("the pod has no name")?;
+    let said = stage.sallyport(&["explain", &format!("pod/{name}"), "-n", "shop"]).await?;
+    // It exits with 1 while the pod waits.
+    for part in [name, "✓ admitted", "✓ certificate", "whose turn"] {
+        ensure!(said.stdout.contains(part), "it does not say {part}: {}{}", said.stdout, said.stderr);
+    }
+    Ok(((), said.stdout))
 }
 
-async fn denied(ground: &Ground, shop: &Team<'_>, delivered: &Delivered) -> Result<((), String)> {
-    let object = shop.deployment("old", 1, &json!({"sallyport.dev/action": "deny"}));
-    ground.cluster.kubectl.apply(&object.to_string()).await?;
+async fn passes(stage: &Stage<'_>, web: SocketAddr, roots: &str) -> Result<((), String)> {
+    let outcome = stage.call(web, NAME, roots).await?;
+    let Outcome::Verified(said) = outcome else { bail!("the client saw {outcome:?}") };
+    let unknown = stage.call(web, "nobody.shop.corp.example", roots).await?;
+    ensure!(!matches!(unknown, Outcome::Verified(_)), "an unknown name gets through as well: {unknown:?}");
+    Ok(((), format!("{NAME}: verified, answered \"{said}\"\nnobody.shop.corp.example: {unknown:?}")))
+}
+
+async fn denied(stage: &Stage<'_>, shop: &Team<'_>, roots: &str) -> Result<((), String)> {
+    let object = stage.deployment(shop, "old", 1, &json!({"sallyport.dev/action": "deny"}));
+    stage.kubectl().apply(&object.to_string()).await?;
     shop.ready("old", 1).await?;
-    let outcome = dial(shop.firewall.data_plane, DENIED, &delivered.ca).await?;
+    let old = stage.through_the_firewall(shop, "old").await?;
+    let outcome = stage.call(old, DENIED, roots).await?;
     ensure!(outcome == Outcome::Reset, "the client saw {outcome:?}");
     Ok(((), format!("{DENIED}: {outcome:?}")))
 }
 
-async fn control(ground: &Ground, shop: &Team<'_>, delivered: &Delivered) -> Result<((), String)> {
+async fn control(stage: &Stage<'_>, shop: &Team<'_>, web: SocketAddr, roots: &str) -> Result<((), String)> {
     shop.patch("fw", &json!({"suspend": true})).await?;
     wait::until("Sallyport to hold still", wait::GENEROUS, || async {
-        let object = ground.cluster.kubectl.get(&["fw", "shop"]).await?;
+        let object = stage.kubectl().get(&["fw", "shop"]).await?;
         let synced = condition(&object, "InSync").context("no condition InSync")?;
         ensure!(synced["observedGeneration"] == object["metadata"]["generation"], "{synced}");
         Ok(())
@@ -273,33 +298,71 @@ async fn control(ground: &Ground, shop: &Team<'_>, delivered: &Delivered) -> Res
     shop.firewall.colleague(&[("type", "config"), ("action", "delete"), ("xpath", &xpath)]).await?;
     shop.firewall.colleague(&[("type", "commit"), ("cmd", "<commit></commit>")]).await?;
     let lost = wait::until("the rule to be gone", wait::GENEROUS, || async {
-        let outcome = dial_for(Duration::from_secs(2), shop.firewall.data_plane, NAME, &delivered.ca).await?;
+        let outcome = stage.call(web, NAME, roots).await?;
         ensure!(!matches!(outcome, Outcome::Verified(_)), "it still gets through");
         Ok(outcome)
     })
     .await?;
     shop.patch("fw", &json!({"suspend": false})).await?;
-    wait::until("the rule to be back", wait::GENEROUS, || async {
-        let outcome = dial_for(Duration::from_secs(2), shop.firewall.data_plane, NAME, &delivered.ca).await?;
-        ensure!(matches!(outcome, Outcome::Verified(_)), "the client still sees {outcome:?}");
-        Ok(())
-    })
-    .await?;
+    reached(stage, web, roots).await?;
     shop.ready("web", 3).await?;
     Ok(((), format!("without the rule: {lost:?}\nwith it again: verified; the pods stayed Ready all along")))
 }
 
-async fn refused(ground: &Ground, shop: &Team<'_>) -> Result<((), String)> {
-    let calls = (shop.firewall.log().await?.len(), ground.pca.counters().await?);
+/// Waits until the name gets through.
+async fn reached(stage: &Stage<'_>, web: SocketAddr, roots: &str) -> Result<()> {
+    wait::until("the name to get through", wait::GENEROUS, || async {
+        let outcome = stage.call(web, NAME, roots).await?;
+        ensure!(matches!(outcome, Outcome::Verified(_)), "the client sees {outcome:?}");
+        Ok(())
+    })
+    .await
+}
+
+async fn renewed(
+    stage: &Stage<'_>,
+    shop: &Team<'_>,
+    identity: &str,
+    web: SocketAddr,
+    before: &Delivered,
+) -> Result<((), String)> {
+    let uids = uids(&shop.ready("web", 3).await?);
+    let said = stage.sallyport(&["cert", "renew", &format!("shop/{identity}")]).await?;
+    ensure!(said.ok, "refused: {}{}", said.stdout, said.stderr);
+    let after = wait::until("another certificate", wait::GENEROUS, || async {
+        let delivered = shop.certificate(identity).await?;
+        ensure!(delivered.chain != before.chain, "still the same");
+        Ok(delivered)
+    })
+    .await?;
+    stage.serves(shop, &after).await?;
+    reached(stage, web, &after.ca).await?;
+    ensure!(self::uids(&shop.ready("web", 3).await?) == uids, "the pods are others");
+    let (old, new) = (leaf::read(&before.chain)?.serial, leaf::read(&after.chain)?.serial);
+    Ok((
+        (),
+        format!(
+            "{}\nserial before: {old}\nserial now:    {new}, verified through the firewall",
+            said.stdout.trim()
+        ),
+    ))
+}
+
+fn uids(pods: &[Value]) -> BTreeSet<String> {
+    pods.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
+}
+
+async fn refused(stage: &Stage<'_>, shop: &Team<'_>) -> Result<((), String)> {
+    let calls = (shop.firewall.log().await?.len(), stage.site().pca().counters().await?);
     let bad = shop.deployment("bad", 1, &json!({"sallyport.dev/san": "web.billing.corp.example"}));
-    let said = ground.cluster.kubectl.dry_run(&bad.to_string()).await?;
+    let said = stage.kubectl().dry_run(&bad.to_string()).await?;
     ensure!(!said.ok, "it was accepted: {}", said.stdout);
     for part in ["web.billing.corp.example", "IdentityPolicy shop allows", "*.shop.corp.example"] {
         ensure!(said.stderr.contains(part), "the refusal does not say {part}: {}", said.stderr);
     }
-    let there = ground.cluster.kubectl.attempt(&["get", "deployment", "bad", "-n", "shop"], None).await?;
+    let there = stage.kubectl().attempt(&["get", "deployment", "bad", "-n", "shop"], None).await?;
     ensure!(!there.ok, "the object exists");
-    ensure!(ground.pca.counters().await? == calls.1, "the CA was asked");
+    ensure!(stage.site().pca().counters().await? == calls.1, "the CA was asked");
     Ok(((), said.stderr))
 }
 

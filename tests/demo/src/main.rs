@@ -4,15 +4,16 @@
 
 mod journey;
 mod show;
+mod stage;
 mod story;
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use ground::{Ground, Options, Team, team};
-use serde_json::json;
+use ground::{Ground, Options, Site, Team, team};
+use node::{NodeGround, workload::Client};
 
-use crate::story::Story;
+use crate::{stage::Stage, story::Story};
 
 /// The journey from kubectl apply to Ready.
 #[derive(Parser)]
@@ -23,9 +24,18 @@ struct Args {
     /// Only start everything but a firewall, and leave it running: for docs/FIRST-FIREWALL.md.
     #[arg(long)]
     ground: bool,
+    /// On a real node, in the namespaces of tests/node/run.sh: containers run, and the chart is installed.
+    #[arg(long)]
+    node: bool,
     /// How long the simulated firewall's commits take, in seconds.
     #[arg(long, default_value_t = 4)]
     commit_seconds: u64,
+}
+
+impl Args {
+    fn keeps(&self) -> bool {
+        self.keep.as_deref().is_some_and(|value| !value.is_empty() && value != "0")
+    }
 }
 
 #[tokio::main]
@@ -47,7 +57,7 @@ async fn main() -> ExitCode {
 
 async fn only_ground() -> anyhow::Result<()> {
     let ground = start("ground").await?;
-    keep(&ground, None).await?;
+    keep(&ground, None, None).await?;
     ground.stop().await
 }
 
@@ -61,34 +71,57 @@ async fn start(folder: &str) -> anyhow::Result<Ground> {
 
 async fn tell(story: &mut Story, args: &Args) -> anyhow::Result<()> {
     story.say("Sallyport: one name, from kubectl apply to the certificate and the firewall rule.\n");
+    if args.node { on_a_node(story, args).await } else { on_this_machine(story, args).await }
+}
+
+async fn on_this_machine(story: &mut Story, args: &Args) -> anyhow::Result<()> {
     let ground = start("demo").await?;
-    story::line(
-        "  · a PAN-OS firewall (simulated), and the objects that the platform and security teams write\n",
-    );
-    let set_up = team::TeamOptions {
-        authority: team::Authority::Aws,
-        commit_time: Duration::from_secs(args.commit_seconds),
-        firewall_spec: json!({}),
-        ..team::TeamOptions::default()
-    };
-    let shop = Team::start(&ground, "shop", set_up).await?;
-    journey::travel(story, &ground, &shop).await?;
-    if args.keep.as_deref().is_some_and(|value| !value.is_empty() && value != "0") {
-        keep(&ground, Some(&shop)).await?;
+    let shop = team(&ground, args).await?;
+    journey::travel(story, &Stage::Machine(&ground), &shop).await?;
+    if args.keeps() {
+        keep(&ground, Some(&shop), None).await?;
     }
     drop(shop);
     ground.stop().await
 }
 
-async fn keep(ground: &Ground, shop: Option<&Team<'_>>) -> anyhow::Result<()> {
-    let kubectl = &ground.cluster.kubectl;
+/// There is nothing to stop: the namespaces end it all.
+async fn on_a_node(story: &mut Story, args: &Args) -> anyhow::Result<()> {
+    story::line("Starting, on a real node in namespaces of its own:");
+    let ground = NodeGround::start("demo-node", |what| story::line(&format!("  · {what}"))).await?;
+    let client = Client::start(&ground.cluster, "callers").await?;
+    let shop = team(&ground, args).await?;
+    journey::travel(story, &Stage::Node(&ground, client), &shop).await?;
+    if args.keeps() {
+        keep(&ground, Some(&shop), Some("nsenter --all --target $(pgrep -nx demo) bash")).await?;
+    }
+    Ok(())
+}
+
+/// What the platform and security teams write, and their firewall.
+async fn team<'g>(ground: &'g dyn Site, args: &Args) -> anyhow::Result<Team<'g>> {
+    story::line(
+        "  · a PAN-OS firewall (simulated), and the objects that the platform and security teams write\n",
+    );
+    let options = team::TeamOptions {
+        authority: team::Authority::Aws,
+        commit_time: Duration::from_secs(args.commit_seconds),
+        ..team::TeamOptions::default()
+    };
+    Team::start(ground, "shop", options).await
+}
+
+/// Tells how to look around, and waits. `enter` is what to say first, where that is not enough.
+async fn keep(ground: &dyn Site, shop: Option<&Team<'_>>, enter: Option<&str>) -> anyhow::Result<()> {
+    let kubectl = &ground.cluster().kubectl;
+    let enter = enter.map(|command| format!("{command}\n  ")).unwrap_or_default();
     let firewall = shop.map(|shop| format!(" The firewall listens on https://{}.", shop.firewall.api));
     story::line(&format!(
-        "\nEverything is running. In another terminal:\n\n  export KUBECONFIG={}\n  alias kubectl={}\n  \
+        "\nEverything is running. In another terminal:\n\n  {enter}export KUBECONFIG={}\n  alias kubectl={}\n  \
          kubectl get wid,fw,nclaim,nsb -A\n\nLogs are in {}.{}\nCtrl-C stops it all.",
         kubectl.kubeconfig.display(),
         kubectl.program.display(),
-        ground.folder.display(),
+        ground.folder().display(),
         firewall.unwrap_or_default(),
     ));
     tokio::signal::ctrl_c().await?;

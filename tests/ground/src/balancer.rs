@@ -29,6 +29,20 @@ pub struct Replica {
     pub health: SocketAddr,
 }
 
+impl Replica {
+    /// Whether its readiness probe succeeds.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn is_ready(&self) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(self.health).await?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        Ok(text.starts_with("HTTP/1.1 200"))
+    }
+}
+
 /// A Service that runs. It ends with this.
 pub struct Balancer {
     /// Its address.
@@ -108,7 +122,7 @@ async fn probe(endpoints: Arc<Endpoints>) {
     loop {
         let replicas: Vec<Replica> = endpoints.lock().iter().map(|(replica, _)| *replica).collect();
         for replica in replicas {
-            let answered = tokio::time::timeout(PROBE, is_ready(replica.health)).await;
+            let answered = tokio::time::timeout(PROBE, replica.is_ready()).await;
             let ready = matches!(answered, Ok(Ok(true)));
             if let Some(known) = endpoints.lock().iter_mut().find(|(known, _)| *known == replica) {
                 known.1 = ready;
@@ -116,12 +130,4 @@ async fn probe(endpoints: Arc<Endpoints>) {
         }
         tokio::time::sleep(PROBE).await;
     }
-}
-
-async fn is_ready(health: SocketAddr) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect(health).await?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    Ok(text.starts_with("HTTP/1.1 200"))
 }

@@ -244,9 +244,17 @@ impl Ground {
     /// It does not start, or there is no balancer.
     pub async fn another_webhook(&self, name: &str) -> Result<Program> {
         let balancer = self.balancer.as_ref().context("this ground has no balancer")?;
-        let (program, replica) = self.ways().webhook(name).await?;
+        let (program, replica) = self.aside_webhook(name).await?;
         balancer.add(replica);
         Ok(program)
+    }
+
+    /// Starts a replica of the webhook that nobody calls.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn aside_webhook(&self, name: &str) -> Result<(Program, Replica)> {
+        self.ways().webhook(name).await
     }
 
     /// Starts a second replica of cert-agent, beside the one that runs.

@@ -88,6 +88,18 @@ pub fn stream(objects: &[Value]) -> String {
     list.to_string()
 }
 
+/// Puts `more` over `into`, field by field.
+pub(crate) fn merge(into: &mut Value, more: &Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -88,12 +88,19 @@ impl PcaSim {
     /// What cert-agent's environment must hold to reach it at `endpoint`, which `ca_file` is trusted by.
     #[must_use]
     pub fn environment(endpoint: &str, ca_file: &Path) -> Vec<(&'static str, String)> {
+        let mut all = Self::access(endpoint);
+        all.push(("AWS_CA_BUNDLE", ca_file.display().to_string()));
+        all.push(("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
+        all
+    }
+
+    /// The part of it that the chart does not set: where it is asked, and as whom.
+    #[must_use]
+    pub fn access(endpoint: &str) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL_ACM_PCA", endpoint.to_owned()),
-            ("AWS_CA_BUNDLE", ca_file.display().to_string()),
             ("AWS_ACCESS_KEY_ID", "AKIDGROUND".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
-            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }
 
@@ -131,6 +138,15 @@ impl PcaSim {
         }
         self.http.delete(format!("{}/quotas", self.control)).send().await?.error_for_status()?;
         Ok(())
+    }
+
+    /// From now on a certificate takes so long.
+    ///
+    /// # Errors
+    /// The stand-in is away.
+    pub async fn delay(&self, issue_delay: Duration) -> Result<()> {
+        let ms = u64::try_from(issue_delay.as_millis())?;
+        self.post("/issue-delay", &serde_json::json!({"ms": ms})).await
     }
 
     /// Ends all faults.

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -20,6 +21,8 @@ pub struct Program {
     pub name: String,
     /// What it logs.
     pub log: PathBuf,
+    /// When it was started.
+    pub begun: Instant,
     child: Child,
 }
 
@@ -54,15 +57,16 @@ impl Program {
             .stdout(file.try_clone()?)
             .stderr(file)
             .kill_on_drop(true);
+        let begun = Instant::now();
         let child = spawn(command).await.with_context(|| format!("cannot start {binary}"))?;
-        let mut program = Self { name: name.to_owned(), log, child };
+        let mut program = Self { name: name.to_owned(), log, begun, child };
         let value = program.ready(&ready).await?;
         Ok((program, value))
     }
 
     async fn ready<R: DeserializeOwned>(&mut self, file: &Path) -> Result<R> {
         let what = format!("{} to be ready (log: {})", self.name, self.log.display());
-        let text = wait::until(&what, wait::GENEROUS, || {
+        let text = wait::closely(&what, wait::GENEROUS, || {
             let ended = self.child.try_wait();
             async move {
                 match ended {
@@ -154,6 +158,14 @@ impl Program {
     /// It does not run.
     pub fn rss_mib(&self) -> Result<f64> {
         self.memory_mib("VmRSS:")
+    }
+
+    /// The part of it that is its own, and no picture of a file on disk that all its replicas share.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn own_mib(&self) -> Result<f64> {
+        self.memory_mib("RssAnon:")
     }
 
     /// The most memory in MiB that it ever occupied.

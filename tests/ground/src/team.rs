@@ -148,7 +148,7 @@ impl<'a> Team<'a> {
             }
         };
         object["metadata"]["name"] = json!(self.name);
-        merge(&mut object["spec"], more);
+        manifests::merge(&mut object["spec"], more);
         Ok(object)
     }
 
@@ -167,7 +167,7 @@ impl<'a> Team<'a> {
         spec["bounds"]["policies"] = json!([self.name]);
         spec["commit"] = json!({"coalesce": "0s", "longestWait": "0s"});
         spec["drift"] = json!({"period": "5s"});
-        merge(spec, more);
+        manifests::merge(spec, more);
         Ok(object)
     }
 
@@ -179,7 +179,7 @@ impl<'a> Team<'a> {
         spec["dnsNames"]["allowed"] = json!([format!("*.{}.corp.example", self.name)]);
         spec["certificate"]["authority"] = json!(self.name);
         spec["firewall"] = json!(self.name);
-        merge(spec, more);
+        manifests::merge(spec, more);
         Ok(object)
     }
 
@@ -259,7 +259,15 @@ impl<'a> Team<'a> {
     /// # Errors
     /// They do not become Ready.
     pub async fn ready(&self, app: &str, count: usize) -> Result<Vec<Value>> {
-        wait::until(&format!("{count} Ready pods of {}/{app}", self.name), wait::GENEROUS, || async {
+        self.ready_within(wait::GENEROUS, app, count).await
+    }
+
+    /// The same, with so much patience.
+    ///
+    /// # Errors
+    /// They do not.
+    pub async fn ready_within(&self, patience: Duration, app: &str, count: usize) -> Result<Vec<Value>> {
+        wait::until(&format!("{count} Ready pods of {}/{app}", self.name), patience, || async {
             let pods = self.pods(app).await?;
             let is_ready = |pod: &&Value| condition(pod, "Ready").is_some_and(|c| c["status"] == "True");
             let ready = pods.iter().filter(is_ready).count();
@@ -380,17 +388,6 @@ pub fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v Value> {
 #[must_use]
 pub fn gate(pod: &Value) -> Option<&Value> {
     condition(pod, sallyport_contract::keys::GATE)
-}
-
-fn merge(into: &mut Value, more: &Value) {
-    match (into, more) {
-        (Value::Object(into), Value::Object(more)) => {
-            for (key, value) in more {
-                merge(into.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, more) => *into = more.clone(),
-    }
 }
 
 fn base64(text: &str) -> Result<Vec<u8>> {

@@ -12,7 +12,25 @@ const STEP: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// None came before the deadline; the message says what was waited for and what was seen last.
-pub async fn until<T, F>(what: &str, deadline: Duration, mut ask: impl FnMut() -> F) -> Result<T>
+pub async fn until<T, F>(what: &str, deadline: Duration, ask: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    every(STEP, what, deadline, ask).await
+}
+
+/// [`until`], asking so often that a figure may be taken from it.
+///
+/// # Errors
+/// As [`until`].
+pub async fn closely<T, F>(what: &str, deadline: Duration, ask: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    every(Duration::from_millis(2), what, deadline, ask).await
+}
+
+async fn every<T, F>(step: Duration, what: &str, deadline: Duration, mut ask: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
@@ -25,6 +43,6 @@ where
         if start.elapsed() > deadline {
             bail!("waited {} s for {what}; last seen: {last:#}", deadline.as_secs());
         }
-        tokio::time::sleep(STEP).await;
+        tokio::time::sleep(step).await;
     }
 }

@@ -3,17 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use ground::{control_plane::ControlPlane, wait};
+use ground::{control_plane::ControlPlane, manifests, pca::PcaSim, wait};
 use serde_json::{Value, json};
 
 use crate::{machine, service};
 
 const PROGRAMS: [&str; 3] = ["sallyport-webhook", "sallyport-cert-agent", "sallyport-policy-sync"];
 
-/// Settings for a test's patience instead of a day's.
-fn values() -> Value {
+/// The ConfigMap with the CA that AWS's endpoint is trusted by.
+const AWS_CAS: &str = "aws-cas";
+
+/// Settings for a test's patience instead of a day's, and the way to AWS as docs/AWS.md has it for endpoints under a CA
+/// of one's own.
+fn values(pca: &PcaSim) -> Value {
+    let access = PcaSim::access(&pca.endpoint);
+    let env: Vec<Value> = access.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     json!({
-        "certAgent": {"extraArgs": ["--identity-grace=2s", "--restart-within=1s", "--resync=15s"]},
+        "certAgent": {
+            "extraArgs": ["--identity-grace=2s", "--restart-within=1s", "--resync=15s"],
+            "extraEnv": env,
+            "awsCaBundle": {"configMap": AWS_CAS},
+        },
         "policySync": {"extraArgs": ["--job-poll=300ms", "--resync=15s"]},
     })
 }
@@ -23,6 +33,7 @@ pub struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
     values: PathBuf,
+    aws_ca: String,
 }
 
 impl Helm {
@@ -30,13 +41,14 @@ impl Helm {
     ///
     /// # Errors
     /// They cannot be written.
-    pub(crate) fn new(cluster: &ControlPlane, folder: &Path) -> Result<Self> {
+    pub(crate) fn new(cluster: &ControlPlane, pca: &PcaSim, folder: &Path) -> Result<Self> {
         let file = folder.join("values.json");
-        std::fs::write(&file, values().to_string())?;
+        std::fs::write(&file, values(pca).to_string())?;
         Ok(Self {
             program: machine::programs()?.join("helm"),
             kubeconfig: cluster.kubectl.kubeconfig.clone(),
             values: file,
+            aws_ca: std::fs::read_to_string(&pca.ca_file)?,
         })
     }
 
@@ -46,13 +58,22 @@ impl Helm {
     /// # Errors
     /// It was refused, or does not come up.
     pub async fn install(&self, cluster: &ControlPlane) -> Result<String> {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
-            "name": "sallyport-system", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
-        cluster.kubectl.apply(&namespace.to_string()).await?;
+        cluster.kubectl.apply(&manifests::stream(&self.beforehand())).await?;
         let values = format!("--values={}", self.values.display());
         let said = self.run(&["install", "sallyport", &chart(), &values]).await?;
         available(cluster).await?;
         Ok(said)
+    }
+
+    /// What must be there before the chart: the namespace, and in it what cert-agent's pods mount.
+    fn beforehand(&self) -> [Value; 2] {
+        let meta = json!({"name": AWS_CAS, "namespace": "sallyport-system"});
+        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let namespace = json!({"name": "sallyport-system", "labels": labels});
+        [
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"ca.crt": self.aws_ca}}),
+        ]
     }
 
     /// `helm upgrade` with one value changed, until the new programs are available.

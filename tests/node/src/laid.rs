@@ -44,7 +44,7 @@ impl NodeGround {
         tell("the AWS Private CA stand-in");
         let pca = PcaSim::start_at(settings::ADDRESS, &folder, Duration::from_millis(200)).await?;
         tell("helm install: definitions, accounts, roles, guards, and the programs as pods");
-        let helm = Helm::new(&cluster, &folder)?;
+        let helm = Helm::new(&cluster, &pca, &folder)?;
         helm.install(&cluster).await?;
         Ok(Self { folder, cluster, node, pca, helm })
     }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::settings::POD_IMAGE;
 
-/// The pod template of a server with these annotations. Its readiness probe is a TLS call to it.
+/// The pod template of a server with these annotations. Its readiness probe is a TLS call to it, patient enough that a
+/// busy machine takes no server out of its Service.
 #[must_use]
 pub fn template(name: &str, annotations: &Value) -> Value {
     json!({
@@ -17,7 +18,8 @@ pub fn template(name: &str, annotations: &Value) -> Value {
         "spec": {"terminationGracePeriodSeconds": 10, "containers": [{
             "name": "server", "image": POD_IMAGE, "args": ["serve"],
             "ports": [{"containerPort": 8443}],
-            "readinessProbe": {"httpGet": {"scheme": "HTTPS", "path": "/", "port": 8443}, "periodSeconds": 1}}]},
+            "readinessProbe": {"httpGet": {"scheme": "HTTPS", "path": "/", "port": 8443},
+                "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 10}}]},
     })
 }
 
@@ -64,9 +66,17 @@ pub async fn endpoints(cluster: &ControlPlane, namespace: &str, name: &str) -> R
     Ok(addresses.map(str::to_owned).collect())
 }
 
+/// A serial number as clients tell it: hex without colons or leading zeros.
+#[must_use]
+pub fn serial(of_leaf: &str) -> String {
+    of_leaf.replace(':', "").trim_start_matches('0').to_lowercase()
+}
+
 /// What a client saw of one call.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Seen {
+    /// Counts the calls in the order in which they began.
+    pub number: usize,
     /// `verified`, `reset`, `closed`, `refused`, `silence` or `failed`.
     pub outcome: String,
     /// What the server answered, or the error.
@@ -146,7 +156,7 @@ impl<'a> Client<'a> {
     pub async fn traffic(&self, address: SocketAddr, name: &str, roots: &str) -> Result<Traffic<'_>> {
         let kubectl = &self.cluster.kubectl;
         let args = [format!("--address={address}"), format!("--name={name}"), "--count=100000".to_owned()];
-        let args: Vec<String> = ["call", "--ca=/roots/ca.crt", "--patience=5s"]
+        let args: Vec<String> = ["call", "--ca=/roots/ca.crt", "--patience=30s"]
             .map(str::to_owned)
             .into_iter()
             .chain(args)
@@ -181,14 +191,15 @@ impl Traffic<'_> {
         log.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
-    /// Waits until it has made so many calls; gives them all.
+    /// Waits until the first so many calls have ended, each in its way; gives all that have.
     ///
     /// # Errors
     /// It does not call.
     pub async fn has_made(&self, count: usize) -> Result<Vec<Seen>> {
         wait::until(&format!("{count} calls"), wait::GENEROUS, || async {
             let seen = self.seen().await?;
-            ensure!(seen.len() >= count, "{} so far", seen.len());
+            let first = seen.iter().filter(|seen| seen.number < count).count();
+            ensure!(first == count, "{first} so far");
             Ok(seen)
         })
         .await

@@ -22,6 +22,8 @@ import (
 
 // seen is what the client saw of one call.
 type seen struct {
+	// Number counts the calls in the order in which they began; they end in another.
+	Number int `json:"number"`
 	// Outcome is verified, reset, closed, refused, silence or failed.
 	Outcome string `json:"outcome"`
 	// Said is what the server answered, or the error.
@@ -62,6 +64,7 @@ func call(args []string) error {
 		}
 		calls.Go(func() {
 			result := one(*address, config, *patience)
+			result.Number = i
 			writing.Lock()
 			defer writing.Unlock()
 			// Whoever closes the pipe has seen enough.

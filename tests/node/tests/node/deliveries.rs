@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use anyhow::{Context as _, Result, ensure};
-use ground::{team::TeamOptions, wait};
+use ground::{
+    team::{Authority, TeamOptions},
+    wait,
+};
 use node::NodeGround;
 use serde_json::{Value, json};
 
@@ -16,6 +19,9 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("deliveries::the_kubelet_makes_each_pods_key_and_its_container_serves_with_it", |g| {
             Box::pin(to_the_pod(g))
+        }),
+        test("deliveries::aws_signs_for_both_over_tls_that_the_charts_bundle_verifies", |g| {
+            Box::pin(by_aws(g))
         }),
         test("deliveries::law_2_a_held_job_starts_with_its_gate", |g| Box::pin(held(g))),
     ]
@@ -41,6 +47,28 @@ async fn to_the_pod(ground: &NodeGround) -> Result<String> {
     ensure!(secrets["items"].as_array().is_some_and(Vec::is_empty), "there is a Secret: {secrets}");
     let requests = kubectl.run(&["get", "podcertificaterequests", "-n", "own-keys"]).await?;
     Ok(format!("two pods, two certificates and no Secret: {serials:?}\n{requests}"))
+}
+
+/// The stand-in's endpoint has a CA that no public one knows: the programs reach it by the chart's `awsCaBundle` alone.
+async fn by_aws(ground: &NodeGround) -> Result<String> {
+    let mut told = Vec::new();
+    for (name, delivery, template) in [
+        ("aws-secrets", "Secret", "EndEntityServerAuthCertificate/V1"),
+        ("aws-pods", "Pod", "EndEntityServerAuthCertificate_APIPassthrough/V1"),
+    ] {
+        let authority_spec = json!({"awsPrivateCA": {"templates": [template]}});
+        let policy_spec = json!({"certificate": {"delivery": delivery, "lifetime": "24h"}});
+        let options =
+            TeamOptions { authority: Authority::Aws, authority_spec, policy_spec, ..TeamOptions::default() };
+        let scene = Scene::start(ground, name, options).await?;
+        scene.apply(1).await?;
+        scene.team.ready("web", 1).await?;
+        let seen = scene.client.reaches(scene.service, &scene.name(), &ground.pca.root_pem).await?;
+        let issued = ground.pca.issued().await?.to_string().to_lowercase().replace(':', "");
+        ensure!(issued.contains(&seen.serial), "AWS issued no {}: {issued}", seen.serial);
+        told.push(format!("delivery {delivery}: the container serves {}, which AWS signed", seen.serial));
+    }
+    Ok(told.join("\n"))
 }
 
 /// A Job whose container says when it ran.

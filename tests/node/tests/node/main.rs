@@ -3,7 +3,6 @@
 
 mod chart;
 mod deliveries;
-mod figures;
 mod journey;
 mod kinds;
 mod restarts;
@@ -22,7 +21,6 @@ fn main() -> ExitCode {
         rollouts::tests(),
         kinds::tests(),
         restarts::tests(),
-        figures::tests(),
         chart::tests(),
     ];
     run::all(tests.into_iter().flatten().collect())

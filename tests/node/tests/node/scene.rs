@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use ground::{Team, leaf, team::TeamOptions, wait};
 use node::{
     NodeGround,
-    workload::{self, Client, Seen},
+    workload::{self, Client, Seen, Traffic},
 };
 use serde_json::json;
 
@@ -75,7 +75,7 @@ impl<'g> Scene<'g> {
     /// The serial number of the delivered leaf, as a client tells it.
     pub(crate) async fn serial(&self) -> Result<String> {
         let delivered = self.team.certificate(&self.identity().await?).await?;
-        Ok(hex(&leaf::read(&delivered.chain)?.serial))
+        Ok(workload::serial(&leaf::read(&delivered.chain)?.serial))
     }
 
     /// Calls the Service once.
@@ -121,6 +121,13 @@ impl<'g> Scene<'g> {
         Ok(uids)
     }
 
+    /// Somebody who calls this address ten times a second, and has begun.
+    pub(crate) async fn traffic(&self, address: SocketAddr) -> Result<Traffic<'_>> {
+        let traffic = self.client.traffic(address, &self.name(), &self.roots().await?).await?;
+        traffic.has_made(10).await?;
+        Ok(traffic)
+    }
+
     /// Calls the Service ten times a second from before `change` until after it is through; gives how many calls there
     /// were, and fails if one of them was lost.
     pub(crate) async fn without_loss(&self, change: impl Future<Output = Result<()>>) -> Result<usize> {
@@ -133,20 +140,20 @@ impl<'g> Scene<'g> {
         address: SocketAddr,
         change: impl Future<Output = Result<()>>,
     ) -> Result<usize> {
-        let traffic = self.client.traffic(address, &self.name(), &self.roots().await?).await?;
-        traffic.has_made(10).await?;
+        let traffic = self.traffic(address).await?;
         change.await?;
-        let meanwhile = traffic.seen().await?.len();
-        let all = traffic.has_made(meanwhile + 20).await?;
-        let lost: Vec<&Seen> = all.iter().filter(|seen| seen.outcome != "verified").collect();
+        // Also those that have begun and hang.
+        let begun = traffic.seen().await?.iter().map(|seen| seen.number).max().unwrap_or(0);
+        let all = traffic.has_made(begun + 20).await?;
+        let lost = lost(&all);
         ensure!(lost.is_empty(), "of {} calls {} were lost: {lost:?}", all.len(), lost.len());
         Ok(all.len())
     }
 }
 
-/// A serial number as Go writes it: hex without colons or leading zeros.
-pub(crate) fn hex(serial: &str) -> String {
-    serial.replace(':', "").trim_start_matches('0').to_lowercase()
+/// The calls that got no verified answer.
+pub(crate) fn lost(all: &[Seen]) -> Vec<&Seen> {
+    all.iter().filter(|seen| seen.outcome != "verified").collect()
 }
 
 /// `sallyport ARGS`, as a person types it.
