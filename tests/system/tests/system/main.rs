@@ -26,6 +26,7 @@ mod interposed;
 mod journey;
 mod leaving;
 mod lifetimes;
+mod older;
 mod one_verdict;
 mod overrides;
 mod path;
@@ -35,6 +36,7 @@ mod replicas;
 mod rights;
 mod rollouts;
 mod run;
+mod served;
 mod silence;
 mod switches;
 mod tokens;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         forgeries::tests(),
         tokens::tests(),
         trust::tests(),
+        older::tests(),
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),
