@@ -2,6 +2,7 @@
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
 # make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
+# make test-oldest the system tests on the oldest Kubernetes supported: a nightly run (minutes more the first time)
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
 # make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
 # make manifests   what is generated: definitions, the plain install, references of objects, commands and values
@@ -48,6 +49,10 @@ test:
 .PHONY: test-node
 test-node:
 	@tests/run.sh node
+
+.PHONY: test-oldest
+test-oldest:
+	@tests/run.sh oldest
 
 .PHONY: lint
 lint:

@@ -5,21 +5,24 @@
 #                       against the firewall simulator (the first run fetches them from PyPI), and mistakes planted in
 #                       the simulators
 #   tests/run.sh full   the same with whole sweeps: for a night
+#   tests/run.sh oldest the system tests and the chart's on the oldest Kubernetes that is supported, for a night. What that one does
+#                       not serve is told, and the tests that need it as not run
 #   tests/run.sh node   the node ring alone. It is part of `all` and `full`: Sallyport in pods of a real node, where root
 #                       and the kernel allow one; where they do not, the last lines say what is missing
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ring=${1:-all}
 mkdir -p target/test
-rm -f target/test/node.log
+rm -f target/test/node.log target/test/system.log
 # Sweeps over every fault at every place take minutes: of their cells a run takes one in so many.
 case $ring in
 fast) export SALLYPORT_ONE_IN=10 ;;
 all) export SALLYPORT_ONE_IN=2 ;;
+oldest) export SALLYPORT_ONE_IN=${SALLYPORT_ONE_IN:-2} SALLYPORT_KUBERNETES=oldest ;;
 full) export SALLYPORT_ONE_IN=1 ;;
 node) ;;
 *)
-	echo "there is no ring $ring: fast, all, full or node" >&2
+	echo "there is no ring $ring: fast, all, full, oldest or node" >&2
 	exit 2
 	;;
 esac
@@ -94,26 +97,54 @@ node_ring() {
 	return "$ok"
 }
 
+# The control plane's own tests, and the system tests on it.
+system_rings() {
+	local modules=go tags=
+	[[ $ring != oldest ]] || modules=oldest tags=oldest
+	tests/control-plane/build.sh >/dev/null
+	# The same settings as the build, so that its compiled packages serve the tests too.
+	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -modfile="$modules.mod" -tags="$tags" -buildvcs=false -v ./...
+	arguments=(--test-threads=4)
+	run system packages system
+	arguments=()
+}
+
+# What was not run, by the reason that each test gave.
+left_out() {
+	[[ -e target/test/system.log ]] || return 0
+	sed -n 's/^test .* \.\.\. ignored (\(\(not \)\?served here: .*\))$/\1/p' target/test/system.log | sort | uniq -c |
+		while read -r count is here what; do
+			if [[ $is == not ]]; then
+				echo "not served here: $count tests (${what#here: })"
+			else
+				echo "only where it is not served: $count tests ($what)"
+			fi
+		done
+}
+
 arguments=()
 unit=(contract process tidy corpus ground demo)
 service=(webhook cert-agent policy-sync cli panos-sim pca-sim)
 
 build
-if [[ $ring != node ]]; then
+case $ring in
+fast | all | full)
 	run unit packages "${unit[@]}"
 	run service packages "${service[@]}"
-fi
-if [[ $ring == all || $ring == full ]]; then
-	tests/control-plane/build.sh >/dev/null
-	# The same settings as the build, so that its compiled packages serve the tests too.
-	run go env -C tests/control-plane CGO_ENABLED=0 GOWORK=off go test -buildvcs=false -v ./...
-	arguments=(--test-threads=4)
-	run system packages system
-	arguments=()
+	;;
+esac
+case $ring in
+all | full)
+	system_rings
 	run conformance packages conformance
 	run mistakes packages mistakes
-fi
-[[ $ring == fast ]] || run node node_ring
+	;;
+oldest)
+	tests/chart/check.sh
+	system_rings
+	;;
+esac
+case $ring in all | full | node) run node node_ring ;; esac
 
 echo
 for name in unit service go system conformance mistakes node; do
@@ -121,5 +152,6 @@ for name in unit service go system conformance mistakes node; do
 	printf '%-11s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
 done
 sed -n 's/^no node can run here/node ring not run/p' target/test/node.log 2>/dev/null || true
+left_out
 echo "$total_passed passed, $total_failed failed"
 ((total_failed == 0 && total_passed > 0))

@@ -232,20 +232,29 @@ fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Sto
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Waits until the cluster serves one of these versions of a kind of object, and tells which; none when the stop is asked.
+/// `missing` hears each time that it serves none.
 async fn await_served<V: Copy>(
     client: &Client,
     plural: &str,
     versions: &[(&str, V)],
+    missing: impl Fn(),
     stop: &Stop,
 ) -> Option<V> {
     loop {
+        let mut absent = 0;
         for (version, served) in versions {
             match in_time(serves(client, version, plural)).await {
                 Ok(Ok(true)) => return Some(*served),
-                Ok(Ok(false)) => tracing::info!("this cluster serves no {plural} of {version}"),
+                Ok(Ok(false)) => {
+                    tracing::info!("this cluster serves no {plural} of {version}");
+                    absent += 1;
+                }
                 Ok(Err(error)) => tracing::warn!(error = report::chain(&error), "cannot tell what is served"),
                 Err(late) => tracing::warn!(error = %late, "cannot tell what is served"),
             }
+        }
+        if absent == versions.len() {
+            missing();
         }
         tokio::select! {
             () = stop.wait() => return None,
@@ -258,7 +267,8 @@ async fn await_served<V: Copy>(
 async fn watch_pod_requests(client: Client, intake: Intake, stop: Stop) -> TaskResult {
     let versions = [(PodCertificateRequest::API_VERSION, ())];
     let plural = PodCertificateRequest::URL_PATH_SEGMENT;
-    if await_served(&client, plural, &versions, &stop).await.is_none() {
+    let missing = || intake.pod_requests_served(false);
+    if await_served(&client, plural, &versions, missing, &stop).await.is_none() {
         return Ok(());
     }
     let config = watcher::Config::default().fields(&format!("spec.signerName={}", keys::SIGNER));
@@ -272,7 +282,7 @@ async fn watch_cluster_bundles(client: Client, intake: Intake, stop: Stop) -> Ta
         (v1beta1::ClusterTrustBundle::API_VERSION, Served::V1beta1),
     ];
     let plural = v1::ClusterTrustBundle::URL_PATH_SEGMENT;
-    let Some(served) = await_served(&client, plural, &versions, &stop).await else { return Ok(()) };
+    let Some(served) = await_served(&client, plural, &versions, || {}, &stop).await else { return Ok(()) };
     let config = watcher::Config::default().fields(&format!("spec.signerName={}", keys::SIGNER));
     let take = move |change| intake.cluster_bundle(served, change);
     match served {

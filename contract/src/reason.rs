@@ -178,7 +178,7 @@ reasons! {
         "Delete the pod, or run `kubectl rollout restart` on its workload: it is then made anew with the right names. If it happens \
          again, find out who writes `resolved.sallyport.dev` annotations or identity labels. At admission: take \
          `sallyport.dev/proven` off the manifest, which was copied from a pod.";
-    NotSupportedHere => Platform, [Admission], "This cluster, or the pod's operating system, cannot do what the policy asks for.",
+    NotSupportedHere => Platform, [Admission Policy], "This cluster, or the pod's operating system, cannot do what the policy asks for.",
         "The message says what is missing: for `spec.certificate.delivery: Pod` it is Kubernetes 1.37. Set `delivery: Secret` in the \
          IdentityPolicy, or upgrade; the webhook sees within a minute what the cluster serves. Windows pods cannot be held back: give \
          them a namespace with a policy without `spec.hold`.";

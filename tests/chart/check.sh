@@ -3,6 +3,7 @@
 # file of `refused/` is refused by the words in its first line; the plain install, the reference of values and the version are
 # what follows from the chart.
 #   tests/chart/check.sh [CHART]
+#   SALLYPORT_KUBERNETES   current (default) or oldest: whose schemas, as for tests/control-plane/build.sh
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,8 +19,9 @@ fail() {
 
 # The schemas belong to the Kubernetes release of the control plane; they are made once for each.
 schemas() {
-	local module folder
-	module=$(cd "$root/tests/control-plane" && GOWORK=off go mod download -json k8s.io/kubernetes | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+	local module folder modules=go.mod
+	[[ ${SALLYPORT_KUBERNETES:-current} == current ]] || modules=$SALLYPORT_KUBERNETES.mod
+	module=$(cd "$root/tests/control-plane" && GOWORK=off go mod download -modfile="$modules" -json k8s.io/kubernetes | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
 	folder=$root/target/chart/schemas-${module##*@}
 	if [[ ! -d $folder ]]; then
 		rm -rf "$folder.partial"
@@ -61,6 +63,13 @@ for values in "$here"/refused/*.yaml; do
 done
 if "$helm" template sallyport "$chart" --namespace elsewhere >"$work/said" 2>&1; then fail "another namespace is accepted"; fi
 grep -q "Run helm with --namespace sallyport-system" "$work/said" || fail "another namespace: $(cat "$work/said")"
+
+# The oldest Kubernetes that there are tests on is the oldest that is taken.
+oldest=$(sed -n 's/^\tk8s.io\/kubernetes v//p' "$root/tests/control-plane/oldest.mod")
+before=1.$(($(cut -d. -f2 <<<"$oldest") - 1)).99
+template --kube-version "$oldest" >/dev/null || fail "Kubernetes $oldest is refused: $(cat "$work/said")"
+if template --kube-version "$before" >/dev/null; then fail "Kubernetes $before is accepted"; fi
+grep -q "chart requires kubeVersion: " "$work/said" || fail "Kubernetes $before: $(cat "$work/said")"
 
 "$root/manifests/render.sh" "$work/install" "$chart"
 diff -ru "$root/manifests/install" "$work/install" >&2 || fail "manifests/install is stale: run \`make manifests\`"

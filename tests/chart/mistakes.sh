@@ -27,8 +27,9 @@ plant() {
 
 plant "readOnlyRootFilesytem" templates/_program.tpl 's/readOnlyRootFilesystem/readOnlyRootFilesytem/'
 plant "the version in Cargo.toml" Chart.yaml 's/^appVersion: .*/appVersion: 9.9.9/'
+plant "Kubernetes 1.32.99 is accepted" Chart.yaml 's/^kubeVersion: .*/kubeVersion: ">=1.32.0-0"/'
 plant "is accepted" values.schema.json 's/"additionalProperties": false/"additionalProperties": true/'
 plant "install is stale" templates/57-guard-end-state.yaml 's/failurePolicy: Fail/failurePolicy: Ignore/'
 plant "helm lint" templates/40-webhook.yaml 's/.Values.webhook.url |/.Values.webhook.url | nothing |/'
 plant "has no comment" values.yaml '/# json or text./d'
-echo "chart: 6 planted mistakes seen"
+echo "chart: 7 planted mistakes seen"

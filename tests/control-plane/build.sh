@@ -3,11 +3,11 @@
 # prints its path as the last line of standard output. Progress goes to standard
 # error. Needs Go 1.26 or newer, and flock (util-linux).
 #
-#   SALLYPORT_CACHE   where built programs are kept (default: ~/.cache/sallyport)
+#   SALLYPORT_KUBERNETES   current (default), or oldest: the oldest version that Sallyport supports, by oldest.mod
+#   SALLYPORT_CACHE        where built programs are kept (default: ~/.cache/sallyport)
 set -euo pipefail
 export LC_ALL=C
 
-version=v1.37.0
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${SALLYPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport}
 
@@ -19,7 +19,7 @@ fail() {
 # Names and contents of everything that goes into the program.
 key_of_sources() {
 	local file
-	for file in go.mod go.sum *.go; do
+	for file in "$modules.mod" "$modules.sum" *.go; do
 		case $file in *_test.go) continue ;; esac
 		sha256sum "$file"
 	done | sha256sum | cut -c1-16
@@ -39,8 +39,8 @@ build() {
 	local target=$1 names=k8s.io/component-base/version started=$SECONDS builder
 	local numbers=${version#v}
 	local flags="-s -w -X $names.gitVersion=$version -X $names.gitMajor=${numbers%%.*} -X $names.gitMinor=$(cut -d. -f2 <<<"$numbers")"
-	echo "building a Kubernetes control plane from its modules: about 6 minutes the first time on 2 cores" >&2
-	CGO_ENABLED=0 GOWORK=off go build -buildvcs=false -ldflags "$flags" -o "$target" . >&2 9>&- &
+	echo "building a Kubernetes $version control plane from its modules: about 6 minutes the first time on 2 cores" >&2
+	CGO_ENABLED=0 GOWORK=off go build -modfile="$modules.mod" -tags="$tags" -buildvcs=false -ldflags "$flags" -o "$target" . >&2 9>&- &
 	builder=$!
 	# Whoever stops this script does not want the build to go on.
 	trap 'kill "$builder" 2>/dev/null; exit 130' INT TERM
@@ -57,7 +57,14 @@ build() {
 	echo "built in $((SECONDS - started)) s" >&2
 }
 
+case ${SALLYPORT_KUBERNETES:-current} in
+current) modules=go tags= ;;
+oldest) modules=oldest tags=oldest ;;
+*) fail "SALLYPORT_KUBERNETES is current or oldest, not $SALLYPORT_KUBERNETES" ;;
+esac
 cd "$here"
+version=$(sed -n 's/^\tk8s.io\/kubernetes //p' "$modules.mod")
+[[ -n $version ]] || fail "$modules.mod does not say which k8s.io/kubernetes"
 folder=$cache/control-plane-$(key_of_sources)
 program=$folder/kube
 if [[ ! -x $program ]]; then

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/component-base/version"
 	"k8s.io/component-helpers/apimachinery/lease"
-	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
 	"k8s.io/utils/clock"
 )
 
@@ -94,7 +93,7 @@ func (k *kubelet) register(ctx context.Context) {
 
 // renewLease keeps the node's lease until ctx ends.
 func (k *kubelet) renewLease(ctx context.Context) {
-	owner := kubeletutil.SetNodeOwnerFunc(ctx, k.client, k.name)
+	owner := nodeOwner(ctx, k.client, k.name)
 	lease.NewController(clock.RealClock{}, k.client, k.name, leaseSeconds, nil,
 		leaseRenewal, k.name, corev1.NamespaceNodeLease, owner).Run(ctx)
 }

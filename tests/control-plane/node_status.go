@@ -47,7 +47,7 @@ type podView struct {
 // come from the kubelet's own code.
 func podStatus(pod *corev1.Pod, view podView, now time.Time) corev1.PodStatus {
 	status := *pod.Status.DeepCopy()
-	status.ObservedGeneration = podutil.CalculatePodStatusObservedGeneration(pod)
+	status.ObservedGeneration = observedGeneration(pod)
 	status.Phase = phaseOf(view)
 	status.HostIP = view.host
 	status.HostIPs = []corev1.HostIP{{IP: view.host}}

@@ -12,8 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/kubernetes/pkg/volume/configmap"
-	"k8s.io/kubernetes/pkg/volume/secret"
 )
 
 // objectReader reads what volumes are made of, as a node may.
@@ -53,8 +51,8 @@ func checkProjection(ctx context.Context, objects objectReader, namespace string
 		return checkSecret(ctx, objects, namespace, source.Secret.Name, source.Secret.Items, mode, source.Secret.Optional)
 	case source.ConfigMap != nil:
 		return checkConfigMap(ctx, objects, namespace, source.ConfigMap.Name, source.ConfigMap.Items, mode, source.ConfigMap.Optional)
-	case source.PodCertificate != nil:
-		return fmt.Errorf("podCertificate of signer %s: %w", source.PodCertificate.SignerName, errUnsupportedVolume)
+	case asksForCertificate(source):
+		return fmt.Errorf("podCertificate: %w", errUnsupportedVolume)
 	case source.ClusterTrustBundle != nil && !isTrue(source.ClusterTrustBundle.Optional):
 		return fmt.Errorf("clusterTrustBundle: %w", errUnsupportedVolume)
 	}
@@ -69,8 +67,7 @@ func checkSecret(ctx context.Context, objects objectReader, namespace, name stri
 	if err != nil {
 		return err
 	}
-	_, err = secret.MakePayload(items, found, mode, nil, isTrue(optional))
-	return err
+	return checkSecretItems(items, found, mode, isTrue(optional))
 }
 
 func checkConfigMap(ctx context.Context, objects objectReader, namespace, name string, items []corev1.KeyToPath, mode *int32, optional *bool) error {
@@ -81,8 +78,7 @@ func checkConfigMap(ctx context.Context, objects objectReader, namespace, name s
 	if err != nil {
 		return err
 	}
-	_, err = configmap.MakePayload(items, found, mode, nil, isTrue(optional))
-	return err
+	return checkConfigMapItems(items, found, mode, isTrue(optional))
 }
 
 func isTrue(value *bool) bool {

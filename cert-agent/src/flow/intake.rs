@@ -150,8 +150,19 @@ impl Intake {
 
     /// The pods' requests for certificates of their own.
     pub fn pod_request(&self, change: Change<PodCertificateRequest>) {
+        if matches!(change, Change::ListEnds) {
+            self.pod_requests_served(true);
+        }
         for (namespace, _) in self.take(|shelves| shelves.pod_requests.take(change)) {
             self.due(Work::Namespace(namespace), false);
+        }
+    }
+
+    /// Whether the cluster serves such requests: policies that ask for them say so.
+    pub fn pod_requests_served(&self, served: bool) {
+        let before = std::mem::replace(&mut self.world.lock().no_pod_requests, !served);
+        if before == served {
+            self.due(Work::Policies, false);
         }
     }
 

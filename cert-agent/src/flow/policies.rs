@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sallyport_contract::{
     Reason, keys,
-    object::{ConditionStatus, IdentityPolicy, set_condition},
+    object::{ConditionStatus, Delivery, IdentityPolicy, set_condition},
     policy::{Holder, Policy},
 };
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ impl<C: Cluster> Agent<C> {
     /// Writes every policy's status that says something new.
     pub(super) async fn policies(&self) -> Result<Next, ClusterError> {
         let (policies, mut held) = self.held();
+        let no_pod_requests = self.world.lock().no_pod_requests;
         let mut identities: BTreeMap<String, i64> = BTreeMap::new();
         let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
         for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
@@ -29,7 +30,14 @@ impl<C: Cluster> Agent<C> {
             let name = policy.metadata.name.clone().unwrap_or_default();
             let namespaces = held.remove(&name).unwrap_or_default();
             let count = identities.get(&name).copied().unwrap_or(0);
-            self.report_policy(&name, &policy, &namespaces, count).await?;
+            let verdict = verdict(&name, &policy, no_pod_requests);
+            self.report_policy(
+                &name,
+                &policy,
+                verdict,
+                json!({"namespaces": namespaces, "identities": count}),
+            )
+            .await?;
         }
         Ok(Next::NEVER)
     }
@@ -60,14 +68,10 @@ impl<C: Cluster> Agent<C> {
         &self,
         name: &str,
         policy: &IdentityPolicy,
-        namespaces: &[String],
-        identities: i64,
+        (status, reason, message): Verdict,
+        mut said: Value,
     ) -> Result<(), ClusterError> {
         let before = policy.status.clone().unwrap_or_default();
-        let (status, reason, message) = match Policy::read(name, &policy.spec) {
-            Ok(_) => (ConditionStatus::True, Reason::Accepted, "it is in force".to_owned()),
-            Err(error) => (ConditionStatus::False, Reason::Malformed, error.to_string()),
-        };
         // By UID: an object that is made again under the same name has been told nothing.
         let what = format!("idpol/{}", policy.metadata.uid.as_deref().unwrap_or(name));
         let generation = policy.metadata.generation;
@@ -80,7 +84,7 @@ impl<C: Cluster> Agent<C> {
             generation,
             self.clock.now(),
         );
-        let said = json!({"namespaces": namespaces, "identities": identities, "conditions": [condition]});
+        said["conditions"] = json!([condition]);
         if self.says_already(&what, &json!(before), &said) {
             return Ok(());
         }
@@ -107,6 +111,24 @@ impl<C: Cluster> Agent<C> {
         lock(&self.statuses).insert(what.to_owned(), said);
     }
 }
+
+/// What `Accepted` says of a policy.
+type Verdict = (ConditionStatus, Reason, String);
+
+fn verdict(name: &str, policy: &IdentityPolicy, no_pod_requests: bool) -> Verdict {
+    match Policy::read(name, &policy.spec) {
+        Ok(_) if no_pod_requests && policy.spec.certificate.delivery == Delivery::Pod => {
+            (ConditionStatus::False, Reason::NotSupportedHere, NOT_SERVED.to_owned())
+        }
+        Ok(_) => (ConditionStatus::True, Reason::Accepted, "it is in force".to_owned()),
+        Err(error) => (ConditionStatus::False, Reason::Malformed, error.to_string()),
+    }
+}
+
+/// As the webhook says it of each workload and pod.
+const NOT_SERVED: &str = "spec.certificate.delivery: Pod takes PodCertificateRequests of certificates.k8s.io/v1, served from \
+    Kubernetes 1.37; this cluster does not serve them, so workloads and pods under this policy are refused, unless it only audits. Set \
+    spec.certificate.delivery: Secret, or upgrade the cluster";
 
 /// When a condition last changed follows from the rest.
 fn without_times(status: &Value) -> Value {

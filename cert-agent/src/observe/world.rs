@@ -48,6 +48,8 @@ pub struct Shelves {
     pub bindings: Shelf<NamespaceBinding>,
     /// The pods' requests for certificates of their own; none where the cluster does not serve them.
     pub pod_requests: Shelf<PodCertificateRequest>,
+    /// Whether the cluster has said that it serves no such requests. It may be upgraded.
+    pub no_pod_requests: bool,
     /// What people ask of identities.
     pub requests: Shelf<IdentityRequest>,
     /// The ConfigMaps of our name with roots.

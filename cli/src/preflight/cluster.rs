@@ -11,7 +11,10 @@ use k8s_openapi::{
             ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
             SubjectAccessReviewSpec,
         },
-        certificates::v1::PodCertificateRequest,
+        certificates::{
+            v1::{self, PodCertificateRequest},
+            v1beta1,
+        },
         core::v1::{Namespace, Pod},
     },
 };
@@ -55,17 +58,52 @@ pub(super) async fn server(client: &Client, clock: &Clock) -> Result<Vec<Finding
         Finding::bad("version", format!("{words}; it takes {}.{}: upgrade first", OLDEST.0, OLDEST.1))
     }];
     findings.push(skew(client, clock).await);
-    let (group, plural) = (PodCertificateRequest::API_VERSION, PodCertificateRequest::URL_PATH_SEGMENT);
-    let words = match in_time(serves(client, group, plural)).await {
-        Ok(Ok(true)) => Finding::good("features", format!("{plural} of {group}: delivery: Pod is possible")),
-        Ok(Ok(false)) => {
-            Finding::good("features", format!("no {plural} of {group}: policies take delivery: Secret"))
-        }
-        Ok(Err(error)) => Finding::unknown("features", said(&chain(&error))),
-        Err(late) => Finding::unknown("features", late.to_string()),
-    };
-    findings.push(words);
+    for feature in FEATURES {
+        findings.push(feature.finding(client).await);
+    }
     Ok(findings)
+}
+
+/// What only newer clusters serve, and what follows from it.
+struct Feature {
+    plural: &'static str,
+    /// The newest first.
+    versions: &'static [&'static str],
+    with: &'static str,
+    without: &'static str,
+}
+
+const FEATURES: [Feature; 2] = [
+    Feature {
+        plural: PodCertificateRequest::URL_PATH_SEGMENT,
+        versions: &[PodCertificateRequest::API_VERSION],
+        with: "delivery: Pod is possible",
+        without: "policies take delivery: Secret",
+    },
+    Feature {
+        plural: v1::ClusterTrustBundle::URL_PATH_SEGMENT,
+        versions: &[v1::ClusterTrustBundle::API_VERSION, v1beta1::ClusterTrustBundle::API_VERSION],
+        with: "roots are published there too",
+        without: "roots are published in ConfigMaps alone",
+    },
+];
+
+impl Feature {
+    async fn finding(&self, client: &Client) -> Finding {
+        let plural = self.plural;
+        for version in self.versions {
+            match in_time(serves(client, version, plural)).await {
+                Ok(Ok(true)) => {
+                    return Finding::good("features", format!("{plural} of {version}: {}", self.with));
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => return Finding::unknown("features", said(&chain(&error))),
+                Err(late) => return Finding::unknown("features", late.to_string()),
+            }
+        }
+        let versions = self.versions.join(" or ");
+        Finding::good("features", format!("no {plural} of {versions}: {}", self.without))
+    }
 }
 
 /// The API server's clock beside ours, by the time on its answer.

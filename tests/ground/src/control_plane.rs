@@ -57,12 +57,14 @@ pub async fn build() -> Result<PathBuf> {
 }
 
 impl ControlPlane {
-    /// Starts a cluster with a stand-in for its node in `folder`, which must be new or empty.
+    /// Starts a cluster with a stand-in for its node in `folder`, which must be new or empty. Its API server is
+    /// given these further flags, each as `name=value`.
     ///
     /// # Errors
     /// It cannot be built or does not come up.
-    pub async fn start(folder: &Path) -> Result<Self> {
-        Self::start_with(folder, &[]).await
+    pub async fn start(folder: &Path, api_server: &[String]) -> Result<Self> {
+        let flags: Vec<String> = api_server.iter().map(|flag| format!("--apiserver-arg={flag}")).collect();
+        Self::start_with(folder, &flags).await
     }
 
     /// Starts a cluster that a real node can join at `address`.
@@ -118,6 +120,18 @@ impl ControlPlane {
             folder: folder.to_owned(),
             child,
         })
+    }
+
+    /// Whether its API server serves a kind of object, by its plural.
+    ///
+    /// # Errors
+    /// It did not say.
+    pub async fn serves(&self, group_version: &str, plural: &str) -> Result<bool> {
+        match self.client.list_api_group_resources(group_version).await {
+            Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            Err(error) => Err(error).context("the API server does not say what it serves"),
+        }
     }
 
     /// The straight way to its API server.

@@ -35,6 +35,8 @@ pub struct Options {
     pub resync: Duration,
     /// Further flags of cert-agent.
     pub cert_agent_args: Vec<String>,
+    /// Further flags of the API server, each as `name=value`.
+    pub api_server_args: Vec<String>,
     /// Whether proxies stand between the programs and what they call.
     pub interposed: bool,
     /// Whether the webhook stands behind a [`Balancer`], so that there may be several.
@@ -60,6 +62,7 @@ impl Options {
             identity_grace: Duration::from_secs(600),
             resync: Duration::from_secs(60),
             cert_agent_args: Vec::new(),
+            api_server_args: Vec::new(),
             interposed: false,
             balanced: false,
         })
@@ -101,7 +104,7 @@ impl Ground {
     pub async fn start(options: Options, tell: impl Fn(&str)) -> Result<Self> {
         let folder = options.folder.clone();
         tell("a Kubernetes control plane");
-        let cluster = ControlPlane::start(&folder.join("cluster")).await?;
+        let cluster = ControlPlane::start(&folder.join("cluster"), &options.api_server_args).await?;
         tell("the AWS Private CA stand-in");
         let pca = PcaSim::start(&folder, options.issue_delay).await?;
         let before = stored(&cluster, "before").await?;

@@ -1,6 +1,6 @@
 //! `kubectl`, as a user types it.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{ffi::OsString, path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -33,8 +33,7 @@ impl Kubectl {
     /// kubectl could not be started.
     pub async fn attempt(&self, args: &[&str], input: Option<&str>) -> Result<Output> {
         let mut child = Command::new(&self.program)
-            .arg("--kubeconfig")
-            .arg(&self.kubeconfig)
+            .args(self.own())
             .args(args)
             .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
@@ -92,6 +91,13 @@ impl Kubectl {
     pub async fn get(&self, args: &[&str]) -> Result<Value> {
         let text = self.run(&[&["get", "-o", "json"], args].concat()).await?;
         serde_json::from_str(&text).context("kubectl printed what is not JSON")
+    }
+
+    /// Whose it is. What a cluster serves is remembered by its address, which another one had before: so each has
+    /// a memory of its own.
+    pub(crate) fn own(&self) -> [OsString; 4] {
+        let memory = self.kubeconfig.with_extension("discovered");
+        ["--kubeconfig".into(), self.kubeconfig.clone().into(), "--cache-dir".into(), memory.into()]
     }
 
     async fn checked(&self, args: &[&str], input: Option<&str>) -> Result<String> {

@@ -357,8 +357,7 @@ impl Drop for Team<'_> {
         let kubectl = &self.ground.cluster().kubectl;
         let objects = ["firewall", "namespace", "identitypolicy"].map(|kind| format!("{kind}/{}", self.name));
         let deleted = std::process::Command::new(&kubectl.program)
-            .arg("--kubeconfig")
-            .arg(&kubectl.kubeconfig)
+            .args(kubectl.own())
             .args(["delete", "--wait=false", "--ignore-not-found"])
             .args(objects)
             .output();

@@ -17,6 +17,25 @@ fn definitions_are_what_the_types_say() {
     }
 }
 
+/// The chart's own bound is held to the tests' by `tests/chart/check.sh`.
+#[test]
+fn the_oldest_kubernetes_is_the_one_that_there_are_tests_on() {
+    let text = |file: &str| fs::read_to_string(tidy::repository().join(file)).unwrap();
+    let modules = text("tests/control-plane/oldest.mod");
+    let version = modules.lines().find_map(|line| line.strip_prefix("\tk8s.io/kubernetes v")).unwrap();
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next().unwrap(), parts.next().unwrap());
+    for (file, words) in [
+        ("cli/src/preflight/cluster.rs", format!("const OLDEST: (u32, u32) = ({major}, {minor});")),
+        ("README.md", format!("Kubernetes {major}.{minor} and later (tested on {major}.{minor} and ")),
+        ("docs/INSTALL.md", format!("Kubernetes {major}.{minor} and later")),
+        ("docs/UPGRADE.md", format!("**Kubernetes**: {major}.{minor} and later")),
+        ("docs/QUICKSTART.md", format!("Kubernetes {major}.{minor} or later")),
+    ] {
+        assert!(text(file).contains(&words), "no {words:?} in {file}");
+    }
+}
+
 /// Whole numbers in one form: `1.0` in a schema and `1` in YAML are the same bound.
 fn plain(value: &Value) -> Value {
     match value {

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     DnsNames, IdentityName,
-    object::{Delivery, WorkloadIdentity},
+    object::{Delivery, IdentityPolicy, WorkloadIdentity},
 };
 use serde_json::json;
 
@@ -310,4 +310,27 @@ async fn a_pod_gets_a_certificate_of_an_intermediate_and_aws_is_asked_for_none()
     let answer = chain::read("the answer", &answer).unwrap();
     assert_eq!(answer[1..], made.held.path()[..1], "the leaf, then its intermediate");
     assert_eq!(ca.signed.lock().unwrap().len(), 1, "the intermediate, and nothing for the pod");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_says_that_the_cluster_is_too_old_for_it_until_it_is_not() {
+    let accepted = |stage: &Stage| {
+        let policy: IdentityPolicy = stage.twin.stored("", NAMESPACE).unwrap();
+        let said = policy.status.unwrap().conditions.remove(0);
+        (said.status.as_str().to_owned(), said.reason, said.message)
+    };
+    let stage = scene(Script::default()).await;
+    assert_eq!(accepted(&stage).1, "Accepted");
+    stage.intake.pod_requests_served(false);
+    stage.settle().await;
+    let (status, reason, message) = accepted(&stage);
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "NotSupportedHere"));
+    assert!(message.contains("Set spec.certificate.delivery: Secret, or upgrade the cluster"), "{message}");
+    stage.intake.pod_requests_served(true);
+    stage.settle().await;
+    assert_eq!(accepted(&stage).1, "Accepted");
+    stage.intake.pod_requests_served(false);
+    stage.furnish_namespace(NAMESPACE, &json!([]));
+    stage.settle().await;
+    assert_eq!(accepted(&stage).1, "Accepted", "delivered as a Secret");
 }

@@ -65,6 +65,8 @@ impl Helm {
     async fn run(&self, args: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(["--namespace", SYSTEM]).args(args);
+        // As for kubectl: by the address another cluster may be remembered.
+        command.env("KUBECACHEDIR", self.kubeconfig.with_extension("discovered"));
         let done = command.kill_on_drop(true).output().await?;
         ensure!(done.status.success(), "helm {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr));
         Ok(())

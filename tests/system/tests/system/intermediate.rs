@@ -16,10 +16,13 @@ use serde_json::json;
 use crate::{
     pod_certificates::{answered, chain, to_the_pod, web},
     run::{Test, test},
+    served::POD_CERTIFICATES,
 };
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test("intermediate::law_4_from_a_persons_command_to_an_open_gate", |g| Box::pin(journey(g)))]
+    let journey =
+        test("intermediate::law_4_from_a_persons_command_to_an_open_gate", |g| Box::pin(journey(g)));
+    vec![journey.needs(POD_CERTIFICATES)]
 }
 
 const AUTHORITY: &str = "below-app";

@@ -27,6 +27,7 @@ mod interposed;
 mod journey;
 mod leaving;
 mod lifetimes;
+mod older;
 mod one_verdict;
 mod overrides;
 mod path;
@@ -36,6 +37,7 @@ mod replicas;
 mod rights;
 mod rollouts;
 mod run;
+mod served;
 mod silence;
 mod switches;
 mod tokens;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         forgeries::tests(),
         tokens::tests(),
         trust::tests(),
+        older::tests(),
         absence::tests(),
         end_state::tests(),
         pod_certificates::tests(),

@@ -18,6 +18,7 @@ use crate::{
     certificates::issued,
     interposed::{PATIENCE, PROGRAMS, Side, joined, options, travel},
     run::{Test, alone, interposed, test},
+    served::POD_CERTIFICATES,
 };
 
 const STATE: &str = "resolved.sallyport.dev/pod-certificate";
@@ -58,7 +59,7 @@ pub(crate) fn tests() -> Vec<Test> {
             }));
         }
     }
-    tests
+    tests.into_iter().map(|test| test.needs(POD_CERTIFICATES)).collect()
 }
 
 pub(crate) fn to_the_pod(authority: Authority) -> TeamOptions {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     run::{Test, test},
+    served::{POD_CERTIFICATES, TRUST_BUNDLES},
     verdict::sallyport,
 };
 
@@ -17,10 +18,24 @@ async fn asked(ground: &Ground) -> Result<()> {
     let team = Team::start(ground, "preflight", TeamOptions::default()).await?;
     let asked = ["preflight", "--firewall", "preflight", "--authority", "preflight"];
     let (code, text) = sallyport(ground, &asked, "").await?;
+    let features = [
+        if POD_CERTIFICATES.served(ground).await? {
+            "✓ features       podcertificaterequests of certificates.k8s.io/v1: delivery: Pod is possible\n"
+        } else {
+            "✓ features       no podcertificaterequests of certificates.k8s.io/v1: policies take delivery: Secret\n"
+        },
+        if TRUST_BUNDLES.served(ground).await? {
+            "✓ features       clustertrustbundles of certificates.k8s.io/v1: roots are published there too\n"
+        } else {
+            "✓ features       no clustertrustbundles of certificates.k8s.io/v1 or certificates.k8s.io/v1beta1: roots are published in ConfigMaps alone\n"
+        },
+    ];
+    for line in features {
+        ensure!(text.contains(line), "{line:?} is not in {text}");
+    }
     for line in [
         "✓ version        Kubernetes v1.",
         "✓ clock          the API server's clock and this one agree\n",
-        "✓ features       podcertificaterequests of certificates.k8s.io/v1: delivery: Pod is possible\n",
         "✓ your rights    all ",
         "✓ cert-agent     its account has all ",
         "✓ policy-sync    its account has all ",

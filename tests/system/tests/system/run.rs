@@ -11,17 +11,32 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use ground::{Ground, Options};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::{
     runtime::Runtime,
     sync::{OnceCell, RwLock},
 };
 
+use crate::served::{Kind, Where};
+
 /// A test: its name, and what it does on the ground.
 pub(crate) struct Test {
     name: String,
     place: Place,
+    clusters: Where,
     body: Body,
+}
+
+impl Test {
+    /// The same, run only where this is served.
+    pub(crate) fn needs(self, kind: Kind) -> Self {
+        Self { clusters: Where::Served(kind), ..self }
+    }
+
+    /// The same, run only where this is not served.
+    pub(crate) fn without(self, kind: Kind) -> Self {
+        Self { clusters: Where::NotServed(kind), ..self }
+    }
 }
 
 /// Where a test runs.
@@ -44,7 +59,7 @@ pub(crate) fn test<F>(name: &'static str, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name: name.to_owned(), place: Place::Shared, body: Box::new(body) }
+    made(name.to_owned(), Place::Shared, Box::new(body))
 }
 
 /// A test that breaks what others use, and so runs alone.
@@ -52,7 +67,7 @@ pub(crate) fn alone<F>(name: &'static str, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name: name.to_owned(), place: Place::Alone, body: Box::new(body) }
+    made(name.to_owned(), Place::Alone, Box::new(body))
 }
 
 /// A test that lays a ground for itself; the one that it is handed is the others'.
@@ -60,7 +75,7 @@ pub(crate) fn by_itself<F>(name: &'static str, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name: name.to_owned(), place: Place::Own, body: Box::new(body) }
+    made(name.to_owned(), Place::Own, Box::new(body))
 }
 
 /// A test on the ground with proxies.
@@ -68,7 +83,11 @@ pub(crate) fn interposed<F>(name: String, body: F) -> Test
 where
     F: for<'g> Fn(&'g Ground) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'g>> + Send + 'static,
 {
-    Test { name, place: Place::Interposed, body: Box::new(body) }
+    made(name, Place::Interposed, Box::new(body))
+}
+
+fn made(name: String, place: Place, body: Body) -> Test {
+    Test { name, place, clusters: Where::All, body }
 }
 
 /// Of the cells of a sweep, which together take many minutes, a run takes one in so many, as `tests/run.sh` says; which ones
@@ -115,7 +134,7 @@ pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
     });
     let trials = tests.into_iter().map(|test| {
         let shared = Arc::clone(&shared);
-        Trial::test(test.name.clone(), move || shared.run(&test))
+        Trial::ignorable_test(test.name.clone(), move || shared.run(&test))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if let Some(Shared { runtime, ground, interposed, turn: _ }) = Arc::into_inner(shared) {
@@ -127,7 +146,7 @@ pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
 }
 
 impl Shared {
-    fn run(&self, test: &Test) -> Result<(), Failed> {
+    fn run(&self, test: &Test) -> Result<Completion, Failed> {
         self.runtime.block_on(async {
             let laid = match test.place {
                 Place::Shared | Place::Alone | Place::Own => {
@@ -136,6 +155,10 @@ impl Shared {
                 Place::Interposed => self.interposed.get_or_try_init(|| lay("interposed", true)).await,
             };
             let ground = laid.map_err(|error| format!("no ground: {error:#}"))?;
+            let left_out = test.clusters.left_out(ground).await.map_err(|error| format!("{error:#}"))?;
+            if let Some(why) = left_out {
+                return Ok(Completion::ignored_with(why));
+            }
             let result = async {
                 match test.place {
                     Place::Interposed | Place::Own => (test.body)(ground).await,
@@ -154,7 +177,7 @@ impl Shared {
                 broken = ground.keeps_running() => broken.map(|never| match never {}),
             };
             match result {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(Completion::Completed),
                 Err(error) => Err(Failed::from(format!("{error:#}\n{}", state(ground, &test.name).await))),
             }
         })

@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use crate::{
     certificates::name_of,
     run::{Test, test},
+    served::TRUST_BUNDLES,
 };
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test("trust::what_somebody_changes_is_put_back", |g| Box::pin(put_back(g))),
+        test("trust::what_somebody_changes_is_put_back", |g| Box::pin(put_back(g))).needs(TRUST_BUNDLES),
         test("trust::a_new_root_is_everywhere_before_it_is_used", |g| Box::pin(changed(g))),
         test("trust::law_11_cert_agents_token_writes_no_bundle_but_its_own", |g| Box::pin(thief(g))),
+        test("trust::law_11_nor_a_bundle_of_the_cluster", |g| Box::pin(thief_of_the_cluster(g)))
+            .needs(TRUST_BUNDLES),
     ]
 }
 
@@ -158,6 +161,11 @@ async fn thief(ground: &Ground) -> Result<()> {
         let said = thief.ask(verb, &path, body.as_ref()).await?;
         said.refused(words).with_context(|| format!("{verb:?} {path}"))?;
     }
+    kubectl.run(&["delete", "namespace", "untrusted", "--wait=false"]).await.map(drop)
+}
+
+async fn thief_of_the_cluster(ground: &Ground) -> Result<()> {
+    let thief = Person::with_token_of(&ground.cluster, "sallyport-system", "sallyport-cert-agent").await?;
     let bundles = "/apis/certificates.k8s.io/v1/clustertrustbundles";
     let bundle = |name: &str, signer: Option<&str>| {
         json!({"apiVersion": "certificates.k8s.io/v1", "kind": "ClusterTrustBundle",
@@ -172,5 +180,5 @@ async fn thief(ground: &Ground) -> Result<()> {
         let said = thief.ask(Verb::Create, bundles, Some(&bundle)).await?;
         said.refused(words).with_context(|| format!("{bundle}"))?;
     }
-    kubectl.run(&["delete", "namespace", "untrusted", "--wait=false"]).await.map(drop)
+    Ok(())
 }
