@@ -42,8 +42,9 @@ func serve(args []string) error {
 		return err
 	}
 	server := &http.Server{
-		Addr:              *listen,
-		ReadHeaderTimeout: 10 * time.Second,
+		Addr: *listen,
+		// Also the time of the handshake: longer than the callers wait.
+		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintln(w, name)
 		}),
