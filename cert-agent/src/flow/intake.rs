@@ -219,7 +219,7 @@ mod tests {
     fn due_after(intake: &Intake, change: impl FnOnce(&Intake)) -> BTreeSet<String> {
         let drain = || {
             let later = Instant::now() + Duration::from_secs(60);
-            std::iter::from_fn(|| intake.queue.take(later).ok()).map(|(work, _)| {
+            std::iter::from_fn(move || intake.queue.take(later).ok()).map(|(work, _)| {
                 intake.queue.done(&work, None);
                 work
             })

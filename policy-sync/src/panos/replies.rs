@@ -261,10 +261,10 @@ mod tests {
             r#"<response status="success" code="7"><result/></response>"#,
             r#"<response status="error"><msg><line>No such node</line></msg></response>"#,
         ] {
-            assert_eq!(list(reply(body), "reading", "application").unwrap().children, [], "{body}");
+            assert_eq!(list(reply(body), "reading", "application").unwrap().entries, [], "{body}");
         }
         let there = r#"<response status="success" code="19"><result total-count="1" count="1"><application><entry name="a"/></application></result></response>"#;
-        assert_eq!(list(reply(there), "reading", "application").unwrap().children.len(), 1);
+        assert_eq!(list(reply(there), "reading", "application").unwrap().entries.len(), 1);
         for body in [
             r#"<response status="error" code="17"><msg><line>x</line></msg></response>"#,
             r#"<response status="success"><msg>welcome</msg></response>"#,
