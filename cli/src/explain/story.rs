@@ -197,7 +197,8 @@ fn gate(scene: &Scene) -> (Stage, Option<Reason>) {
     };
     let code = found.reason.clone().unwrap_or_default();
     let mark = if found.status == "True" { Mark::Done } else { mark_of(&code) };
-    let words = format!("{code}: {}", found.message.clone().unwrap_or_default());
+    // It begins with the reason, for `kubectl describe` shows the message alone.
+    let words = found.message.clone().unwrap_or_default();
     let at = found.last_transition_time.as_ref().map(|time| time.0);
     (Stage { mark, name: "gate", words, at }, Reason::from_code(&code))
 }

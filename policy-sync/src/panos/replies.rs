@@ -221,6 +221,7 @@ pub(super) fn deciding_rule(reply: &Reply) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::panos::pool::Pool;
 
     #[test]
     fn a_pattern_engine_is_believed_only_in_plain_words() {
@@ -255,22 +256,26 @@ mod tests {
         Reply::read(body).unwrap()
     }
 
+    fn listed(body: &str) -> Reply {
+        Reply::read_list(body, &Pool::default()).unwrap()
+    }
+
     #[test]
     fn what_is_not_there_is_an_empty_list() {
         for body in [
             r#"<response status="success" code="7"><result/></response>"#,
             r#"<response status="error"><msg><line>No such node</line></msg></response>"#,
         ] {
-            assert_eq!(list(reply(body), "reading", "application").unwrap().entries, [], "{body}");
+            assert_eq!(list(listed(body), "reading", "application").unwrap().entries, [], "{body}");
         }
         let there = r#"<response status="success" code="19"><result total-count="1" count="1"><application><entry name="a"/></application></result></response>"#;
-        assert_eq!(list(reply(there), "reading", "application").unwrap().entries.len(), 1);
+        assert_eq!(list(listed(there), "reading", "application").unwrap().entries.len(), 1);
         for body in [
             r#"<response status="error" code="17"><msg><line>x</line></msg></response>"#,
             r#"<response status="success"><msg>welcome</msg></response>"#,
             r#"<response status="success"><result><rules/></result></response>"#,
         ] {
-            assert!(list(reply(body), "reading", "application").is_err(), "{body}");
+            assert!(list(listed(body), "reading", "application").is_err(), "{body}");
         }
     }
 

@@ -12,7 +12,7 @@ fn pod(labels: Value, gate: Option<(&str, &str, &str)>) -> Value {
     let conditions: Vec<Value> = gate
         .into_iter()
         .map(|(status, reason, message)| {
-            json!({"type": keys::GATE, "status": status, "reason": reason, "message": message,
+            json!({"type": keys::GATE, "status": status, "reason": reason, "message": format!("{reason}: {message}"),
                 "lastTransitionTime": "2026-11-21T12:00:45Z"})
         })
         .collect();
@@ -80,6 +80,7 @@ fn who_waits_for_a_commit_sees_whose_turn_it_is() {
     assert_eq!(lines[3], format!("  … firewall    AwaitingCommit: {words}  (12:00:43, 38s ago)"));
     assert!(lines[4].contains("App-ID sp-pay-90ab12cd, rule sp-shop-allow-9c04d7e2"), "{}", story.text);
     assert!(lines[5].ends_with("edge runs job 4711 of ours since 12:00:45"), "{}", story.text);
+    assert_eq!(lines[6], format!("  … gate        AwaitingCommit: {words}  (12:00:45, 36s ago)"));
     assert!(story.text.contains("\nwhose turn: the firewall. Wait: "), "{}", story.text);
     assert!(
         story.text.contains("the last commit there took 41s\nnot proven: PathProven: "),
