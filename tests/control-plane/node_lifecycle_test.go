@@ -140,12 +140,16 @@ func TestCheckVolume(t *testing.T) {
 		{"projection", projected(token, configMap("there", "key")), true},
 		{"projection without config map", projected(token, configMap("absent", "key")), false},
 		{"projection without key", projected(token, configMap("there", "other")), false},
-		{"pod certificate", projected(corev1.VolumeProjection{PodCertificate: &corev1.PodCertificateProjection{}}), false},
 		{"trust bundle", projected(corev1.VolumeProjection{ClusterTrustBundle: &corev1.ClusterTrustBundleProjection{}}), false},
 	}
 	for _, one := range cases {
 		if err := checkVolume(t.Context(), objects, "default", one.volume); (err == nil) != one.there {
 			t.Errorf("%s: %v", one.name, err)
+		}
+	}
+	for name, source := range sourcesOfTheirOwn() {
+		if err := checkVolume(t.Context(), objects, "default", projected(source)); err == nil {
+			t.Errorf("%s: nobody serves it, and it is said to be there", name)
 		}
 	}
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     annotation,
     decide::{Case, Kind},
-    facts::{Known, Snapshot},
+    facts::{Known, Labels, Snapshot},
     injection::{self, Obstacle},
     patch::{Change, Misshapen, Patch},
     review::{Answer, Entry, Review, ReviewError, Ruling},
@@ -72,7 +72,7 @@ pub fn rule(review: Review, case: &Case, known: &Known) -> Judged {
         return untouched(review.uid);
     }
     let Review { uid, object, .. } = review;
-    match case.decide(labels, known) {
+    match decided(case, labels, known) {
         Verdict::Refused(refusal) => refused(uid, refusal),
         Verdict::LeftOut => give(uid, case, object, Outcome::LeftOut, left_out),
         Verdict::Audited(audit) => {
@@ -80,11 +80,21 @@ pub fn rule(review: Review, case: &Case, known: &Known) -> Judged {
                 give(uid, case, object, Outcome::Audited, |object, case| audited(object, case, &audit));
             Judged { refusal: audit.would.err(), ..told }
         }
-        Verdict::Granted(grant) if grant.first.delivery == Delivery::Pod && !known.pod_certificates => {
-            refused(uid, not_served(case, &grant.first.policy))
-        }
         Verdict::Granted(grant) => {
             give(uid, case, object, Outcome::Granted, |object, case| granted(object, case, grant))
+        }
+    }
+}
+
+/// What a case of a namespace with these labels comes to on this cluster: what a policy grants may be more than it serves.
+#[must_use]
+pub fn decided(case: &Case, labels: &Labels, known: &Known) -> Verdict {
+    match case.decide(labels, known) {
+        Verdict::Granted(grant) if grant.first.delivery == Delivery::Pod && !known.pod_certificates => {
+            Verdict::Refused(not_served(case, &grant.first.policy))
+        }
+        verdict @ (Verdict::Granted(_) | Verdict::LeftOut | Verdict::Refused(_) | Verdict::Audited(_)) => {
+            verdict
         }
     }
 }

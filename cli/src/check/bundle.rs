@@ -38,6 +38,8 @@ pub(crate) struct Known {
     pub(crate) firewalls: Vec<Firewall>,
     pub(crate) claims: Vec<NameClaim>,
     pub(crate) namespaces: HashMap<String, Arc<Labels>>,
+    /// The cluster said that it serves no pods' own requests for certificates.
+    pub(crate) no_pod_certificates: bool,
 }
 
 /// One workload to judge.
@@ -159,15 +161,18 @@ impl Bundle {
     /// Everything was added: what is judged, and by what.
     pub(super) fn complete(self) -> (Vec<Candidate>, Complete) {
         let Self { known, candidates, findings, namespace: _ } = self;
-        let Known { policies, firewalls, claims, namespaces } = known;
+        let Known { policies, firewalls, claims, namespaces, no_pod_certificates } = known;
         // Of two policies of one name the later one counts, as if it was applied over the former.
         let policies: BTreeMap<String, Arc<IdentityPolicy>> = policies
             .into_iter()
             .map(|policy| (policy.metadata.name.clone().unwrap_or_default(), Arc::new(policy)))
             .collect();
         let book = PolicyBook::new(policies.values().map(AsRef::as_ref));
-        let facts =
-            Snapshot { namespaces: Arc::new(namespaces), policies: Arc::new(book), pod_certificates: true };
+        let facts = Snapshot {
+            namespaces: Arc::new(namespaces),
+            policies: Arc::new(book),
+            pod_certificates: !no_pod_certificates,
+        };
         (candidates, Complete { facts, policies, firewalls, claims, findings })
     }
 }

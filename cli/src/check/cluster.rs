@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{
+    Resource as _,
+    api::{certificates::v1::PodCertificateRequest, core::v1::Namespace},
+};
 use kube::ResourceExt as _;
+use sallyport_process::kubernetes;
 
 use super::bundle::Known;
-use crate::cluster::{client, list};
+use crate::cluster::{client, list, timely};
 
 /// Everything of the cluster that manifests are judged by.
 pub(crate) async fn known() -> Result<Known, String> {
@@ -15,7 +19,11 @@ pub(crate) async fn known() -> Result<Known, String> {
     let labels = |namespace: Namespace| {
         (namespace.name_any(), Arc::new(namespace.metadata.labels.unwrap_or_default()))
     };
+    let (version, plural) = (PodCertificateRequest::API_VERSION, PodCertificateRequest::URL_PATH_SEGMENT);
+    let doing = format!("ask whether {plural} of {version} are served");
+    let served = timely(&doing, kubernetes::serves(&client, version, plural)).await?;
     Ok(Known {
+        no_pod_certificates: !served,
         policies: list(&client).await?,
         firewalls: list(&client).await?,
         claims: list(&client).await?,

@@ -7,7 +7,7 @@ use sallyport_contract::{
 };
 use sallyport_webhook::{
     decide::Case,
-    judge::pods_of,
+    judge::{decided, pods_of},
     review::{Entry, ObjectKind, Operation, Review},
 };
 use serde_json::Value;
@@ -75,7 +75,7 @@ fn judged(case: &Case, object: &Value, namespace: &str, bundle: &Complete) -> Ju
     if !enabled(labels) {
         return (Outcome::NotEnabled, Vec::new(), Vec::new());
     }
-    match case.decide(labels, &known) {
+    match decided(case, labels, &known) {
         Verdict::Refused(refusal) => (Outcome::Refused(Box::new(refusal)), Vec::new(), Vec::new()),
         Verdict::LeftOut => (Outcome::LeftOut, Vec::new(), Vec::new()),
         Verdict::Audited(audit) => (Outcome::Audited(audit.would_be_refused()), Vec::new(), Vec::new()),

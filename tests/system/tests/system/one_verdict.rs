@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     run::{Test, test},
+    served::POD_CERTIFICATES,
     verdict::sallyport,
 };
 
@@ -37,7 +38,8 @@ async fn one_verdict(ground: &Ground) -> Result<()> {
     let setting = corpus::setting()?;
     ground.cluster.kubectl.apply(&manifests::stream(&setting)).await?;
     accounts_are_there(ground, &setting).await?;
-    let (snapshot, all) = (corpus::snapshot()?, corpus::manifests()?);
+    let (mut snapshot, all) = (corpus::snapshot()?, corpus::manifests()?);
+    snapshot.pod_certificates = POD_CERTIFICATES.served(ground).await?;
     let findings = checked(ground).await?;
     let dry_runs: Vec<(Manifest, Said)> = stream::iter(all)
         .map(|manifest| tried(ground, manifest))
