@@ -103,10 +103,11 @@ impl PolicyBook {
     /// Which policy holds a namespace with these labels.
     #[must_use]
     pub fn holder(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Holder<'_> {
+        let selector = |rank: &Rank| self.entries.get(rank)?.selector.as_ref();
         let chosen = self
             .choosing
             .iter()
-            .filter(|rank| self.entries.get(*rank).is_some_and(|entry| entry.selects(namespace, labels)));
+            .filter(|rank| selector(rank).is_some_and(|selector| selector.matches(labels)));
         let named = self.naming.get(namespace).into_iter().flatten();
         let mut selecting: Vec<&Rank> = named.chain(chosen).collect();
         selecting.sort_unstable();
@@ -141,10 +142,5 @@ impl Entry {
             selector: object.spec.namespace_selector.clone(),
             policy: Policy::read(name, &object.spec),
         }
-    }
-
-    fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-        self.named.contains(namespace)
-            || self.selector.as_ref().is_some_and(|selector| selector.matches(labels))
     }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Result, ensure};
 use ground::{
-    Ground, Site, Team, built,
+    Ground, Site, Team,
     kubectl::{Kubectl, Output},
     leaf,
     network::{Outcome, dial_for},
@@ -104,13 +104,7 @@ impl<'g> Stage<'g> {
 
     /// `sallyport ARGS`, as a person types it.
     pub(crate) async fn sallyport(&self, args: &[&str]) -> Result<Output> {
-        let mut command = tokio::process::Command::new(built("sallyport")?);
-        let done = command.args(args).env("KUBECONFIG", &self.kubectl().kubeconfig).output().await?;
-        Ok(Output {
-            ok: done.status.success(),
-            stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-        })
+        self.site().cluster().sallyport(args).await
     }
 }
 

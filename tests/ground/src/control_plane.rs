@@ -12,7 +12,11 @@ use kube::{Client, Config, config::Kubeconfig};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
-use crate::{accounts::Route, kubectl::Kubectl, paths, wait};
+use crate::{
+    accounts::Route,
+    kubectl::{Kubectl, Output},
+    paths, wait,
+};
 
 /// A cluster that runs. It stops when this is dropped or the process ends, however it ends.
 pub struct ControlPlane {
@@ -132,6 +136,20 @@ impl ControlPlane {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(error).context("the API server does not say what it serves"),
         }
+    }
+
+    /// `sallyport ARGS`, as this cluster's administrator types it; it may fail.
+    ///
+    /// # Errors
+    /// It is not built, or could not be started.
+    pub async fn sallyport(&self, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(paths::built("sallyport")?);
+        let done = command.args(args).env("KUBECONFIG", &self.kubectl.kubeconfig).output().await?;
+        Ok(Output {
+            ok: done.status.success(),
+            stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+        })
     }
 
     /// The straight way to its API server.

@@ -173,6 +173,17 @@ impl Ground {
         .await
     }
 
+    /// Where a program answers about its health and serves its metrics, as it said when it became ready.
+    ///
+    /// # Errors
+    /// There is no such program, or it has never been ready.
+    pub fn health(&self, program: &str) -> Result<String> {
+        let ready = std::fs::read_to_string(self.folder.join(format!("{program}.ready")))?;
+        let ready: Value = serde_json::from_str(&ready)?;
+        let address = ready["health"].as_str().context("no health address")?;
+        Ok(format!("http://{address}"))
+    }
+
     /// Kills cert-agent and starts it again.
     ///
     /// # Errors

@@ -27,6 +27,6 @@ pub mod wait;
 
 pub use ground::{Ground, Options, stored};
 pub use interposers::Interposers;
-pub use paths::{built, repository, target};
+pub use paths::{built, repository, target, tool};
 pub use site::Site;
 pub use team::Team;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
 
 /// The root of the repository.
 #[must_use]
@@ -33,4 +34,15 @@ pub fn built(name: &str) -> Result<PathBuf> {
     let path = profile()?.join(name);
     ensure!(path.exists(), "{} is not built: run `make build` first", path.display());
     Ok(path)
+}
+
+/// A program of others that tests use, like `helm`; built if this is the first time.
+///
+/// # Errors
+/// It cannot be built; the message holds what the build said.
+pub async fn tool(name: &str) -> Result<PathBuf> {
+    let built = Command::new(repository().join("tests/tools/build.sh")).arg(name).output().await?;
+    ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let told = String::from_utf8(built.stdout)?;
+    Ok(told.lines().last().with_context(|| format!("no {name}"))?.into())
 }

@@ -156,21 +156,11 @@ pub(crate) fn lost(all: &[Seen]) -> Vec<&Seen> {
     all.iter().filter(|seen| seen.outcome != "verified").collect()
 }
 
-/// `sallyport ARGS`, as a person types it.
+/// `sallyport ARGS`, which must succeed.
 pub(crate) async fn cli(ground: &NodeGround, args: &[&str]) -> Result<String> {
-    let done = tokio::process::Command::new(ground::built("sallyport")?)
-        .args(args)
-        .env("KUBECONFIG", &ground.cluster.kubectl.kubeconfig)
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    ensure!(
-        done.status.success(),
-        "sallyport {}: {said}{}",
-        args.join(" "),
-        String::from_utf8_lossy(&done.stderr)
-    );
-    Ok(said)
+    let done = ground.cluster.sallyport(args).await?;
+    ensure!(done.ok, "sallyport {}: {}{}", args.join(" "), done.stdout, done.stderr);
+    Ok(done.stdout)
 }
 
 /// The root of a team's embedded CA: with certificates of their own, pods have no `ca.crt`.

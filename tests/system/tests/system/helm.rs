@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use ground::{Ground, repository};
 use tokio::process::Command;
 
@@ -20,10 +20,7 @@ pub(crate) struct Helm {
 impl Helm {
     /// Builds Helm, if this is the first time, and copies the chart with the definitions that stand beside it.
     pub(crate) async fn new(ground: &Ground) -> Result<Self> {
-        let built = Command::new(repository().join("tests/tools/build.sh")).arg("helm").output().await?;
-        ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let told = String::from_utf8(built.stdout)?;
-        let program = told.lines().last().context("no Helm")?.into();
+        let program = ground::tool("helm").await?;
         let chart = ground.folder.join("chart");
         let copied =
             Command::new("cp").arg("-rL").arg(repository().join("manifests/helm")).arg(&chart).status();

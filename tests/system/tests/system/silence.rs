@@ -139,11 +139,9 @@ async fn printed(ground: &Ground) -> Result<BTreeMap<String, String>> {
     for program in ["cert-agent", "policy-sync", "webhook"] {
         let log = std::fs::read_to_string(ground.folder.join(format!("{program}.log")))?;
         printed.insert(format!("{program}.log"), log);
-        let ready = std::fs::read_to_string(ground.folder.join(format!("{program}.ready")))?;
-        let ready: Value = serde_json::from_str(&ready)?;
-        let health = ready["health"].as_str().context("no health address")?;
+        let health = ground.health(program)?;
         let metrics = wait::until("the metrics", wait::GENEROUS, || async {
-            let answer = reqwest::get(format!("http://{health}/metrics")).await?.error_for_status()?;
+            let answer = reqwest::get(format!("{health}/metrics")).await?.error_for_status()?;
             Ok(answer.text().await?)
         })
         .await?;

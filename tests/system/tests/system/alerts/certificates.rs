@@ -1,4 +1,4 @@
-//! An authority that cannot sign, one that is nearly used up, a cap that is reached, and an agent that is gone.
+//! An authority that cannot sign, one that is nearly used up, and a cap that is reached.
 
 use anyhow::Result;
 use ground::{
@@ -48,13 +48,4 @@ async fn used_up(drill: &Drill<'_>) -> Result<()> {
     kubectl.run(&args).await?;
     drill.ground.restart_cert_agent().await?;
     quiet.fires().await?.command("kubectl get ca -o yaml", &[], &["issuedTotal: 850000"]).await
-}
-
-/// cert-agent is gone.
-pub(super) async fn leaderless(drill: &Drill<'_>) -> Result<()> {
-    let quiet = drill.quiet("SallyportCertAgentHasNoLeader").await?;
-    drill.ground.cert_agent.lock().await.kill().await?;
-    let words = ["holderIdentity: cert-agent", "renewTime"];
-    let lease = "kubectl -n sallyport-system get lease sallyport-cert-agent";
-    quiet.fires().await?.command(lease, &[], &words).await
 }

@@ -61,11 +61,3 @@ async fn nearly_full(drill: &Drill<'_>) -> Result<()> {
     let words = ["CapacityLeft", "maxNames", "1 of 1"];
     quiet.fires().await?.command("kubectl describe fw", &[("NAME", &team.name)], &words).await
 }
-
-pub(super) async fn leaderless(drill: &Drill<'_>) -> Result<()> {
-    let quiet = drill.quiet("SallyportPolicySyncHasNoLeader").await?;
-    drill.ground.policy_sync.lock().await.kill().await?;
-    let words = ["holderIdentity: policy-sync", "renewTime"];
-    let lease = "kubectl -n sallyport-system get lease sallyport-policy-sync";
-    quiet.fires().await?.command(lease, &[], &words).await
-}

@@ -11,7 +11,8 @@ mod webhook;
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Result, ensure};
-use ground::{Ground, Options, wait};
+use ground::{Ground, Options, program::Program, wait};
+use tokio::sync::Mutex;
 
 use self::{
     prometheus::{Prometheus, Scrape},
@@ -55,9 +56,9 @@ async fn rehearsals() -> Result<()> {
     firewalls::all(&drill).await?;
     webhook::all(&drill).await?;
     // These end what the others need.
-    certificates::leaderless(&drill).await?;
+    leaderless(&drill, "SallyportCertAgentHasNoLeader", &ground.cert_agent).await?;
     webhook::certificate_ends(&drill).await?;
-    firewalls::leaderless(&drill).await?;
+    leaderless(&drill, "SallyportPolicySyncHasNoLeader", &ground.policy_sync).await?;
     webhook::down(&drill).await?;
     let mut known: BTreeSet<String> = drill.rehearsed.lock().map(|all| all.clone()).unwrap_or_default();
     known.extend(ELSEWHERE.map(|(alert, _)| alert.to_owned()));
@@ -65,6 +66,14 @@ async fn rehearsals() -> Result<()> {
     ensure!(known == all, "rehearsed or excused are {known:?}, and the alerts are {all:?}");
     drop(drill);
     ground.stop().await
+}
+
+/// The only replica of a program is gone.
+async fn leaderless(drill: &Drill<'_>, alert: &'static str, program: &Mutex<Program>) -> Result<()> {
+    let quiet = drill.quiet(alert).await?;
+    let mut program = program.lock().await;
+    program.kill().await?;
+    quiet.fires().await?.names_the_last_holder_of_the_lease(&program.name).await
 }
 
 /// Rehearsals on one ground.
@@ -86,7 +95,7 @@ impl Drill<'_> {
     /// Waits until the alert does not fire.
     async fn quiet(&self, alert: &'static str) -> Result<Quiet<'_>> {
         let before = wait::until(&format!("{alert} to be quiet"), wait::GENEROUS, || async {
-            let now = Scrape::of(self.ground).await?;
+            let now = self.prometheus.scrape(self.ground).await?;
             ensure!(!self.prometheus.fires(alert, &now, &now).await?, "it fires: {now:?}");
             Ok(now)
         })
@@ -100,7 +109,7 @@ impl Quiet<'_> {
     async fn fires(self) -> Result<Fires> {
         let Self { drill, alert, before } = self;
         wait::until(&format!("{alert} to fire"), wait::GENEROUS, || async {
-            let now = Scrape::of(drill.ground).await?;
+            let now = drill.prometheus.scrape(drill.ground).await?;
             ensure!(drill.prometheus.fires(alert, &before, &now).await?, "it does not: {now:?}");
             Ok(())
         })
@@ -130,8 +139,14 @@ impl Fires {
         .await
     }
 
+    /// Types the section's command for the Lease of a program: it says who held it, and when that was renewed last.
+    async fn names_the_last_holder_of_the_lease(&self, program: &str) -> Result<()> {
+        let lease = format!("kubectl -n sallyport-system get lease sallyport-{program}");
+        self.command(&lease, &[], &[&format!("holderIdentity: {program}"), "renewTime"]).await
+    }
+
     /// The section sends its reader to a log; there stand these words. Here the programs are no pods, so their log is a file.
-    fn log(&self, program: &ground::program::Program, words: &str) -> Result<()> {
+    fn log(&self, program: &Program, words: &str) -> Result<()> {
         ensure!(self.section.text.contains("log"), "the section names no log: {}", self.section.text);
         let log = std::fs::read_to_string(&program.log)?;
         ensure!(log.contains(words), "no {words:?} in {}", program.log.display());

@@ -4,36 +4,11 @@ use std::{collections::BTreeMap, collections::BTreeSet, fmt::Write as _, path::P
 
 use anyhow::{Context as _, Result, ensure};
 use ground::{Ground, repository};
-use serde_json::Value;
 use tokio::process::Command;
 
 /// Series with their values, as the programs that answer export them at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scrape(BTreeMap<String, f64>);
-
-impl Scrape {
-    /// Asks every program. One that is gone exports nothing.
-    pub(super) async fn of(ground: &Ground) -> Result<Self> {
-        let rules = std::fs::read_to_string(rules())?;
-        let mut series = BTreeMap::new();
-        for program in ["cert-agent", "policy-sync", "webhook"] {
-            let ready: Value = serde_json::from_str(&std::fs::read_to_string(
-                ground.folder.join(format!("{program}.ready")),
-            )?)?;
-            let health = ready["health"].as_str().context("no health address")?;
-            let Ok(answer) = reqwest::get(format!("http://{health}/metrics")).await else { continue };
-            for line in answer.text().await?.lines().filter(|line| !line.starts_with('#')) {
-                let (name, value) = line.rsplit_once(' ').context("a line without a value")?;
-                let metric = name.split('{').next().unwrap_or(name);
-                // What no rule reads would only make Prometheus' work longer.
-                if rules.contains(metric) {
-                    series.insert(name.to_owned(), value.parse()?);
-                }
-            }
-        }
-        Ok(Self(series))
-    }
-}
 
 /// `promtool`, which evaluates rules over series as Prometheus does.
 pub(super) struct Prometheus {
@@ -44,10 +19,26 @@ pub(super) struct Prometheus {
 
 impl Prometheus {
     pub(super) async fn new(folder: &std::path::Path) -> Result<Self> {
-        let built = Command::new(repository().join("tests/tools/build.sh")).arg("promtool").output().await?;
-        ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let promtool = String::from_utf8(built.stdout)?.lines().last().context("no promtool")?.into();
-        Ok(Self { promtool, file: folder.join("alert.yaml"), rules: std::fs::read_to_string(rules())? })
+        let (promtool, rules) = (ground::tool("promtool").await?, std::fs::read_to_string(rules())?);
+        Ok(Self { promtool, file: folder.join("alert.yaml"), rules })
+    }
+
+    /// Asks every program. One that is gone exports nothing.
+    pub(super) async fn scrape(&self, ground: &Ground) -> Result<Scrape> {
+        let mut series = BTreeMap::new();
+        for program in ["cert-agent", "policy-sync", "webhook"] {
+            let metrics = format!("{}/metrics", ground.health(program)?);
+            let Ok(answer) = reqwest::get(metrics).await else { continue };
+            for line in answer.text().await?.lines().filter(|line| !line.starts_with('#')) {
+                let (name, value) = line.rsplit_once(' ').context("a line without a value")?;
+                let metric = name.split('{').next().unwrap_or(name);
+                // What no rule reads would only make Prometheus' work longer.
+                if self.rules.contains(metric) {
+                    series.insert(name.to_owned(), value.parse()?);
+                }
+            }
+        }
+        Ok(Scrape(series))
     }
 
     /// The names of all alerts.
@@ -75,7 +66,7 @@ impl Prometheus {
 
 /// A test for promtool: the alert fires, or does not.
 fn test(alert: &str, before: &Scrape, now: &Scrape, value: u8) -> Result<String> {
-    let time = jiff::Timestamp::from_second(0)?.duration_until(clock()).as_secs();
+    let time = clock().as_second();
     let mut series = String::new();
     for (name, value) in &now.0 {
         let values = if name.split('{').next().is_some_and(|metric| metric.ends_with("_total")) {

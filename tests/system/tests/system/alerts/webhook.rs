@@ -84,8 +84,7 @@ pub(super) async fn certificate_ends(drill: &Drill<'_>) -> Result<()> {
         "tls.crt": STANDARD.encode(leaf.pem()), "tls.key": STANDARD.encode(key.serialize_pem())}});
     let secret = keys::WEBHOOK_SERVING_SECRET;
     kubectl.run(&["patch", "secret", secret, "-n", SYSTEM, "--type=merge", "-p", &data.to_string()]).await?;
-    let lease = "kubectl -n sallyport-system get lease sallyport-cert-agent";
-    quiet.fires().await?.command(lease, &[], &["holderIdentity: cert-agent", "renewTime"]).await
+    quiet.fires().await?.names_the_last_holder_of_the_lease("cert-agent").await
 }
 
 /// There is no webhook any more.
