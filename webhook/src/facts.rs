@@ -17,7 +17,7 @@ pub type Labels = BTreeMap<String, String>;
 /// What the caches hold at one moment. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The labels of every namespace, by its name.
+    /// The labels of every namespace that is turned on, by its name.
     pub namespaces: Arc<HashMap<String, Arc<Labels>>>,
     /// Every policy.
     pub policies: Arc<PolicyBook>,
@@ -40,7 +40,7 @@ impl Snapshot {
 /// What is known about the namespace of one review.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The namespace's labels; `None` if the cache does not know it.
+    /// The namespace's labels; `None` if the cache does not know that it is turned on.
     pub labels: Option<Arc<Labels>>,
     /// Every policy.
     pub policies: Arc<PolicyBook>,
@@ -51,7 +51,7 @@ pub struct Known {
 /// What cannot be as the caches have it: to be called at all proves that the namespace is turned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// The namespace is unknown, or is known without the label.
+    /// The namespace is not known to be turned on.
     Namespace,
     /// No policy holds the namespace. That may be so, or the policy is newer than the cache.
     Policies,

@@ -129,6 +129,18 @@ impl PolicyBook {
         self.entry(name)?.policy.as_ref().ok()
     }
 
+    /// How many policies there are, well formed or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(self.ranks.get(name)?).map(AsRef::as_ref)
     }

@@ -1,7 +1,6 @@
 //! Watches that keep the caches up to date, and reads for when they are behind.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -12,15 +11,15 @@ use k8s_openapi::{
     api::{certificates::v1::PodCertificateRequest, core::v1::Namespace},
 };
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     api::ListParams,
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         WatchStreamExt as _,
-        watcher::{self, Event},
+        watcher::{self, Event, watcher},
     },
 };
-use sallyport_contract::{object::IdentityPolicy, policy::PolicyBook};
+use sallyport_contract::{keys, object::IdentityPolicy, policy::PolicyBook};
 use sallyport_process::{
     clock::Clock, kubernetes, readiness::Handle, report, shutdown::Stop, tasks::TaskResult,
 };
@@ -29,7 +28,8 @@ use tokio::time::Instant;
 
 use super::{
     fresh::FreshReads,
-    mirror::{Mirror, Taken},
+    kept::{Namespaces, Policies},
+    mirror::{Kept, Mirror, Taken},
 };
 use crate::{
     facts::{Facts, Labels, ReadError, Snapshot},
@@ -41,10 +41,12 @@ const READ_DEADLINE: Duration = Duration::from_secs(2);
 /// A watch that broke off and goes on says nothing until something changes; one that cannot go on fails
 /// again within half a minute. After this time without a failure it stands.
 const QUIET: Duration = Duration::from_secs(90);
-/// Changes that come so close together are published as one: a book of a thousand policies takes milliseconds to make.
+/// Changes that come so close together are published as one: what is published is copied before it changes again.
 const GATHER: Duration = Duration::from_millis(50);
 /// How many reads run at once, whatever arrives.
 const READS_AT_ONCE: usize = 4;
+/// Objects of one page of a list.
+const PAGE: u32 = 100;
 /// How often it is asked what the cluster serves.
 const DISCOVERY: Duration = Duration::from_secs(60);
 /// And how soon again when it did not say.
@@ -77,33 +79,30 @@ impl Cluster {
         }
     }
 
-    /// Keeps the labels of all namespaces until the stop. Only metadata is asked for.
+    /// Keeps the labels of the namespaces that are turned on until the stop. Only metadata is asked for.
     ///
     /// # Errors
     /// The watch ended, which it never does by itself.
     pub async fn watch_namespaces(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
+        let turned_on = pages().labels(&format!("{}={}", keys::INJECT, keys::INJECT_ENABLED));
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
-        let events = kube::runtime::watcher(api, watcher::Config::default()).default_backoff();
-        self.watch(Cache::Namespaces, events, ready, stop, |namespaces| {
-            let namespaces = namespaces.iter().map(|(name, object)| {
-                (name.clone(), Arc::new(object.metadata.labels.clone().unwrap_or_default()))
-            });
-            let namespaces = Arc::new(namespaces.collect());
-            self.snapshot.write().unwrap_or_else(PoisonError::into_inner).namespaces = namespaces;
+        let events = watcher(api, turned_on).default_backoff();
+        self.watch(Cache::Namespaces, events, ready, stop, |namespaces: &Namespaces| {
+            self.publish(|snapshot| snapshot.namespaces = Arc::clone(&namespaces.0));
         })
         .await
     }
 
-    /// Keeps all policies until the stop. One that cannot be read holds nothing and is reported.
+    /// Keeps all policies until the stop.
     ///
     /// # Errors
     /// The watch ended, which it never does by itself.
     pub async fn watch_policies(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
         let api: Api<DeserializeGuard<IdentityPolicy>> = Api::all(self.client.clone());
-        let events = kube::runtime::watcher(api, watcher::Config::default()).default_backoff();
-        self.watch(Cache::Policies, events, ready, stop, |policies| {
-            let policies = self.book(policies.values());
-            self.snapshot.write().unwrap_or_else(PoisonError::into_inner).policies = policies;
+        let events = watcher(api, pages()).default_backoff();
+        self.watch(Cache::Policies, events, ready, stop, |policies: &Policies| {
+            self.metrics.unreadable_policies(policies.unreadable.len());
+            self.publish(|snapshot| snapshot.policies = Arc::clone(&policies.book));
         })
         .await
     }
@@ -119,7 +118,7 @@ impl Cluster {
         loop {
             let wait = match kubernetes::in_time(kubernetes::serves(&self.client, version, plural)).await {
                 Ok(Ok(served)) => {
-                    self.snapshot.write().unwrap_or_else(PoisonError::into_inner).pod_certificates = served;
+                    self.publish(|snapshot| snapshot.pod_certificates = served);
                     if let Some(ready) = ready.take() {
                         tracing::info!(served, "{plural} of {version}");
                         ready.done();
@@ -142,40 +141,17 @@ impl Cluster {
         }
     }
 
-    fn book<'a>(
-        &self,
-        policies: impl Iterator<Item = &'a DeserializeGuard<IdentityPolicy>>,
-    ) -> Arc<PolicyBook> {
-        let (mut readable, mut unreadable) = (Vec::new(), 0_usize);
-        for policy in policies {
-            match &policy.0 {
-                Ok(policy) => readable.push(policy),
-                Err(error) => {
-                    unreadable += 1;
-                    let name = error.metadata.name.as_deref().unwrap_or_default();
-                    tracing::error!(
-                        policy = name,
-                        error = error.error,
-                        "policy cannot be read and holds nothing"
-                    );
-                }
-            }
-        }
-        self.metrics.unreadable_policies(unreadable);
-        Arc::new(PolicyBook::new(readable))
-    }
-
     /// Follows one watch; what it knows is published whenever it is whole.
-    async fn watch<K: Resource<DynamicType = ()>>(
+    async fn watch<T: Kept>(
         &self,
         cache: Cache,
-        events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+        events: impl Stream<Item = watcher::Result<Event<T::Object>>> + Send,
         ready: Handle,
         stop: Stop,
-        publish: impl Fn(&HashMap<String, K>),
+        publish: impl Fn(&T),
     ) -> TaskResult {
         let mut events = std::pin::pin!(events);
-        let mut mirror = Mirror::default();
+        let mut mirror = Mirror::<T>::default();
         let mut ready = Some(ready);
         let mut behind = true;
         // When what has changed is published, if anything has.
@@ -186,7 +162,7 @@ impl Cluster {
                 () = stop.wait() => return Ok(()),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     due = None;
-                    publish(mirror.objects());
+                    publish(mirror.standing());
                     continue;
                 }
                 event = events.next() => event.ok_or("the watch ended")?,
@@ -201,9 +177,9 @@ impl Cluster {
                 Ok(Taken::Change) => due = due.or_else(|| Some(Instant::now() + GATHER)),
                 Ok(Taken::List) => {
                     due = None;
-                    publish(mirror.objects());
+                    publish(mirror.standing());
                     if let Some(ready) = ready.take() {
-                        tracing::info!(cache = cache.as_str(), objects = mirror.objects().len(), "listed");
+                        tracing::info!(cache = cache.as_str(), objects = mirror.standing().len(), "listed");
                         ready.done();
                     }
                 }
@@ -219,6 +195,10 @@ impl Cluster {
             behind = false;
             self.metrics.cache_behind(cache, None);
         }
+    }
+
+    fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.snapshot.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn current(&self) -> Snapshot {
@@ -265,4 +245,9 @@ impl Facts for Cluster {
         });
         self.answer(Cache::Policies, read).boxed()
     }
+}
+
+/// Lists come in small pages: of a page every object is held whole, with all that is not kept of it.
+fn pages() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }

@@ -1,9 +1,22 @@
-//! The objects of one watch as they stand. A new list takes effect only when it is whole, so nothing is
+//! What one watch has told, as far as it is kept. A new list takes effect only when it is whole, so nothing is
 //! forgotten because a list was slow or broke off (law 10).
 
-use std::collections::HashMap;
-
 use kube::{Resource, ResourceExt as _, runtime::watcher::Event};
+
+/// What is kept of the objects of a watch: what reviews need, and not the objects.
+pub(super) trait Kept: Clone + Default {
+    /// The objects.
+    type Object: Resource;
+
+    /// Takes an object in, in place of the one of that name.
+    fn put(&mut self, name: String, object: Self::Object);
+
+    /// Forgets an object.
+    fn remove(&mut self, name: &str);
+
+    /// How many objects there are.
+    fn len(&self) -> usize;
+}
 
 /// What an event did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,28 +29,28 @@ pub(super) enum Taken {
     Change,
 }
 
-/// The objects of one watch, by name.
-pub(super) struct Mirror<K> {
-    standing: HashMap<String, K>,
-    listing: Option<HashMap<String, K>>,
+/// What is kept of one watch, and of a list that is under way.
+pub(super) struct Mirror<T> {
+    standing: T,
+    listing: Option<T>,
 }
 
-impl<K> Default for Mirror<K> {
+impl<T: Default> Default for Mirror<T> {
     fn default() -> Self {
-        Self { standing: HashMap::new(), listing: None }
+        Self { standing: T::default(), listing: None }
     }
 }
 
-impl<K: Resource<DynamicType = ()>> Mirror<K> {
-    /// Takes an event in; tells whether the objects changed, and are whole.
-    pub(super) fn take(&mut self, event: Event<K>) -> Taken {
+impl<T: Kept> Mirror<T> {
+    /// Takes an event in; tells whether what is kept changed, and is whole.
+    pub(super) fn take(&mut self, event: Event<T::Object>) -> Taken {
         match event {
             Event::Init => {
-                self.listing = Some(HashMap::new());
+                self.listing = Some(T::default());
                 Taken::Part
             }
             Event::InitApply(object) => {
-                self.listing.get_or_insert_default().insert(object.name_any(), lean(object));
+                self.listing.get_or_insert_default().put(object.name_any(), object);
                 Taken::Part
             }
             Event::InitDone => {
@@ -45,7 +58,7 @@ impl<K: Resource<DynamicType = ()>> Mirror<K> {
                 Taken::List
             }
             Event::Apply(object) => {
-                self.standing.insert(object.name_any(), lean(object));
+                self.standing.put(object.name_any(), object);
                 Taken::Change
             }
             Event::Delete(object) => {
@@ -55,39 +68,45 @@ impl<K: Resource<DynamicType = ()>> Mirror<K> {
         }
     }
 
-    /// All objects as they stand.
-    pub(super) const fn objects(&self) -> &HashMap<String, K> {
+    /// What is kept, as it stands.
+    pub(super) const fn standing(&self) -> &T {
         &self.standing
     }
 }
 
-/// Who wrote which field is half of an object and none of our business.
-fn lean<K: Resource>(mut object: K) -> K {
-    object.managed_fields_mut().clear();
-    object
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use k8s_openapi::api::core::v1::Namespace;
     use serde_json::json;
 
     use super::*;
 
+    impl Kept for BTreeSet<String> {
+        type Object = Namespace;
+
+        fn put(&mut self, name: String, _: Namespace) {
+            self.insert(name);
+        }
+
+        fn remove(&mut self, name: &str) {
+            self.remove(name);
+        }
+
+        fn len(&self) -> usize {
+            self.len()
+        }
+    }
+
     fn namespace(name: &str) -> Namespace {
-        serde_json::from_value(json!({"metadata": {"name": name, "managedFields": [{"manager": "x"}]}}))
-            .unwrap()
+        serde_json::from_value(json!({"metadata": {"name": name}})).unwrap()
     }
 
     /// The names that stand after an event, if it changed them.
-    fn names(mirror: &mut Mirror<Namespace>, event: Event<Namespace>) -> Option<Vec<String>> {
-        if mirror.take(event) == Taken::Part {
-            return None;
-        }
-        assert!(mirror.objects().values().all(|object| object.managed_fields().is_empty()));
-        let mut names: Vec<String> = mirror.objects().keys().cloned().collect();
-        names.sort_unstable();
-        Some(names)
+    fn names(mirror: &mut Mirror<BTreeSet<String>>, event: Event<Namespace>) -> Option<Vec<String>> {
+        let taken = mirror.take(event);
+        (taken != Taken::Part).then(|| mirror.standing().iter().cloned().collect())
     }
 
     #[test]
@@ -105,7 +124,7 @@ mod tests {
         assert_eq!(names(&mut mirror, Event::Init), None);
         assert_eq!(names(&mut mirror, Event::InitApply(namespace("gone"))), None);
         assert_eq!(names(&mut mirror, Event::Init), None);
-        assert_eq!(mirror.standing.len(), 2);
+        assert_eq!(mirror.standing().len(), 2);
         assert_eq!(names(&mut mirror, Event::InitApply(namespace("bill"))), None);
         assert_eq!(names(&mut mirror, Event::InitDone), Some(vec!["bill".to_owned()]));
         assert_eq!(names(&mut mirror, Event::Delete(namespace("bill"))), Some(vec![]));

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod fresh;
+mod kept;
 mod mirror;
 mod serving_secret;
 
