@@ -1,4 +1,5 @@
-//! The journey: how long until Ready, and which part took it.
+//! The journey: how long until Ready, and which part took it. Once on a quiet cluster, and once more beside the thousand
+//! policies and five thousand namespaces that the admission is measured with.
 
 use std::{
     collections::BTreeSet,
@@ -25,19 +26,20 @@ use crate::report::{Report, line, quantile};
 const COMMIT: Duration = Duration::from_secs(10);
 const WARM_PODS: u32 = 21;
 
-/// A first pod of a new identity, then further pods of the proven one.
-pub(crate) async fn cold_and_warm(report: &mut Report, ground: &Ground) -> Result<()> {
-    line(&format!("the journey at a commit time of {} s", COMMIT.as_secs()));
+/// A first pod of a new identity, then further pods of the proven one. `kind`: the first word of the figures' names, and of
+/// the team that travels.
+pub(crate) async fn cold_and_warm(report: &mut Report, ground: &Ground, kind: &str) -> Result<()> {
+    line(&format!("{kind} at a commit time of {} s", COMMIT.as_secs()));
     let options = TeamOptions { authority: Authority::Aws, commit_time: COMMIT, ..TeamOptions::default() };
-    let team = Team::start(ground, "bench", options).await?;
-    settled(ground).await?;
-    cold(report, ground, &team).await?;
-    warm(report, ground).await
+    let team = Team::start(ground, &kind.replace('_', "-"), options).await?;
+    settled(ground, &team).await?;
+    cold(report, ground, &team, kind).await?;
+    warm(report, ground, &team, kind).await
 }
 
-async fn settled(ground: &Ground) -> Result<()> {
+async fn settled(ground: &Ground, team: &Team<'_>) -> Result<()> {
     wait::until("the firewall to have been read", wait::GENEROUS, || async {
-        let object = ground.cluster.kubectl.get(&["fw", "bench"]).await?;
+        let object = ground.cluster.kubectl.get(&["fw", &team.name]).await?;
         let synced = ground::team::condition(&object, "InSync").context("no condition")?;
         ensure!(synced["status"] == "True", "{synced}");
         Ok(())
@@ -45,12 +47,12 @@ async fn settled(ground: &Ground) -> Result<()> {
     .await
 }
 
-async fn cold(report: &mut Report, ground: &Ground, team: &Team<'_>) -> Result<()> {
+async fn cold(report: &mut Report, ground: &Ground, team: &Team<'_>, kind: &str) -> Result<()> {
     let deployment = team.deployment("web", 1, &json!({}));
     let name = team.dns_name("web");
     let start = Instant::now();
     ground.cluster.kubectl.apply(&deployment.to_string()).await?;
-    report.note("journey.admit_s", start.elapsed().as_secs_f64());
+    report.note(format!("{kind}.admit_s"), start.elapsed().as_secs_f64());
     let marks = tokio::try_join!(
         certificate(ground, team, &name, start),
         written(team, start),
@@ -61,12 +63,12 @@ async fn cold(report: &mut Report, ground: &Ground, team: &Team<'_>) -> Result<(
         }
     )?;
     let (certificate, pushed, committed, ready) = marks;
-    report.note("journey.certificate_s", certificate);
-    report.note("journey.push_s", pushed);
-    report.note("journey.commit_s", committed - pushed);
-    report.note("journey.gate_s", ready - committed);
-    report.note("journey.cold_s", ready);
-    report.note("journey.above_commit_s", ready - COMMIT.as_secs_f64());
+    report.note(format!("{kind}.certificate_s"), certificate);
+    report.note(format!("{kind}.push_s"), pushed);
+    report.note(format!("{kind}.commit_s"), committed - pushed);
+    report.note(format!("{kind}.gate_s"), ready - committed);
+    report.note(format!("{kind}.cold_s"), ready);
+    report.note(format!("{kind}.above_commit_s"), ready - COMMIT.as_secs_f64());
     Ok(())
 }
 
@@ -74,7 +76,7 @@ async fn certificate(ground: &Ground, team: &Team<'_>, name: &str, start: Instan
     let identity = team.identity(name).await?;
     let secret = format!("{}-tls", identity["metadata"]["name"].as_str().context("no name")?);
     wait::until("the Secret", wait::GENEROUS, || async {
-        ground.cluster.kubectl.get(&["secret", &secret, "-n", "bench"]).await
+        ground.cluster.kubectl.get(&["secret", &secret, "-n", &team.name]).await
     })
     .await?;
     Ok(start.elapsed().as_secs_f64())
@@ -100,14 +102,14 @@ async fn running(team: &Team<'_>, start: Instant) -> Result<f64> {
 
 /// One more pod at a time: from the moment in which the watch shows it to the moment in which it shows its
 /// gate open.
-async fn warm(report: &mut Report, ground: &Ground) -> Result<()> {
-    let pods: Api<Pod> = Api::namespaced(ground.cluster.client.clone(), "bench");
+async fn warm(report: &mut Report, ground: &Ground, team: &Team<'_>, kind: &str) -> Result<()> {
+    let pods: Api<Pod> = Api::namespaced(ground.cluster.client.clone(), &team.name);
     let mut events = watcher(pods, watcher::Config::default().labels("app=web")).applied_objects().boxed();
     let mut known = BTreeSet::new();
     let mut times = Vec::new();
     for replicas in 1..=WARM_PODS {
         let replicas = format!("--replicas={replicas}");
-        ground.cluster.kubectl.run(&["scale", "deployment/web", &replicas, "-n", "bench"]).await?;
+        ground.cluster.kubectl.run(&["scale", "deployment/web", &replicas, "-n", &team.name]).await?;
         let opened = next_gate(&mut events, &mut known);
         let time = tokio::time::timeout(wait::GENEROUS, opened).await.context("the gate did not open")??;
         times.push(time.as_secs_f64() * 1000.0);
@@ -115,8 +117,8 @@ async fn warm(report: &mut Report, ground: &Ground) -> Result<()> {
     // The first pod's gate was open before the watch began.
     times.remove(0);
     times.sort_by(f64::total_cmp);
-    report.note("journey.warm_ms", quantile(&times, 0.5));
-    report.note("journey.warm_p95_ms", quantile(&times, 0.95));
+    report.note(format!("{kind}.warm_ms"), quantile(&times, 0.5));
+    report.note(format!("{kind}.warm_p95_ms"), quantile(&times, 0.95));
     Ok(())
 }
 

@@ -117,10 +117,13 @@ async fn on_one_ground(report: &mut Report, asked: impl Fn(Part) -> bool) -> Res
     }
     // Before the crowd of policies and namespaces: the journey is that of a quiet cluster.
     if asked(Part::Journey) {
-        journey::cold_and_warm(report, &ground).await?;
+        journey::cold_and_warm(report, &ground, "journey").await?;
     }
     if asked(Part::Admission) {
         webhook::over_https(report, &ground).await?;
+        if asked(Part::Journey) {
+            journey::cold_and_warm(report, &ground, "crowded_journey").await?;
+        }
     }
     if asked(Part::Firewall) {
         firewall::thousands(report, &ground).await?;
