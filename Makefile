@@ -6,7 +6,8 @@
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
 # make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
 # make manifests   what is generated: definitions, the plain install, references of objects, commands and values
-# make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development build)
+# make image  the container image as an OCI layout, target/image/sallyport-amd64.tar, without Docker (PROFILE=dev: from a development
+#             build; ARCH=arm64: the other architecture)
 # make release image, program, chart, manifests, bill of materials and checksums into target/release-VERSION
 # make bench  measures admission, the journey and thousands of identities into target/bench/report.json
 # make bench-node  the journey on a real node, at several latencies of the CA, into the same report   (needs root)

@@ -2,7 +2,7 @@
 """Writes the container image as an OCI image layout in one tar file, without Docker.
 
     packaging/image.py --binary target/release/sallyport --sbom sallyport.cdx.json --version 0.1.0 \
-        --out target/image/sallyport-amd64.tar
+        --architecture amd64 --out target/image/sallyport-amd64.tar
 
 Nothing is in the image but the program, the shared libraries that it loads, and the few files that both read. Two runs
 over the same input give the same bytes: entries are sorted, belong to root, and bear the time SOURCE_DATE_EPOCH (0 if unset).
@@ -16,7 +16,7 @@ import io
 import json
 import os
 import pathlib
-import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +25,6 @@ import tempfile
 
 NAME = "ghcr.io/sallyport/sallyport"
 USER = 65532
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 
@@ -37,8 +36,16 @@ NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 PUBLIC_CAS = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def libraries(binary):
+def libraries(binary, sysroot):
     """The shared libraries that a program loads, the loader among them: where each is looked for → the file."""
+    found = libraries_below(binary, sysroot) if sysroot else libraries_here(binary)
+    if not found:
+        sys.exit(f"image: {binary} loads no library: not a program of this machine?")
+    return found
+
+
+def libraries_here(binary):
+    """The same for a program of this machine, whose loader knows them."""
     told = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True).stdout
     found = {}
     for line in told.splitlines():
@@ -49,8 +56,23 @@ def libraries(binary):
             sys.exit(f"image: {binary} needs a library that is not here: {line.strip()}")
         if words and words[0].startswith("/"):
             found[words[0].lstrip("/")] = pathlib.Path(words[0]).resolve()
-    if not found:
-        sys.exit(f"image: {binary} loads no library: not a program of this machine?")
+    return found
+
+
+def libraries_below(binary, sysroot):
+    """The same for a program of another machine, by the names in its own headers. The loader looks into /lib of itself."""
+    told = subprocess.run(["readelf", "--wide", "--program-headers", binary], check=True, capture_output=True, text=True).stdout
+    loader = re.search(r"interpreter: /(.+)]", told)
+    found, files = {loader.group(1): sysroot / loader.group(1)} if loader else {}, [binary]
+    while files:
+        told = subprocess.run(["readelf", "--dynamic", files.pop()], check=True, capture_output=True, text=True).stdout
+        for name in re.findall(r"\(NEEDED\).*\[(.+)]", told):
+            file = sysroot / "lib" / name
+            if not file.exists():
+                sys.exit(f"image: {binary} needs {name}, and {file} is not here")
+            if "lib/" + name not in found:
+                found["lib/" + name] = file
+                files.append(file)
     return found
 
 
@@ -82,9 +104,9 @@ def with_packages(sbom, packages):
     return json.dumps(bill, indent=1, sort_keys=True).encode()
 
 
-def stripped(binary):
+def stripped(binary, sysroot):
     """The program's bytes without its symbols. A release has none; of a development build they are most of it."""
-    if not shutil.which("strip"):
+    if sysroot or not shutil.which("strip"):
         return pathlib.Path(binary).read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / "program"
@@ -152,9 +174,9 @@ class Layout:
         partial.rename(out)
 
 
-def layers(binary, sbom, version):
+def layers(binary, sbom, version, sysroot):
     """What is in the image: what rarely changes below, the program above."""
-    found = libraries(binary)
+    found = libraries(binary, sysroot)
     texts, packages = copyrights(found.values())
     base = {path: (file.read_bytes(), 0o755) for path, file in found.items()}
     base |= {path: (contents, 0o644) for path, contents in texts.items()}
@@ -169,7 +191,7 @@ def layers(binary, sbom, version):
     release = f'ID=sallyport\nNAME=Sallyport\nVERSION_ID="{version}"\nPRETTY_NAME="Sallyport {version}"\n'
     program = {
         "etc/os-release": (release.encode(), 0o644),
-        "usr/local/bin/sallyport": (stripped(binary), 0o755),
+        "usr/local/bin/sallyport": (stripped(binary, sysroot), 0o755),
         "usr/share/licenses/sallyport/LICENSE": ((REPOSITORY / "LICENSE").read_bytes(), 0o644),
         "usr/share/sbom/sallyport.cdx.json": (with_packages(sbom, packages), 0o644),
     }
@@ -178,7 +200,6 @@ def layers(binary, sbom, version):
 
 def image(options):
     """Writes the image and says how large it is."""
-    architecture = ARCHITECTURES[platform.machine()]
     labels = {
         "org.opencontainers.image.title": "Sallyport",
         "org.opencontainers.image.description": "Certificates and firewall rules for the same name, proven before a pod is Ready",
@@ -188,7 +209,7 @@ def image(options):
     }
     if options.commit:
         labels["org.opencontainers.image.revision"] = options.commit
-    files = layers(options.binary, options.sbom, options.version)
+    files = layers(options.binary, options.sbom, options.version, options.sysroot)
     if options.unpacked:
         for below in files:
             unpack(below, options.unpacked)
@@ -196,7 +217,7 @@ def image(options):
     for packed, _ in contents:
         descriptors.append(layout.add("application/vnd.oci.image.layer.v1.tar+gzip", packed))
     config = layout.add("application/vnd.oci.image.config.v1+json", canonical({
-        "architecture": architecture,
+        "architecture": options.architecture,
         "os": "linux",
         "config": {
             "User": f"{USER}:{USER}",
@@ -213,7 +234,7 @@ def image(options):
     }))
     reference = f"{NAME}:{options.version}"
     manifest |= {
-        "platform": {"architecture": architecture, "os": "linux"},
+        "platform": {"architecture": options.architecture, "os": "linux"},
         "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": options.version},
     }
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest]}
@@ -222,25 +243,27 @@ def image(options):
     docker = [{"Config": path(config), "RepoTags": [reference], "Layers": [path(blob) for blob in descriptors]}]
     layout.write(options.out, index, docker)
     pull = sum(blob["size"] for blob in [config, *descriptors]) / 2**20
-    print(f"{options.out}: {reference}, linux/{architecture}, {manifest['digest']}, {pull:.1f} MiB to pull")
-    note(pull)
+    print(f"{options.out}: {reference}, linux/{options.architecture}, {manifest['digest']}, {pull:.1f} MiB to pull")
+    note("image.mib" if not options.sysroot else f"image.{options.architecture}_mib", pull)
 
 
-def note(mib):
+def note(name, mib):
     """Notes the size beside the other figures, in target/bench/report.json."""
     file = REPOSITORY / "target/bench/report.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     figures = json.loads(file.read_text()) if file.exists() else {}
-    figures["image.mib"] = round(mib, 2)
+    figures[name] = round(mib, 2)
     file.write_text(json.dumps(figures, indent=2, sort_keys=True))
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--binary", required=True, help="the program, built for this machine")
+    arguments.add_argument("--binary", required=True, help="the program")
     arguments.add_argument("--sbom", required=True, help="the bill of materials, as packaging/sbom.py writes it")
     arguments.add_argument("--version", required=True, help="the version, which is also the image's tag")
     arguments.add_argument("--commit", default="", help="the commit it was built from")
+    arguments.add_argument("--architecture", required=True, choices=["amd64", "arm64"], help="whose program it is")
+    arguments.add_argument("--sysroot", type=pathlib.Path, help="where the libraries of another machine's programs lie")
     arguments.add_argument("--out", required=True, type=pathlib.Path, help="the tar file to write")
     arguments.add_argument("--unpacked", type=pathlib.Path, help="a folder to write the image's files into as well, for the Dockerfile")
     image(arguments.parse_args())
