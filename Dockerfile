@@ -9,6 +9,6 @@ RUN packaging/image.sh release /image
 FROM scratch
 COPY --from=build /image /
 LABEL org.opencontainers.image.title="Sallyport" org.opencontainers.image.licenses="Apache-2.0"
-ENV PATH=/usr/local/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV PATH=/usr/local/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt MIMALLOC_PURGE_DELAY=0
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/sallyport"]

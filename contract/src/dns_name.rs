@@ -4,7 +4,7 @@
 //! is not a plain DNS name is refused. A [`DnsName`] that exists fits everywhere it will be used: in a
 //! certificate, in Kubernetes, and as an escaped pattern in a custom App-ID.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use crate::firewall_names::{PATTERN_LIMIT, sni_pattern_of};
 
@@ -14,9 +14,10 @@ const NAME_LIMIT: usize = 253;
 const LABEL_LIMIT: usize = 63;
 
 /// A DNS name in its one normal form: lower case, A-labels, no trailing dot, two labels or more,
-/// `*` only as the whole left-most label with two labels or more behind it.
+/// `*` only as the whole left-most label with two labels or more behind it. Copies share the text: thousands of names
+/// stand in many tables at once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DnsName(String);
+pub struct DnsName(Arc<str>);
 
 /// Why a text is not a [`DnsName`]. The text itself is told by whoever shows the error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,7 +110,7 @@ impl FromStr for DnsName {
         if pattern > PATTERN_LIMIT {
             return Err(NameError::PatternTooLong(pattern));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 }
 

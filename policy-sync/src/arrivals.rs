@@ -88,6 +88,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::identity::Identity;
 
     #[test]
     fn each_pod_arrives_once_and_by_proof_alone_it_is_measured() {
@@ -96,6 +97,7 @@ mod tests {
             "spec": {"dnsNames": ["web.x.example"], "delivery": "Secret", "action": "Allow", "policy": "p",
                 "certificate": {"authority": "ca"}, "firewall": "edge"}}))
         .unwrap();
+        let identity = Identity::from(identity);
         let mut registry = Registry::default();
         let (arrivals, mut traces) = Arrivals::traced(Metrics::new(&mut registry));
         let gate = |open, reason: &str| Gate { open, reason: reason.into(), message: String::new() };

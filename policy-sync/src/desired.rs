@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, firewall_names,
@@ -31,15 +32,11 @@ pub struct Desired {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The namespace that holds it.
-    pub namespace: String,
+    pub namespace: CompactString,
     /// The custom App-ID.
-    pub app: String,
-    /// First line of its description.
-    pub mark: String,
-    /// Its pattern.
-    pub pattern: String,
+    pub app: CompactString,
     /// The rule that carries it.
-    pub rule: String,
+    pub rule: CompactString,
     /// What the rule does.
     pub action: Action,
     /// Nobody wants it any more; it stays until this time.
@@ -47,7 +44,7 @@ pub struct Name {
     /// The `Firewall` blocks it: the rule denies, whatever is asked.
     pub blocked: bool,
     /// The cluster whose App-ID and rule serve it: we write neither.
-    pub lender: Option<String>,
+    pub lender: Option<CompactString>,
 }
 
 /// One rule and its members.
@@ -56,7 +53,7 @@ pub struct Rule {
     /// Everything but the members; `None` where no policy says it today, and the rule stays as it is.
     pub terms: Option<Terms>,
     /// The App-IDs.
-    pub apps: BTreeSet<String>,
+    pub apps: BTreeSet<CompactString>,
 }
 
 /// A rule without its members.
@@ -89,7 +86,7 @@ impl Desired {
         let words = format!(
             "Firewall {firewall} is being deleted, and spec.deletionPolicy: Remove takes what is ours off it"
         );
-        let of_it = world.identities.iter().filter(|(_, identity)| identity.spec.firewall == firewall);
+        let of_it = world.identities.iter().filter(|(_, identity)| identity.firewall == firewall);
         let refused = of_it.map(|(key, _)| (key.clone(), (Reason::NotFound, words.clone())));
         Self { refused: refused.collect(), ..Self::default() }
     }
@@ -126,16 +123,16 @@ impl Desired {
             else {
                 continue;
             };
-            let terms = self.rules.get(&name.rule).and_then(|rule| rule.terms.clone());
-            if let Some(rule) = self.rules.get_mut(&name.rule) {
+            let terms = self.rules.get(name.rule.as_str()).and_then(|rule| rule.terms.clone());
+            if let Some(rule) = self.rules.get_mut(name.rule.as_str()) {
                 rule.apps.remove(&name.app);
                 if rule.apps.is_empty() {
-                    self.rules.remove(&name.rule);
+                    self.rules.remove(name.rule.as_str());
                 }
             }
-            name.app.clone_from(&loan.app);
-            name.rule.clone_from(&loan.rule);
-            name.lender = Some(loan.cluster.clone());
+            name.app = loan.app.as_str().into();
+            name.rule = loan.rule.as_str().into();
+            name.lender = Some(loan.cluster.as_str().into());
             self.place(dns.clone(), name, terms);
         }
         self
@@ -147,10 +144,10 @@ impl Desired {
         let mut rest = self.clone();
         for name in held {
             let Some(name) = rest.names.remove(name) else { continue };
-            if let Some(rule) = rest.rules.get_mut(&name.rule) {
+            if let Some(rule) = rest.rules.get_mut(name.rule.as_str()) {
                 rule.apps.remove(&name.app);
                 if rule.apps.is_empty() {
-                    rest.rules.remove(&name.rule);
+                    rest.rules.remove(name.rule.as_str());
                 }
             }
         }
@@ -170,7 +167,7 @@ pub fn desired(
 ) -> Desired {
     let cluster = &spec.cluster_name;
     let mut result = Desired::default();
-    let mut apps: BTreeMap<String, DnsName> = BTreeMap::new();
+    let mut apps: BTreeMap<CompactString, DnsName> = BTreeMap::new();
     let (mut wanted, mut refused) = wishes(firewall, spec, world, ledger);
     let quarantine = spec.removal.quarantine.as_signed();
     let blocked = |dns: &DnsName| spec.blocked.iter().any(|name| name == dns.as_str());
@@ -180,8 +177,8 @@ pub fn desired(
         // What nobody wants and the firewall's people block goes at once; what was lent is not ours to keep.
         let own = holding.entry.app == firewall_names::app_id(cluster, dns);
         if until > now && !blocked(dns) && own {
-            apps.insert(holding.entry.app.clone(), dns.clone());
-            let name = unwanted(cluster, dns, holding, until);
+            apps.insert(holding.entry.app.as_str().into(), dns.clone());
+            let name = unwanted(holding, until);
             result.place(dns.clone(), name, None);
         }
     }
@@ -189,7 +186,7 @@ pub fn desired(
     let mut order: Vec<(DnsName, Wish<'_>)> = std::mem::take(&mut wanted).into_iter().collect();
     order.sort_by_key(|(dns, wish)| (ledger.get(dns).is_none(), wish.since, dns.clone()));
     for (dns, wish) in order {
-        let app = firewall_names::app_id(cluster, &dns);
+        let app = CompactString::from(firewall_names::app_id(cluster, &dns));
         if let Some(other) = apps.get(&app) {
             let words = format!(
                 "the names {dns} and {other} would both be called {app} on the firewall; take another name"
@@ -218,11 +215,9 @@ pub fn desired(
         let blocked = blocked(&dns);
         let action = if blocked { Action::Deny } else { wish.action };
         let name = Name {
-            namespace: wish.namespace.to_owned(),
+            namespace: wish.namespace.into(),
             app,
-            mark: firewall_names::mark(cluster, wish.namespace, &dns),
-            pattern: firewall_names::sni_pattern(&dns),
-            rule: firewall_names::rule_of(cluster, spec.rules.style, wish.policy, action, &dns),
+            rule: firewall_names::rule_of(cluster, spec.rules.style, wish.policy, action, &dns).into(),
             action,
             quarantined_until: None,
             blocked,
@@ -237,13 +232,11 @@ pub fn desired(
 }
 
 /// A name that nobody wants any more, as it stands.
-fn unwanted(cluster: &str, dns: &DnsName, holding: &Holding, until: Timestamp) -> Name {
+fn unwanted(holding: &Holding, until: Timestamp) -> Name {
     Name {
         namespace: holding.namespace.clone(),
-        app: holding.entry.app.clone(),
-        mark: firewall_names::mark(cluster, &holding.namespace, dns),
-        pattern: firewall_names::sni_pattern(dns),
-        rule: holding.entry.rule.clone(),
+        app: holding.entry.app.as_str().into(),
+        rule: holding.entry.rule.as_str().into(),
         action: holding.entry.action,
         quarantined_until: Some(until),
         blocked: false,
@@ -268,7 +261,7 @@ impl Desired {
     }
 
     fn place(&mut self, dns: DnsName, name: Name, terms: Option<Terms>) {
-        let rule = self.rules.entry(name.rule.clone()).or_default();
+        let rule = self.rules.entry(name.rule.to_string()).or_default();
         rule.apps.insert(name.app.clone());
         if terms.is_some() {
             rule.terms = terms;

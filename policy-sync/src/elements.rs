@@ -1,6 +1,7 @@
 //! What is wanted, written as the device's XML: tag, services, App-IDs, rules.
 
-use sallyport_contract::firewall_names;
+use compact_str::CompactString;
+use sallyport_contract::{DnsName, firewall_names};
 
 use crate::{
     desired::{Name, Rule, Terms},
@@ -44,12 +45,12 @@ pub fn service(cluster: &str, port: u16) -> Element {
 /// A custom App-ID. The description is always sent: without one a device once lost its list of
 /// applications (<https://docs.paloaltonetworks.com/pan-os/10-1/pan-os-release-notes/pan-os-10-1-9-known-and-addressed-issues/pan-os-10-1-9-addressed-issues>, PAN-176471).
 #[must_use]
-pub fn application(name: &Name) -> Element {
+pub fn application(cluster: &str, dns: &DnsName, name: &Name) -> Element {
     Element::entry(&name.app)
         .with_all(ATTRIBUTES.map(|(attribute, value)| Element::leaf(attribute, value)))
-        .with(Element::leaf("description", &name.mark))
+        .with(Element::leaf("description", &firewall_names::mark(cluster, &name.namespace, dns)))
         .with(Element::leaf("parent-app", "ssl"))
-        .with(signature(&name.pattern))
+        .with(signature(&firewall_names::sni_pattern(dns)))
 }
 
 /// The signature of an App-ID:
@@ -71,7 +72,7 @@ pub fn signature(pattern: &str) -> Element {
 /// A whole rule, as it is first written.
 #[must_use]
 pub fn rule(cluster: &str, name: &str, rule: &Rule, terms: &Terms) -> Element {
-    let apps = Element::members("application", rule.apps.iter().map(String::as_str));
+    let apps = Element::members("application", rule.apps.iter().map(CompactString::as_str));
     let tag = Element::members("tag", [firewall_names::tag(cluster).as_str()]);
     Element::entry(name).with_all(rule_fields(cluster, terms)).with(apps).with(tag)
 }

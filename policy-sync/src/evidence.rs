@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use sallyport_contract::{
-    Reason,
+    DnsName, Reason, firewall_names,
     object::{Action, Evidence},
 };
 
@@ -23,11 +23,10 @@ const MOST_PAIRS: usize = 4;
 const ANYBODY: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 
 /// A name that the running configuration holds, with what is still to be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    rule: String,
-    action: Action,
-    probes: Vec<Probe>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'a> {
+    name: &'a Name,
+    terms: &'a Terms,
 }
 
 /// Proof that one device enforces one name.
@@ -41,19 +40,20 @@ pub struct Proof {
 ///
 /// # Errors
 /// What is missing, and why that may be.
-pub fn shown(
-    name: &Name,
-    terms: &Terms,
+pub fn shown<'a>(
+    dns: &DnsName,
+    name: &'a Name,
+    terms: &'a Terms,
     running: &Index<'_>,
     bad: &BadSignatures,
     missing: Reason,
-) -> Result<Shown, Held> {
+) -> Result<Shown<'a>, Held> {
     let missing = |what: String| Err((missing, format!("the running configuration {what}")));
     let (app, rule_name) = (&name.app, &name.rule);
     let Some(entry) = running.application(app) else {
         return missing(format!("does not hold App-ID {app}"));
     };
-    let wanted = elements::signature(&name.pattern);
+    let wanted = elements::signature(&firewall_names::sni_pattern(dns));
     if !entry.child("signature").is_some_and(|signature| same(signature, &wanted)) {
         return missing(format!("holds App-ID {app} with another signature"));
     }
@@ -74,14 +74,14 @@ pub fn shown(
             format!("the firewall lists App-ID {app} among the signatures that did not compile: {words}");
         return Err((Reason::SignatureNotCompiled, words));
     }
-    Ok(Shown { rule: rule_name.clone(), action: name.action, probes: probes(app, terms) })
+    Ok(Shown { name, terms })
 }
 
-impl Shown {
+impl Shown<'_> {
     /// What is to be asked of the device's policy test.
     #[must_use]
-    pub fn probes(&self) -> &[Probe] {
-        &self.probes
+    pub fn probes(&self) -> Vec<Probe> {
+        probes(&self.name.app, self.terms)
     }
 
     /// Judges the device's answers, one for each probe in order.
@@ -89,23 +89,22 @@ impl Shown {
     /// # Errors
     /// Another rule decides, or none does, or an answer is missing.
     pub fn judge(&self, answers: &[Option<String>]) -> Result<Proof, Held> {
-        let wrong = self.probes.iter().enumerate().find_map(|(n, probe)| {
+        let Name { rule, action, .. } = self.name;
+        let wrong = self.probes().into_iter().enumerate().find_map(|(n, probe)| {
             let answer = answers.get(n).and_then(Option::as_deref);
-            (answer != Some(self.rule.as_str())).then_some((probe, answer))
+            (answer != Some(rule.as_str())).then_some((probe, answer))
         });
         let Some((probe, answer)) = wrong else {
-            return Ok(Proof { rule: self.rule.clone(), action: self.action });
+            return Ok(Proof { rule: rule.to_string(), action: *action });
         };
         let Probe { from, to, source, destination, port, application } = probe;
         let question = format!("{application} from {from} {source} to {to} {destination} port {port}");
         let words = match answer {
-            Some(rule) => format!(
-                "the firewall's policy test for {question} answers rule {rule}, not our {}; move that rule, or ours above it",
-                self.rule
+            Some(other) => format!(
+                "the firewall's policy test for {question} answers rule {other}, not our {rule}; move that rule, or ours above it"
             ),
             None => format!(
-                "the firewall's policy test for {question} answers no rule, not our {}: the default decides",
-                self.rule
+                "the firewall's policy test for {question} answers no rule, not our {rule}: the default decides"
             ),
         };
         Err((Reason::ShadowedByForeignRule, words))
@@ -160,15 +159,15 @@ fn samples(sources: &[String], destinations: &[String]) -> (String, String) {
 mod tests {
     use super::*;
     use crate::{actual::Configuration, desired::rule_description, xml::Element};
-    use sallyport_contract::firewall_names;
+
+    fn dns() -> DnsName {
+        "web.shop.corp.example".parse().unwrap()
+    }
 
     fn name() -> Name {
-        let dns = "web.shop.corp.example".parse().unwrap();
         Name {
             namespace: "shop".into(),
-            app: firewall_names::app_id("c", &dns),
-            mark: firewall_names::mark("c", "shop", &dns),
-            pattern: firewall_names::sni_pattern(&dns),
+            app: firewall_names::app_id("c", &dns()).into(),
             rule: "sp-shop-allow".into(),
             action: Action::Allow,
             quarantined_until: None,
@@ -196,14 +195,16 @@ mod tests {
         let mut entry = elements::rule("c", "sp-shop-allow", &rule, &terms());
         change(&mut entry);
         let mut configuration = Configuration { rules: vec![entry], ..Configuration::default() };
-        configuration.applications.insert(name().app, elements::application(&name()).into());
+        configuration
+            .applications
+            .insert(name().app.into(), elements::application("c", &dns(), &name()).into());
         configuration
     }
 
     fn judge(running: &Configuration, bad: &str, answers: &[Option<&str>]) -> Result<(), Reason> {
         let answers: Vec<_> = answers.iter().map(|answer| answer.map(ToOwned::to_owned)).collect();
         let bad = BadSignatures(bad.to_owned());
-        shown(&name(), &terms(), &Index::of(running), &bad, Reason::PartialCommitIneffective)
+        shown(&dns(), &name(), &terms(), &Index::of(running), &bad, Reason::PartialCommitIneffective)
             .and_then(|shown| shown.judge(&answers))
             .map(|_| ())
             .map_err(|(reason, _)| reason)
@@ -225,18 +226,18 @@ mod tests {
         let changed = running(|rule| rule.children.retain(|child| child.name != "application"));
         assert_eq!(judge(&changed, "", &[ours, ours]), ineffective);
         let mut changed = running(|_| ());
-        changed
-            .applications
-            .insert(name().app, Element::entry(&name().app).with(elements::signature("^other$")).into());
+        changed.applications.insert(
+            name().app.into(),
+            Element::entry(&name().app).with(elements::signature("^other$")).into(),
+        );
         assert_eq!(judge(&changed, "", &[ours, ours]), ineffective);
     }
 
     #[test]
     fn probes_ask_inside_the_rule() {
         let running = running(|_| ());
-        let shown =
-            shown(&name(), &terms(), &Index::of(&running), &BadSignatures::default(), Reason::AwaitingCommit)
-                .unwrap();
+        let (name, terms, bad) = (name(), terms(), BadSignatures::default());
+        let shown = shown(&dns(), &name, &terms, &Index::of(&running), &bad, Reason::AwaitingCommit).unwrap();
         let asked: Vec<_> = shown
             .probes()
             .iter()

@@ -45,15 +45,14 @@ pub fn leaves(firewall: &Firewall) -> bool {
 /// Whether no claim says that a name stands on the firewall or one of its members.
 fn is_empty(name: &str, world: &World) -> bool {
     let of_it = |entry: &str| entry == name || entry.split_once('/').is_some_and(|(first, _)| first == name);
-    let entries =
-        world.claims.values().filter_map(|claim| claim.status.as_ref()).flat_map(|status| &status.firewalls);
-    !entries.into_iter().any(|entry| of_it(&entry.firewall))
+    !world.claims.values().flat_map(|claim| &claim.entries).any(|entry| of_it(&entry.firewall))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use sallyport_contract::object::NameClaim;
     use serde_json::json;
 
     use super::*;
@@ -86,8 +85,8 @@ mod tests {
                 "status": {"firewalls": [{"firewall": entry, "app": "a", "rule": "r", "action": "Allow",
                     "lastWanted": "2026-11-21T09:00:00Z"}]},
             });
-            let claim = Arc::new(serde_json::from_value(claim).unwrap());
-            world.claims = Arc::new([("web".to_owned(), claim)].into());
+            let claim: NameClaim = serde_json::from_value(claim).unwrap();
+            world.claims = Arc::new([("web".to_owned(), Arc::new(claim.into()))].into());
         }
         world
     }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
-use sallyport_contract::{DnsNames, Reason, object::WorkloadIdentity};
+use sallyport_contract::Reason;
 
-use crate::{breakglass::BreakGlass, diff::Held, proven::Proven, world::Version};
+use crate::{breakglass::BreakGlass, diff::Held, identity::Identity, proven::Proven, world::Version};
 
 /// What is known of a pod that carries an identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,13 +137,12 @@ fn proven<'a>(pod: &Carrier, label: &str, identity: Option<&'a Expected>) -> Res
 impl Expected {
     /// While nobody knows how the identity's firewall stands.
     #[must_use]
-    pub fn not_asked(identity: &WorkloadIdentity) -> Self {
-        let names = DnsNames::from_strings(&identity.spec.dns_names);
-        let words =
-            format!("firewall {} has not been looked at since policy-sync began", identity.spec.firewall);
+    pub fn not_asked(identity: &Identity) -> Self {
+        let names = identity.dns_names();
+        let words = format!("firewall {} has not been looked at since policy-sync began", identity.firewall);
         Self {
             dns_names: names.map(|names| names.to_string()).unwrap_or_default(),
-            action: identity.spec.action.as_str(),
+            action: identity.action.as_str(),
             proven: Err((Reason::AwaitingFirewall, words)),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use futures::StreamExt as _;
 use sallyport_contract::{
     Reason,
-    object::{Condition, Mode, WorkloadIdentity, WorkloadIdentityStatus},
+    object::{Mode, WorkloadIdentityStatus},
     policy::Holder,
 };
 use sallyport_process::{clock::Clock, report::chain};
@@ -22,6 +22,7 @@ use crate::{
     breakglass::{self, BreakGlass},
     cluster::{About, Cluster, ClusterError, Loss, Note},
     gate::{Carrier, Expected, Gate, Leave, Observer, Overridden, decide},
+    identity::{FIREWALL_ENFORCED, Identity, Told},
     journey::{Journey, Waiting},
     member::Member,
     metrics::Metrics,
@@ -52,7 +53,7 @@ pub struct Gates<C> {
 /// written.
 #[derive(Clone, Default)]
 struct Written {
-    status: Option<(WorkloadIdentityStatus, Version)>,
+    status: Option<(Told, Version)>,
     /// By UID of the pod.
     gates: BTreeMap<String, (Gate, Version)>,
 }
@@ -150,16 +151,16 @@ impl<C: Cluster> Gates<C> {
             return Outcome::new(key, &pods, written, failed);
         };
         let scene = Scene { world: round.world, standing: standing.as_deref(), now };
-        let judged = |identity: &WorkloadIdentity, pods: &[(String, Carrier)], written: &Written| {
-            let previous = conditions(identity, written);
-            judge(&key, identity, scene, observer.as_ref(), pods.iter().map(|(_, pod)| pod), &previous)
+        let judged = |identity: &Identity, pods: &[(String, Carrier)], written: &Written| {
+            let pods = pods.iter().map(|(_, pod)| pod);
+            judge(&key, identity, scene, observer.as_ref(), pods, written.told(identity))
         };
         let expected = identity.as_ref().map(|identity| judged(identity, &pods, &written).expected);
         let decided = |pod: &Carrier| gate_of(pod, expected.as_ref());
         let journey = |pod: &Carrier| {
             let identity = identity.as_deref()?;
             let journey = Journey::of(pod.created, identity, standing.as_deref(), self.clock.now());
-            Some((identity.spec.firewall.clone(), journey))
+            Some((identity.firewall.to_string(), journey))
         };
         let mut failed = self.write_gates(&key, &pods, decided, glass_of, journey, &mut written).await;
         let Some(identity) = identity else { return Outcome::new(key, &pods, written, failed) };
@@ -167,11 +168,12 @@ impl<C: Cluster> Gates<C> {
         let pods: Vec<(String, Carrier)> =
             pods.into_iter().map(|(name, pod)| (name, with_written(&pod, &written))).collect();
         let Judged { status, .. } = judged(&identity, &pods, &written);
-        if stored(&identity, &written) != ours(&status) {
+        let told = Told::of(&status);
+        if *written.told(&identity) != told {
             match self.cluster.store_identity(&key, &status).await {
                 Ok(version) => {
-                    self.tell(&key, &identity, &written, &status).await;
-                    written.status = Some((status, version));
+                    self.tell(&key, &identity, written.told(&identity), &status).await;
+                    written.status = Some((told, version));
                 }
                 Err(error) => failed |= self.failed(&key, &error),
             }
@@ -223,11 +225,11 @@ impl<C: Cluster> Gates<C> {
     /// anything nothing is judged, so that a restart takes nothing back.
     fn standing(
         &self,
-        identity: Option<&WorkloadIdentity>,
+        identity: Option<&Identity>,
         world: &World,
     ) -> Result<Option<Arc<Standing>>, NotPosted> {
         let Some(identity) = identity else { return Ok(None) };
-        let name = &identity.spec.firewall;
+        let name = identity.firewall.as_str();
         let Some(firewall) = world.firewalls.get(name) else { return Ok(None) };
         let members = Member::of(name, &firewall.spec);
         let posted = members.iter().map(|member| self.board.standing(&member.to_string()));
@@ -260,38 +262,16 @@ impl<C: Cluster> Gates<C> {
     }
 
     /// Tells people when an identity's firewall reason changed, unless it only says that things take their course.
-    async fn tell(
-        &self,
-        key: &Key,
-        identity: &WorkloadIdentity,
-        before: &Written,
-        after: &WorkloadIdentityStatus,
-    ) {
-        let of = |conditions: &[Condition]| {
-            conditions
-                .iter()
-                .find(|c| c.kind == "FirewallEnforced")
-                .map(|c| (c.reason.clone(), c.message.clone()))
-        };
-        let was = of(&conditions(identity, before)).map(|(reason, _)| reason);
-        let Some((code, words)) = of(&after.conditions) else { return };
-        let Some(reason) = Reason::from_code(&code) else { return };
-        if was.as_deref() == Some(code.as_str())
-            || matches!(reason, Reason::AwaitingFirewall | Reason::AwaitingCommit)
-        {
+    async fn tell(&self, key: &Key, identity: &Identity, before: &Told, after: &WorkloadIdentityStatus) {
+        let was = before.enforced.and_then(|said| said.reason);
+        let Some(is) = after.conditions.iter().find(|c| c.kind == FIREWALL_ENFORCED) else { return };
+        let Some(reason) = Reason::from_code(&is.reason) else { return };
+        if was == Some(reason) || matches!(reason, Reason::AwaitingFirewall | Reason::AwaitingCommit) {
             return;
         }
-        let uid = identity.metadata.uid.clone().unwrap_or_default();
-        let about = About::Identity(key.clone(), uid);
-        self.cluster
-            .tell(&Note {
-                about,
-                related: None,
-                reason,
-                words,
-                warning: !matches!(reason, Reason::Enforced | Reason::EnforcedPermissive),
-            })
-            .await;
+        let about = About::Identity(key.clone(), identity.meta.uid.to_string());
+        let warning = !matches!(reason, Reason::Enforced | Reason::EnforcedPermissive);
+        self.cluster.tell(&Note { about, related: None, reason, words: is.message.clone(), warning }).await;
     }
 }
 
@@ -320,9 +300,14 @@ impl Round<'_> {
 }
 
 impl Written {
+    /// Our part of the identity's status, as it was last stored.
+    fn told<'a>(&'a self, identity: &'a Identity) -> &'a Told {
+        self.status.as_ref().map_or(&identity.told, |(told, _)| told)
+    }
+
     /// Forgets what the watch shows, or something newer instead.
-    fn forget_what_is_seen(&mut self, identity: Option<&WorkloadIdentity>, pods: &Pods) {
-        let seen = identity.map(|identity| Version::of(&identity.metadata));
+    fn forget_what_is_seen(&mut self, identity: Option<&Identity>, pods: &Pods) {
+        let seen = identity.map(|identity| identity.meta.version);
         self.status = self.status.take().filter(|(_, version)| seen.is_some_and(|seen| seen < *version));
         let seen: BTreeMap<&str, Version> =
             pods.iter().map(|(_, pod)| (pod.uid.as_str(), pod.version)).collect();
@@ -347,40 +332,4 @@ fn with_written(pod: &Carrier, written: &Written) -> Carrier {
         pod.version = *version;
     }
     pod
-}
-
-/// The conditions as they were last stored by us.
-fn conditions(identity: &WorkloadIdentity, written: &Written) -> Vec<Condition> {
-    let seen = || identity.status.as_ref().map(|status| status.conditions.clone());
-    written.status.as_ref().map(|(status, _)| status.conditions.clone()).or_else(seen).unwrap_or_default()
-}
-
-/// Our fields as they were last stored.
-fn stored(identity: &WorkloadIdentity, written: &Written) -> WorkloadIdentityStatus {
-    written
-        .status
-        .as_ref()
-        .map(|(status, _)| status)
-        .or(identity.status.as_ref())
-        .map(ours)
-        .unwrap_or_default()
-}
-
-/// Only our fields, in one order.
-fn ours(status: &WorkloadIdentityStatus) -> WorkloadIdentityStatus {
-    let mut conditions: Vec<Condition> = status
-        .conditions
-        .iter()
-        .filter(|c| matches!(c.kind.as_str(), "FirewallEnforced" | "Ready"))
-        .cloned()
-        .collect();
-    conditions.sort_by(|a, b| a.kind.cmp(&b.kind));
-    WorkloadIdentityStatus {
-        certificate: None,
-        certificates: None,
-        unwanted_since: None,
-        firewall: status.firewall.clone(),
-        pods: status.pods.clone(),
-        conditions,
-    }
 }

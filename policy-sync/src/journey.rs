@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::{
-    Reason,
-    object::{ConditionStatus, LastCommit, WorkloadIdentity},
-};
+use sallyport_contract::{Reason, object::LastCommit};
 
-use crate::{gate::Carrier, standing::Standing};
+use crate::{gate::Carrier, identity::Identity, standing::Standing};
 
 /// A stage between a pod's creation and the opening of its gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,16 +46,8 @@ impl Journey {
     /// The journey of a pod whose gate opens now on proof. The certificate is issued while the firewall is written, and either may have
     /// been there before the pod, so each stage has the time that it *added*: together they are the whole.
     #[must_use]
-    pub fn of(
-        created: Timestamp,
-        identity: &WorkloadIdentity,
-        standing: Option<&Standing>,
-        now: Timestamp,
-    ) -> Self {
-        let issued = identity
-            .condition("CertificateIssued")
-            .filter(|condition| condition.status == ConditionStatus::True)
-            .map(|condition| condition.last_transition_time);
+    pub fn of(created: Timestamp, identity: &Identity, standing: Option<&Standing>, now: Timestamp) -> Self {
+        let issued = identity.certificate.issued.as_ref().and_then(|issued| issued.as_ref().ok()).copied();
         let commit = standing.and_then(|standing| carrier(standing, identity));
         let written = commit.and_then(|commit| {
             commit.finished.checked_sub(SignedDuration::from_secs(commit.took_seconds)).ok()
@@ -100,10 +89,10 @@ impl Journey {
 }
 
 /// The commit that carried a name of the identity, if it was the last one.
-fn carrier<'a>(standing: &'a Standing, identity: &WorkloadIdentity) -> Option<&'a LastCommit> {
+fn carrier<'a>(standing: &'a Standing, identity: &Identity) -> Option<&'a LastCommit> {
     let commit = standing.commit.as_ref()?;
-    let carried = identity.spec.dns_names.iter().any(|name| {
-        let state = standing.names.iter().find(|(dns, _)| dns.as_str() == name).map(|(_, state)| state);
+    let carried = identity.names.iter().flatten().any(|name| {
+        let state = standing.names.get(name);
         let evidence = state.and_then(|state| state.entry.as_ref()?.evidence.as_ref());
         evidence.is_some_and(|evidence| evidence.job.as_ref() == Some(&commit.job))
     });
@@ -160,7 +149,7 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_contract::object::ClaimedFirewall;
+    use sallyport_contract::object::{ClaimedFirewall, WorkloadIdentity};
     use serde_json::json;
 
     use super::*;
@@ -172,18 +161,19 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
-    fn identity(issued: Option<Timestamp>) -> WorkloadIdentity {
+    fn identity(issued: Option<Timestamp>) -> Identity {
         let issued = issued.map(|at| {
             json!({"type": "CertificateIssued", "status": "True", "reason": "Issued", "message": "", "lastTransitionTime": at})
         });
         let conditions: Vec<_> = issued.into_iter().collect();
-        serde_json::from_value(json!({
+        let object: WorkloadIdentity = serde_json::from_value(json!({
             "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
             "metadata": {"name": "web-1", "namespace": "shop"},
             "spec": {"dnsNames": [NAME], "delivery": "Secret", "action": "Allow", "policy": "p",
                 "certificate": {"authority": "ca"}, "firewall": "fw"},
             "status": {"conditions": conditions}}))
-        .unwrap()
+        .unwrap();
+        object.into()
     }
 
     fn standing(carried_by: &str, job: &str, finished: Timestamp, took_seconds: i64) -> Standing {
@@ -191,7 +181,7 @@ mod tests {
             "firewall": "fw", "app": "a", "rule": "r", "action": "Allow", "lastWanted": at(0),
             "evidence": {"devices": ["1"], "provenAt": at(0), "action": "Allow", "rule": "r", "job": carried_by}}))
         .unwrap();
-        let state = NameState { reason: Reason::Enforced, words: String::new(), entry: Some(entry) };
+        let state = NameState { reason: Reason::Enforced, words: String::new(), entry: Some(entry.into()) };
         let commit = LastCommit { job: job.into(), result: "OK".into(), finished, took_seconds };
         let names = [(NAME.parse().unwrap(), state)].into();
         Standing { names, commit: Some(commit), ..Standing::default() }

@@ -3,17 +3,19 @@
 //! The newer of what we wrote and what the watch shows counts: a watch may lag behind, and another replica may
 //! have written since. What another one took out stays known here until the device shows that it is gone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 use sallyport_contract::{
     DnsName,
     duration::Duration,
     identity::claim_of,
-    object::{Action, ClaimedFirewall, Evidence, NameClaim},
+    object::{Action, ClaimedFirewall, Evidence},
 };
 
 use crate::{
+    claim::Claim,
     pace::later,
     world::{Version, World},
 };
@@ -22,9 +24,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// The namespace that held the name when it was written.
-    pub namespace: String,
+    pub namespace: CompactString,
     /// What the claim's status says.
-    pub entry: ClaimedFirewall,
+    pub entry: Arc<ClaimedFirewall>,
     /// Whether the claim's status says so; not if somebody else took the entry out.
     pub stored: bool,
 }
@@ -46,11 +48,10 @@ impl Ledger {
     /// Takes over what the claims say, where that is newer than what we know.
     pub fn learn(&mut self, firewall: &str, world: &World) {
         for claim in world.claims.values() {
-            let Ok(name) = claim.spec.dns_name.parse::<DnsName>() else { continue };
-            let known = self.claims.entry(name).or_default();
-            let version = Version::of(&claim.metadata);
-            if version >= known.version {
-                known.version = version;
+            let Some(name) = &claim.name else { continue };
+            let known = self.claims.entry(name.clone()).or_default();
+            if claim.meta.version >= known.version {
+                known.version = claim.meta.version;
                 known.holding = newer(claim, firewall, known.holding.take());
             }
         }
@@ -99,14 +100,13 @@ impl Ledger {
 }
 
 /// What a claim says of the firewall. What it no longer says although we know it may still stand on the device.
-fn newer(claim: &NameClaim, firewall: &str, known: Option<Holding>) -> Option<Holding> {
-    let entries = claim.status.iter().flat_map(|status| &status.firewalls);
-    let namespace = claim.spec.namespace.clone();
-    match entries.into_iter().find(|entry| entry.firewall == firewall) {
-        Some(entry) => Some(Holding { namespace, entry: entry.clone(), stored: true }),
-        None => known.map(|known| {
-            let entry = ClaimedFirewall { evidence: None, ..known.entry };
-            Holding { namespace, entry, stored: false }
+fn newer(claim: &Claim, firewall: &str, known: Option<Holding>) -> Option<Holding> {
+    let namespace = claim.namespace.clone();
+    match claim.entries.iter().find(|entry| entry.firewall == firewall) {
+        Some(entry) => Some(Holding { namespace, entry: Arc::clone(entry), stored: true }),
+        None => known.map(|mut known| {
+            Arc::make_mut(&mut known.entry).evidence = None;
+            Holding { namespace, stored: false, ..known }
         }),
     }
 }
@@ -146,9 +146,8 @@ pub fn proves(evidence: Option<&Evidence>, rule: &str, action: Action) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+    use sallyport_contract::object::NameClaim;
     use serde_json::json;
 
     fn world(version: u64, held: bool) -> World {
@@ -161,7 +160,7 @@ mod tests {
             "status": {"firewalls": if held { vec![entry] } else { vec![] }},
         }))
         .unwrap();
-        World { claims: Arc::new([(claim_of(&name()), Arc::new(claim))].into()), ..World::default() }
+        World { claims: Arc::new([(claim_of(&name()), Arc::new(claim.into()))].into()), ..World::default() }
     }
 
     fn name() -> DnsName {
@@ -202,9 +201,7 @@ mod tests {
 
     #[test]
     fn law_2_evidence_is_worth_something_until_it_is_too_old() {
-        let evidence = world(1, true).claims.values().next().unwrap().status.clone().unwrap().firewalls[0]
-            .evidence
-            .clone();
+        let evidence = world(1, true).claims.values().next().unwrap().entries[0].evidence.clone();
         let at: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
         let judge = |rule: &str, action, seconds| {
             let now = later(at, jiff::SignedDuration::from_secs(seconds));

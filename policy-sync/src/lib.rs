@@ -1,6 +1,6 @@
 //! Makes the firewall agree with the identities, proves it, and opens the pods' gates.
 //!
-//! Read in the order of the flow: [`observe`] what is seen of the cluster · [`desired`] what a firewall is
+//! Read in the order of the flow: [`observe`] what is seen of the cluster ([`identity`] and [`claim`] what is kept of the many) · [`desired`] what a firewall is
 //! to hold ([`wish`] who wants it, [`policies`] and [`bounds`] what is allowed, [`ledger`] what we remember) · [`actual`] what
 //! it holds, and whose · [`overlap`] foreign signatures · [`rulebase`] foreign rules · [`path`] whether packets cross the device · [`diff`] the operations
 //! between the two · [`pace`] when they go out · [`firewall`] the device, [`panos`] over its XML API · [`cycle`]
@@ -16,6 +16,7 @@ pub mod bounds;
 pub mod brakes;
 pub mod breakglass;
 pub mod capacity;
+pub mod claim;
 pub mod cluster;
 pub mod cycle;
 pub mod desired;
@@ -27,6 +28,7 @@ pub mod farewell;
 pub mod firewall;
 pub mod gate;
 pub mod gates;
+pub mod identity;
 pub mod journey;
 pub mod kubernetes;
 pub mod ledger;

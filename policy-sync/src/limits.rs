@@ -24,7 +24,7 @@ pub fn held(
     let new = wanted.names().iter().filter(|(dns, name)| {
         name.quarantined_until.is_none()
             && !frozen.names.contains(*dns)
-            && !candidate.applications.contains_key(&name.app)
+            && !candidate.applications.contains_key(name.app.as_str())
     });
     let max = spec.commit.max_changes;
     for (dns, _) in new.skip(usize::from(max)) {

@@ -88,7 +88,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{journey::Journey, world::Key};
+    use crate::{identity::Identity, journey::Journey, world::Key};
 
     fn arrival(pod: &str) -> Arrival {
         let identity: WorkloadIdentity = serde_json::from_value(json!({
@@ -96,6 +96,7 @@ mod tests {
             "spec": {"dnsNames": ["web.x.example"], "delivery": "Secret", "action": "Allow", "policy": "p",
                 "certificate": {"authority": "ca"}, "firewall": "edge"}}))
         .unwrap();
+        let identity = Identity::from(identity);
         let journey = Journey::of(Timestamp::UNIX_EPOCH, &identity, None, Timestamp::UNIX_EPOCH);
         let (identity, firewall, reason) = ("web-1".into(), "edge".into(), "Enforced".into());
         Arrival { uid: pod.into(), pod: Key::new("shop", pod), identity, firewall, reason, journey }

@@ -226,7 +226,11 @@ mod tests {
             evidence: None,
         };
         let mut ledger = Ledger::default();
-        ledger.put(name, Holding { namespace: "shop".into(), entry, stored: true }, Version::default());
+        ledger.put(
+            name,
+            Holding { namespace: "shop".into(), entry: entry.into(), stored: true },
+            Version::default(),
+        );
         ledger
     }
 

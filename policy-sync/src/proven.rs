@@ -3,20 +3,18 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use sallyport_contract::{
-    DnsName, DnsNames, Reason, firewall_names,
-    object::{ClaimedFirewall, ConditionStatus, Delivery, Firewall, FirewallSpec, WorkloadIdentity},
+    DnsName, Reason, firewall_names,
+    object::{ClaimedFirewall, ConditionStatus, Delivery, Firewall, FirewallSpec},
 };
 
 use crate::{
     diff::Held,
+    identity::{Certificate, Identity},
     ledger::{Worth, worth},
     standing::Standing,
     wish::refusal,
     world::{Key, World},
 };
-
-/// The condition that cert-agent writes.
-const CERTIFICATE_ISSUED: &str = "CertificateIssued";
 
 /// A verified certificate for the identity's names is delivered, and has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,29 +25,24 @@ impl Delivered {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn of(identity: &WorkloadIdentity, now: Timestamp) -> Result<Self, Held> {
+    pub fn of(identity: &Identity, now: Timestamp) -> Result<Self, Held> {
         let awaiting = |words: &str| Err((Reason::AwaitingCertificate, words.to_owned()));
-        let status = identity.status.as_ref();
-        let condition =
-            status.and_then(|status| status.conditions.iter().find(|c| c.kind == CERTIFICATE_ISSUED));
-        let Some(condition) = condition else {
-            return awaiting("cert-agent has not said anything about the certificate yet");
-        };
-        if condition.status != ConditionStatus::True {
-            let reason = Reason::from_code(&condition.reason).unwrap_or(Reason::AwaitingCertificate);
-            return Err((reason, condition.message.clone()));
+        let Certificate { issued, not_after, of_pods } = &identity.certificate;
+        match issued {
+            None => return awaiting("cert-agent has not said anything about the certificate yet"),
+            Some(Err(held)) => return Err(held.clone()),
+            Some(Ok(_)) => {}
         }
         // Each pod has its own, and its kubelet begins no container without.
-        if identity.spec.delivery == Delivery::Pod {
-            let pods = status.and_then(|status| status.certificates.as_ref());
-            return match pods.filter(|certificates| certificates.count > 0) {
+        if identity.delivery == Delivery::Pod {
+            return match of_pods.filter(|count| *count > 0) {
                 Some(_) => Ok(Self(())),
                 None => awaiting("no pod of this identity has its certificate yet"),
             };
         }
-        match status.and_then(|status| status.certificate.as_ref()) {
+        match not_after {
             None => awaiting("cert-agent has not said yet which certificate is delivered"),
-            Some(certificate) if certificate.not_after <= now => {
+            Some(not_after) if *not_after <= now => {
                 awaiting("the certificate has ended and is not renewed yet")
             }
             Some(_) => Ok(Self(())),
@@ -80,12 +73,12 @@ impl Enforced {
     ///
     /// # Errors
     /// The first thing that is missing.
-    pub fn of(key: &Key, identity: &WorkloadIdentity, scene: Scene<'_>) -> Result<Self, Held> {
-        let firewall = &identity.spec.firewall;
-        if identity.metadata.deletion_timestamp.is_some() {
+    pub fn of(key: &Key, identity: &Identity, scene: Scene<'_>) -> Result<Self, Held> {
+        let firewall = identity.firewall.as_str();
+        if identity.meta.leaving {
             return Err((Reason::AwaitingCertificate, "the identity is being deleted".to_owned()));
         }
-        let Some(names) = DnsNames::from_strings(&identity.spec.dns_names) else {
+        let Some(names) = identity.dns_names() else {
             return Err((Reason::Malformed, "spec.dnsNames are not in normal form".to_owned()));
         };
         let (Some(standing), Some(object)) = (scene.standing, scene.world.firewalls.get(firewall)) else {
@@ -110,7 +103,7 @@ impl Enforced {
             if state.reason == Reason::EnforcedPermissive {
                 permissive = Some(state.words.as_str());
             }
-            let entry = state.entry.as_ref();
+            let entry = state.entry.as_deref();
             fresh(identity, &object.spec, name, entry, scene.now)?;
             newest = newest.into_iter().chain(entry).max_by_key(|entry| proven_at(entry));
         }
@@ -146,16 +139,15 @@ fn path_proven(firewall: &Firewall) -> bool {
 
 /// Looks at the evidence itself once more: who posted how the name stands may have been held up since.
 fn fresh(
-    identity: &WorkloadIdentity,
+    identity: &Identity,
     spec: &FirewallSpec,
     name: &DnsName,
     entry: Option<&ClaimedFirewall>,
     now: Timestamp,
 ) -> Result<(), Held> {
-    let firewall = &identity.spec.firewall;
-    let action = identity.spec.action;
-    let rule =
-        firewall_names::rule_of(&spec.cluster_name, spec.rules.style, &identity.spec.policy, action, name);
+    let firewall = identity.firewall.as_str();
+    let action = identity.action;
+    let rule = firewall_names::rule_of(&spec.cluster_name, spec.rules.style, &identity.policy, action, name);
     let evidence = entry.and_then(|entry| entry.evidence.as_ref());
     // What another cluster lends stands in a rule of its own.
     let lent = entry.filter(|entry| {
@@ -231,18 +223,20 @@ pub fn clock(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sallyport_contract::object::WorkloadIdentity;
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn identity(delivery: &str, status: Value) -> WorkloadIdentity {
-        serde_json::from_value(json!({
+    fn identity(delivery: &str, status: Value) -> Identity {
+        let object: WorkloadIdentity = serde_json::from_value(json!({
             "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
             "metadata": {"name": "web-1", "namespace": "shop"},
             "spec": {"dnsNames": ["web.x.example"], "delivery": delivery, "action": "Allow", "policy": "p",
                 "certificate": {"authority": "ca"}, "firewall": "fw"},
             "status": status}))
-        .unwrap()
+        .unwrap();
+        object.into()
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct NameState {
     /// For people.
     pub words: String,
     /// The inventory's entry, if it has one.
-    pub entry: Option<ClaimedFirewall>,
+    pub entry: Option<Arc<ClaimedFirewall>>,
 }
 
 impl Standing {
@@ -69,7 +69,7 @@ impl NameState {
             self
         };
         let entry = match (&self.entry, &other.entry) {
-            (Some(here), Some(there)) => Some(joined(here, there)),
+            (Some(here), Some(there)) => Some(joined(here, there).into()),
             (_, _) => None,
         };
         Self { reason: worse.reason, words: worse.words.clone(), entry }

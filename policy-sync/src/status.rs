@@ -3,13 +3,13 @@
 use sallyport_contract::{
     DnsName, DnsNames, Reason,
     object::{
-        Condition, ConditionStatus, EnforcedApp, FirewallEnforcement, PodCounts, WorkloadIdentity,
-        WorkloadIdentityStatus, set_condition,
+        Condition, ConditionStatus, EnforcedApp, FirewallEnforcement, PodCounts, WorkloadIdentityStatus,
     },
 };
 
 use crate::{
     gate::{Carrier, Expected, Observer},
+    identity::{FIREWALL_ENFORCED, Identity, READY, Said, Told},
     proven::{Delivered, Enforced, Proven, Scene, proven_at},
     standing::Standing,
     world::Key,
@@ -24,38 +24,47 @@ pub struct Judged {
     pub expected: Expected,
 }
 
-/// Judges one identity. `observer`: the policy that holds its namespace, where that one only observes.
+/// Judges one identity. `observer`: the policy that holds its namespace, where that one only observes. `before`: what was
+/// stored last.
 #[must_use]
 pub fn judge<'a>(
     key: &Key,
-    identity: &WorkloadIdentity,
+    identity: &Identity,
     scene: Scene<'_>,
     observer: Option<&Observer>,
     pods: impl Iterator<Item = &'a Carrier>,
-    previous: &[Condition],
+    before: &Told,
 ) -> Judged {
     let firewall = Enforced::of(key, identity, scene);
     let proven = Delivered::of(identity, scene.now).and_then(|certificate| match &firewall {
         Ok(firewall) => Ok(Proven::both(&certificate, firewall)),
         Err(held) => Err(held.clone()),
     });
-    let condition = |kind: &str, (holds, reason, words): (bool, Reason, &str)| {
-        let generation = identity.metadata.generation;
-        set_condition(previous, kind, ConditionStatus::from(holds), reason, words, generation, scene.now)
+    let condition = |kind: &str, before: Option<Said>, (holds, reason, words): (bool, Reason, &str)| {
+        let status = ConditionStatus::from(holds);
+        Condition {
+            kind: kind.to_owned(),
+            status,
+            reason: reason.code().to_owned(),
+            message: words.to_owned(),
+            last_transition_time: before
+                .filter(|said| said.status == status)
+                .map_or(scene.now, |said| said.since),
+            observed_generation: identity.meta.generation,
+        }
     };
-    let observed = |missing| observer.map(|observer| observer.words(missing));
-    let ready = match &proven {
-        Ok(proven) => condition("Ready", (true, proven.reason(), proven.words())),
-        Err(held) => match observed(held) {
-            Some(words) => condition("Ready", (true, Reason::Observed, &words)),
-            None => condition("Ready", (false, held.0, &held.1)),
-        },
+    let ready = |judged| condition(READY, before.ready, judged);
+    let ready = match (&proven, observer) {
+        (Ok(proven), _) => ready((true, proven.reason(), proven.words())),
+        (Err(held), Some(observer)) => ready((true, Reason::Observed, &observer.words(held))),
+        (Err((reason, words)), None) => ready((false, *reason, words)),
     };
     let on_firewall = match &firewall {
-        Ok(enforced) => condition("FirewallEnforced", (true, enforced.reason(), enforced.words())),
-        Err((reason, words)) => condition("FirewallEnforced", (false, *reason, words)),
+        Ok(enforced) => (true, enforced.reason(), enforced.words()),
+        Err((reason, words)) => (false, *reason, words.as_str()),
     };
-    let names = DnsNames::from_strings(&identity.spec.dns_names);
+    let on_firewall = condition(FIREWALL_ENFORCED, before.enforced, on_firewall);
+    let names = identity.dns_names();
     let status = WorkloadIdentityStatus {
         certificate: None,
         certificates: None,
@@ -65,7 +74,7 @@ pub fn judge<'a>(
         conditions: vec![on_firewall, ready],
     };
     let dns_names = names.map(|names| names.to_string()).unwrap_or_default();
-    Judged { status, expected: Expected { dns_names, action: identity.spec.action.as_str(), proven } }
+    Judged { status, expected: Expected { dns_names, action: identity.action.as_str(), proven } }
 }
 
 fn apps(names: Option<&DnsNames>, standing: Option<&Standing>) -> Vec<EnforcedApp> {

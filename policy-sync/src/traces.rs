@@ -83,6 +83,7 @@ mod tests {
     use sallyport_contract::object::WorkloadIdentity;
 
     use super::*;
+    use crate::identity::Identity;
 
     #[test]
     fn a_journey_is_one_trace_and_each_stage_that_added_time_a_span() {
@@ -93,6 +94,7 @@ mod tests {
                 "certificate": {"authority": "ca"}, "firewall": "edge"},
             "status": {"conditions": [{"type": "CertificateIssued", "status": "True", "reason": "Issued", "message": "", "lastTransitionTime": at(2)}]}}))
         .unwrap();
+        let identity = Identity::from(identity);
         let arrival = Arrival {
             uid: "0b5b…".into(),
             pod: Key::new("shop", "web-a"),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sallyport_contract::{
     DnsName, Reason, firewall_names,
     identity::claim_of,
-    object::{Action, FirewallSpec, Mode, Traffic, WorkloadIdentity},
+    object::{Action, FirewallSpec, Mode, Traffic},
     policy::{Holder, Policy},
     refusal::quoted,
 };
@@ -14,6 +14,7 @@ use sallyport_contract::{
 use crate::{
     bounds,
     diff::Held,
+    identity::Identity,
     ledger::{Ledger, proves},
     world::{Key, World},
 };
@@ -87,7 +88,7 @@ pub fn wishes<'a>(
     let mut refused = Refusals::default();
     let mut by_name: BTreeMap<DnsName, Vec<Wish<'a>>> = BTreeMap::new();
     for (key, identity) in world.identities.iter() {
-        if identity.spec.firewall != firewall || identity.metadata.deletion_timestamp.is_some() {
+        if identity.firewall != firewall || identity.meta.leaving {
             continue;
         }
         let court = match Court::of(spec, world, key, identity) {
@@ -97,8 +98,8 @@ pub fn wishes<'a>(
                 continue;
             }
         };
-        for text in &identity.spec.dns_names {
-            let judged = court.judge(text).and_then(|name| match court.policy.mode {
+        for name in &identity.names {
+            let judged = court.judge(name).and_then(|name| match court.policy.mode {
                 Mode::Audit if ledger.get(&name).is_none() => Err(court.audited(&name)),
                 Mode::Audit | Mode::Observe | Mode::Enforce => Ok(name),
             });
@@ -106,10 +107,10 @@ pub fn wishes<'a>(
                 Ok(name) => by_name.entry(name).or_default().push(Wish {
                     identities: vec![key.clone()],
                     namespace: &key.namespace,
-                    policy: &identity.spec.policy,
+                    policy: &identity.policy,
                     traffic: court.traffic,
-                    action: identity.spec.action,
-                    since: created(identity),
+                    action: identity.action,
+                    since: identity.meta.created,
                 }),
                 Err((reason, words)) => refused.one(key, reason, words),
             }
@@ -125,15 +126,11 @@ pub fn wishes<'a>(
 /// Why an identity may not have its names on this firewall, judged by what its namespace's policy, its claims
 /// and the firewall's bounds say now; `None` if it may have all of them.
 #[must_use]
-pub fn refusal(spec: &FirewallSpec, world: &World, key: &Key, identity: &WorkloadIdentity) -> Option<Held> {
+pub fn refusal(spec: &FirewallSpec, world: &World, key: &Key, identity: &Identity) -> Option<Held> {
     match Court::of(spec, world, key, identity) {
-        Ok(court) => identity.spec.dns_names.iter().find_map(|text| court.judge(text).err()),
+        Ok(court) => identity.names.iter().find_map(|name| court.judge(name).err()),
         Err(refused) => Some(refused),
     }
-}
-
-fn created(identity: &WorkloadIdentity) -> Timestamp {
-    identity.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0)
 }
 
 /// All that one identity's names are judged by. Nothing of what the identity says is believed.
@@ -141,7 +138,7 @@ struct Court<'a, 'b> {
     spec: &'b FirewallSpec,
     world: &'a World,
     key: &'b Key,
-    identity: &'b WorkloadIdentity,
+    identity: &'b Identity,
     policy: &'a Policy,
     traffic: &'a Traffic,
 }
@@ -152,9 +149,9 @@ impl<'a, 'b> Court<'a, 'b> {
         spec: &'b FirewallSpec,
         world: &'a World,
         key: &'b Key,
-        identity: &'b WorkloadIdentity,
+        identity: &'b Identity,
     ) -> Result<Self, Held> {
-        let name = identity.spec.policy.as_str();
+        let name = identity.policy.as_str();
         let none = BTreeMap::new();
         let labels = world.namespaces.get(&key.namespace).map_or(&none, AsRef::as_ref);
         let policy = match world.policies.book().holder(&key.namespace, labels) {
@@ -178,7 +175,7 @@ impl<'a, 'b> Court<'a, 'b> {
             .policies
             .get(name)
             .ok_or_else(|| (Reason::NotFound, format!("there is no IdentityPolicy {name}")))?;
-        let (asked, action) = (identity.spec.dns_names.len(), identity.spec.action);
+        let (asked, action) = (identity.names.len(), identity.action);
         if !policy.traffic.actions.contains(&action) {
             let words = format!("IdentityPolicy {name} does not allow the action {action:?}");
             return Err((Reason::NameRefused, words));
@@ -191,12 +188,10 @@ impl<'a, 'b> Court<'a, 'b> {
         Ok(Self { spec, world, key, identity, policy, traffic: &object.spec.traffic })
     }
 
-    fn judge(&self, text: &str) -> Result<DnsName, Held> {
-        let name = text
-            .parse::<DnsName>()
-            .ok()
-            .filter(|name| name.as_str() == text)
-            .ok_or_else(|| (Reason::Malformed, format!("name {} is not in normal form", quoted(text))))?;
+    fn judge(&self, name: &Result<DnsName, Box<str>>) -> Result<DnsName, Held> {
+        let name = name
+            .clone()
+            .map_err(|text| (Reason::Malformed, format!("name {} is not in normal form", quoted(&text))))?;
         if !self.policy_allows(&name) {
             let words = format!(
                 "IdentityPolicy {} allows {} in namespace {}, not {name}",
@@ -209,11 +204,11 @@ impl<'a, 'b> Court<'a, 'b> {
         let Some(claim) = self.world.claims.get(&claim_of(&name)) else {
             return Err((Reason::AwaitingFirewall, format!("the name {name} is not claimed yet")));
         };
-        if claim.spec.dns_name != text || claim.spec.namespace != self.key.namespace {
-            let words = format!("namespace {} holds the name {name}", claim.spec.namespace);
+        if claim.name.as_ref() != Some(&name) || claim.namespace != self.key.namespace {
+            let words = format!("namespace {} holds the name {name}", claim.namespace);
             return Err((Reason::NameHeldElsewhere, words));
         }
-        bounds::check(&self.spec.bounds, &self.policy.name, self.traffic, &name, self.identity.spec.action)
+        bounds::check(&self.spec.bounds, &self.policy.name, self.traffic, &name, self.identity.action)
             .map_err(|outside| (Reason::OutsideFirewallBounds, format!("{outside} (name {name})")))?;
         Ok(name)
     }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use jiff::Timestamp;
 use kube::core::ObjectMeta;
-use sallyport_contract::object::{Firewall, GateOverride, NameClaim, PathReport, WorkloadIdentity};
+use sallyport_contract::object::{Firewall, GateOverride, PathReport};
 use zeroize::Zeroizing;
 
-use crate::policies::Policies;
+use crate::{claim::Claim, identity::Identity, policies::Policies};
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,41 @@ impl From<u64> for Version {
     }
 }
 
+/// What is looked at of an object's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// Which object it is.
+    pub uid: Box<str>,
+    /// How new it is.
+    pub version: Version,
+    /// How new its spec is.
+    pub generation: Option<i64>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// It is being deleted.
+    pub leaving: bool,
+}
+
+impl Meta {
+    /// Of an object's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            version: Version::of(meta),
+            generation: meta.generation,
+            created: meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            leaving: meta.deletion_timestamp.is_some(),
+        }
+    }
+
+    /// Which object it is, which state of its spec, and whether it goes: two of one edition are judged alike.
+    #[must_use]
+    pub fn edition(&self) -> (&str, Option<i64>, bool) {
+        (&self.uid, self.generation, self.leaving)
+    }
+}
+
 /// Everything that decides what the firewalls are to hold. A program sees one only after every first list;
 /// clones share their tables.
 #[derive(Clone, Default)]
@@ -70,9 +106,9 @@ pub struct World {
     /// The firewalls by name.
     pub firewalls: Arc<BTreeMap<String, Arc<Firewall>>>,
     /// The identities.
-    pub identities: Arc<BTreeMap<Key, Arc<WorkloadIdentity>>>,
+    pub identities: Arc<BTreeMap<Key, Arc<Identity>>>,
     /// The claims by object name.
-    pub claims: Arc<BTreeMap<String, Arc<NameClaim>>>,
+    pub claims: Arc<BTreeMap<String, Arc<Claim>>>,
     /// The policies.
     pub policies: Policies,
     /// Whose gates people opened without proof.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use panos_sim::{Action, Where};
 use sallyport_contract::object::ConditionStatus;
-use sallyport_policy_sync::{gate::Carrier, worker, world::Key};
+use sallyport_policy_sync::{gate::Carrier, worker};
 use sallyport_process::shutdown::Stop;
 use support::{
     Ground, always,
@@ -34,8 +34,7 @@ async fn law_2_a_gate_needs_certificate_and_firewall() {
         "{gate}"
     );
 
-    let world = ground.twin.world();
-    let status = world.identities[&Key::new("shop", "web-1")].status.clone().unwrap();
+    let status = ground.twin.identity("web-1").status.unwrap();
     let pods = status.pods.unwrap();
     assert_eq!((pods.total, pods.ready, pods.summary.as_str()), (1, 1, "1/1"));
     let app = &status.firewall.unwrap().apps[0];

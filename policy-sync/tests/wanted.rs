@@ -4,7 +4,7 @@
 mod support;
 
 use jiff::Timestamp;
-use sallyport_contract::Reason;
+use sallyport_contract::{Reason, object::ClaimedFirewall};
 use sallyport_policy_sync::{
     desired::{Desired, desired},
     ledger::{Holding, Ledger},
@@ -32,8 +32,8 @@ fn ledger(name: &str) -> Ledger {
     let mut ledger = Ledger::default();
     let app = sallyport_contract::firewall_names::app_id("prod-eu-1", &dns(name));
     let entry = serde_json::json!({"firewall": "edge", "app": app, "rule": "r", "action": "Allow", "lastWanted": "1970-01-01T00:00:00Z"});
-    let holding =
-        Holding { namespace: "shop".into(), entry: serde_json::from_value(entry).unwrap(), stored: true };
+    let entry: ClaimedFirewall = serde_json::from_value(entry).unwrap();
+    let holding = Holding { namespace: "shop".into(), entry: entry.into(), stored: true };
     ledger.put(dns(name), holding, Version::default());
     ledger
 }

@@ -188,12 +188,14 @@ pub(crate) fn world(identities: BTreeMap<Key, Arc<WorkloadIdentity>>, bundle: &C
         for name in names {
             let spec = NameClaimSpec { dns_name: name.to_string(), namespace: key.namespace.clone() };
             let claim = claim_of(&name);
-            claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec)));
+            claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec).into()));
         }
     }
+    let identities =
+        identities.into_iter().map(|(key, one)| (key, Arc::new(Arc::unwrap_or_clone(one).into())));
     let labels = bundle.facts.namespaces.iter().map(|(name, labels)| (name.clone(), labels.clone()));
     World {
-        identities: Arc::new(identities),
+        identities: Arc::new(identities.collect()),
         claims: Arc::new(claims),
         policies: bundle.policies.clone().into(),
         namespaces: Arc::new(labels.collect()),

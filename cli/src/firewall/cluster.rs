@@ -45,8 +45,8 @@ pub(crate) async fn world(name: &str) -> Result<World, String> {
     };
     Ok(World {
         firewalls: Arc::new([(name.to_owned(), Arc::new(firewall))].into()),
-        identities: Arc::new(identities.map(|one| (Key::of(&one.metadata), Arc::new(one))).collect()),
-        claims: Arc::new(by_name(claims)),
+        identities: Arc::new(identities.map(|one| (Key::of(&one.metadata), Arc::new(one.into()))).collect()),
+        claims: Arc::new(claims.map(|one| (one.name_any(), Arc::new(one.into()))).collect()),
         overrides: Arc::default(),
         path_reports: Arc::default(),
         policies: by_name(policies).into(),

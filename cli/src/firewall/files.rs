@@ -99,10 +99,10 @@ fn compose(
             },
         );
         identity.metadata.namespace = Some(namespace.clone());
-        identities.insert(Key::new(&namespace, trial.name.as_str()), Arc::new(identity));
+        identities.insert(Key::new(&namespace, trial.name.as_str()), Arc::new(identity.into()));
         let claim = claim_of(&trial.name);
         let spec = NameClaimSpec { dns_name: trial.name.to_string(), namespace };
-        claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec)));
+        claims.insert(claim.clone(), Arc::new(NameClaim::new(&claim, spec).into()));
     }
     let secret = firewall.spec.credentials.secret_name.clone();
     let named = |policy: IdentityPolicy| Some((policy.metadata.name.clone()?, Arc::new(policy)));
@@ -189,7 +189,7 @@ mod tests {
         let (name, world) = composed(&[trial("web.shop.corp.example=deny")]).unwrap();
         assert_eq!(name, "edge");
         let identity = &world.identities[&Key::new("shop", "web.shop.corp.example")];
-        assert_eq!((identity.spec.policy.as_str(), identity.spec.action), ("shop", Action::Deny));
+        assert_eq!((identity.policy.as_str(), identity.action), ("shop", Action::Deny));
         assert_eq!(world.claims.len(), 1);
         let error = composed(&[trial("bill/web.bill.corp.example")]).err().unwrap();
         assert!(error.contains("no --policy names namespace bill"), "{error}");

@@ -17,7 +17,7 @@ use sallyport_policy_sync::{
     member::{Member, Site},
     operation::{Operation, batches},
     world::{Version, World},
-    xml::Element,
+    xml::{Element, NotALiteral},
 };
 
 use super::side::Side;
@@ -89,13 +89,13 @@ fn ledger(firewall: &str, desired: &Desired) -> Ledger {
     for (dns, name) in desired.names() {
         let entry = ClaimedFirewall {
             firewall: firewall.to_owned(),
-            app: name.app.clone(),
-            rule: name.rule.clone(),
+            app: name.app.to_string(),
+            rule: name.rule.to_string(),
             action: name.action,
             last_wanted: NOW,
             evidence: None,
         };
-        let holding = Holding { namespace: name.namespace.clone(), entry, stored: true };
+        let holding = Holding { namespace: name.namespace.clone(), entry: entry.into(), stored: true };
         ledger.put(dns.clone(), holding, Version::default());
     }
     ledger
@@ -118,9 +118,10 @@ fn configuration(spec: &FirewallSpec, desired: &Desired, stood: &Configuration) 
     let mut services: Entries = ports.iter().map(|port| named(elements::service(cluster, *port))).collect();
     let undescribed = desired.rules().values().any(|rule| rule.terms.is_none());
     services.extend(stood.services.clone().into_iter().filter(|_| undescribed));
+    let application = |(dns, name)| named(elements::application(cluster, dns, name));
     let tag = (!desired.names().is_empty()).then(|| named(elements::tag(cluster)));
     Configuration {
-        applications: desired.names().values().map(|name| named(elements::application(name))).collect(),
+        applications: desired.names().iter().map(application).collect(),
         services,
         tags: tag.into_iter().collect(),
         rules: rules.collect(),
@@ -130,16 +131,14 @@ fn configuration(spec: &FirewallSpec, desired: &Desired, stood: &Configuration) 
 
 fn with_members(mut entry: Element, rule: &Rule) -> Element {
     entry.children.retain(|child| child.name != "application");
-    entry.with(Element::members("application", rule.apps.iter().map(String::as_str)))
+    entry.with(Element::members("application", rule.apps.iter().map(AsRef::as_ref)))
 }
 
 impl Plan {
     /// The bodies of the requests.
     pub(super) fn requests(&self, operations: &[Operation]) -> String {
         let Some(site) = &self.site else { return String::new() };
-        batches(operations.to_vec(), site).map_or_else(
-            |error| format!("# {error}\n"),
-            |batches| batches.iter().map(|batch| format!("{}\n", batch.body)).collect(),
-        )
+        let bodies = batches(operations.to_vec(), site).map(|batch| Ok(format!("{}\n", batch?.body)));
+        bodies.collect::<Result<String, NotALiteral>>().unwrap_or_else(|error| format!("# {error}\n"))
     }
 }

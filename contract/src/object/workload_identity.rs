@@ -120,7 +120,7 @@ pub struct PodCertificates {
 }
 
 /// What the firewall holds for an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FirewallEnforcement {
     /// One entry for each DNS name.
@@ -129,7 +129,7 @@ pub struct FirewallEnforcement {
 }
 
 /// One DNS name as the firewall holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnforcedApp {
     /// The name.
@@ -151,7 +151,7 @@ pub struct EnforcedApp {
 }
 
 /// The pods that carry an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodCounts {
     /// All living pods.

@@ -117,7 +117,7 @@ mod tests {
                 last_wanted: Timestamp::UNIX_EPOCH,
                 evidence: None,
             };
-            let holding = Holding { namespace: "shop".into(), entry, stored: true };
+            let holding = Holding { namespace: "shop".into(), entry: entry.into(), stored: true };
             ledger.put(name, holding, Version::default());
         }
         Inventory::of(&ledger)

@@ -30,7 +30,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 wanted
                     .names()
                     .get(*dns)
-                    .is_some_and(|name| snapshot.candidate.applications.contains_key(&name.app))
+                    .is_some_and(|name| snapshot.candidate.applications.contains_key(name.app.as_str()))
             })
             .cloned()
             .collect();
@@ -90,7 +90,7 @@ fn new<'a>(wanted: &'a Desired, running: &'a Configuration) -> impl Iterator<Ite
     let names = wanted.names().iter().filter(|(_, name)| {
         name.quarantined_until.is_none()
             && name.lender.is_none()
-            && !running.applications.contains_key(&name.app)
+            && !running.applications.contains_key(name.app.as_str())
     });
     names.map(|(dns, _)| dns)
 }

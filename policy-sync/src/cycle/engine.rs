@@ -1,7 +1,7 @@
 //! Whether the device's pattern engine takes our patterns: asked once for each login, before the first App-ID is
 //! written. They all have one shape, so one speaks for all.
 
-use sallyport_contract::{DnsName, Reason};
+use sallyport_contract::{DnsName, Reason, firewall_names::sni_pattern};
 
 use super::{Cycle, Hitch, snapshot::Snapshot};
 use crate::{
@@ -21,7 +21,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         snapshot: &Snapshot,
     ) -> Result<(), Hitch> {
         match new(wanted, &snapshot.candidate).next() {
-            Some((_, name)) => self.test_pattern(device, &name.pattern, snapshot).await,
+            Some((dns, _)) => self.test_pattern(device, &sni_pattern(dns), snapshot).await,
             None => Ok(()),
         }
     }
@@ -80,6 +80,6 @@ fn new<'a>(
     candidate: &'a Configuration,
 ) -> impl Iterator<Item = (&'a DnsName, &'a Name)> {
     wanted.names().iter().filter(|(_, name)| {
-        name.quarantined_until.is_none() && !candidate.applications.contains_key(&name.app)
+        name.quarantined_until.is_none() && !candidate.applications.contains_key(name.app.as_str())
     })
 }

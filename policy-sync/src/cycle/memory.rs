@@ -298,7 +298,7 @@ impl<F> Memory<F> {
             }
             let terms = |desired: &Desired, name: &DnsName| {
                 let name = desired.names().get(name)?;
-                Some((name.clone(), desired.rules().get(&name.rule)?.terms.clone()))
+                Some((name.clone(), desired.rules().get(name.rule.as_str())?.terms.clone()))
             };
             self.refused.retain(|name, _| terms(before, name) == terms(wanted, name));
         }

@@ -1,6 +1,6 @@
 //! How every wanted name stands, and what keeps it from being proven.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sallyport_contract::{
     DnsName, Reason,
@@ -30,7 +30,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let names: BTreeMap<DnsName, NameState> = wanted_now
             .map(|(dns, name)| {
                 let (reason, words) = self.state(spec, dns, name);
-                let entry = self.memory.ledger.get(dns).map(|holding| holding.entry.clone());
+                let entry = self.memory.ledger.get(dns).map(|holding| Arc::clone(&holding.entry));
                 (dns.clone(), NameState { reason, words, entry })
             })
             .collect();

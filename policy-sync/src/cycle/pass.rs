@@ -227,7 +227,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let names =
             wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none() && !name.blocked);
         for (dns, name) in names.filter(|_| !spec.shared_with.is_empty()) {
-            let Some(terms) = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref()) else {
+            let Some(terms) = wanted.rules().get(name.rule.as_str()).and_then(|rule| rule.terms.as_ref())
+            else {
                 continue;
             };
             match lending::loan(spec, dns, name, terms, &snapshot.candidate) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use sallyport_contract::{Reason, object::FirewallSpec};
+use sallyport_contract::{Reason, firewall_names::sni_pattern, object::FirewallSpec};
 use sallyport_process::{clock::Clock, lease::Leadership};
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     firewall::{Fate, Fault, Firewall},
     member::{Access, Member},
     metrics::Metrics,
-    operation::{Operation, batches},
+    operation::{Batch, Operation, batches},
     overlap::foreign_signatures,
     preview::{Anchor, Company, Preview, Waiting},
     world::{Login, World},
@@ -68,8 +68,8 @@ impl<F: Firewall> Cycle<F, Bystander> {
         let wanted = self.decide(moment);
         let snapshot = self.study(device, moment, &wanted).await?;
         let wanted = self.fit(moment, &wanted, &snapshot);
-        if let Some(name) = wanted.names().values().next().filter(|_| self.memory.engines.is_empty()) {
-            self.test_pattern(device, &name.pattern, &snapshot).await?;
+        if let Some(dns) = wanted.names().keys().next().filter(|_| self.memory.engines.is_empty()) {
+            self.test_pattern(device, &sni_pattern(dns), &snapshot).await?;
         }
         let inventory = Inventory::of(&self.memory.ledger);
         self.memory.limited = self.limits(moment, &wanted, &snapshot.candidate, &inventory);
@@ -77,7 +77,8 @@ impl<F: Firewall> Cycle<F, Bystander> {
         let operations = self.operations(moment, &wanted, &snapshot);
         let malformed =
             |error: NotALiteral| Fault { fate: Fate::Stop(Reason::Malformed), message: error.to_string() };
-        let batches = batches(operations.clone(), &moment.access.site).map_err(malformed)?;
+        let batches = batches(operations.clone(), &moment.access.site);
+        let batches: Vec<Batch> = batches.collect::<Result<_, _>>().map_err(malformed)?;
         let company = self.company(device, moment, &snapshot, &operations).await?;
         let facts = self.memory.facts.clone().unwrap_or_default();
         let (status, _, words) = attested(moment.spec(), &facts.version);

@@ -1,6 +1,6 @@
 //! Reading back: which names the device enforces, and which not and why.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -44,9 +44,9 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let spec = moment.spec();
         let views = Views::of(snapshot);
         let mut verdicts: BTreeMap<DnsName, Result<Option<Proof>, Held>> = BTreeMap::new();
-        let mut questions: Vec<Question> = Vec::new();
+        let mut questions: Vec<Question<'_>> = Vec::new();
         for (dns, name) in wanted.names().iter().filter(|(_, name)| name.quarantined_until.is_none()) {
-            let terms = wanted.rules().get(&name.rule).and_then(|rule| rule.terms.as_ref());
+            let terms = wanted.rules().get(name.rule.as_str()).and_then(|rule| rule.terms.as_ref());
             // What the candidate does not hold need not be read back, unless it was proven: it may be lost.
             let concerned = written(name, &views.candidate) || self.evidence(dns).is_some();
             let (Some(terms), true) = (terms, concerned) else { continue };
@@ -60,11 +60,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 verdicts.insert(dns.clone(), Err(overlap.clone()));
                 continue;
             }
-            if let Some(words) = self.memory.surroundings.hidden.get(&name.rule) {
+            if let Some(words) = self.memory.surroundings.hidden.get(name.rule.as_str()) {
                 verdicts.insert(dns.clone(), Err((Reason::ShadowedByForeignRule, words.clone())));
                 continue;
             }
-            match shown_everywhere(name, terms, &views, after) {
+            match shown_everywhere(dns, name, terms, &views, after) {
                 Err(held) => {
                     verdicts.insert(dns.clone(), Err(held));
                 }
@@ -152,7 +152,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                 turned.push(name.app.clone());
             }
             let mut holding: Holding = holding.clone();
-            holding.entry.evidence = evidence;
+            Arc::make_mut(&mut holding.entry).evidence = evidence;
             changed.insert(dns, holding);
         }
         self.store(changed).await?;
@@ -240,20 +240,26 @@ impl<'a> Views<'a> {
 }
 
 /// A name that every device holds, and what is still to be asked of each.
-struct Question {
+struct Question<'a> {
     /// It was proven before, so that others come first.
     proven: bool,
     dns: DnsName,
-    shown: Shown,
+    shown: Shown<'a>,
 }
 
 /// Whether every device that counts holds the name.
-fn shown_everywhere(name: &Name, terms: &Terms, views: &Views<'_>, after: &After) -> Result<Shown, Held> {
+fn shown_everywhere<'a>(
+    dns: &DnsName,
+    name: &'a Name,
+    terms: &'a Terms,
+    views: &Views<'_>,
+    after: &After,
+) -> Result<Shown<'a>, Held> {
     let on_manager =
         if *after == After::Commit { Reason::PartialCommitIneffective } else { Reason::AwaitingCommit };
     let managed = views.fronts.iter().any(|(front, _)| front.device.is_some());
     if managed {
-        shown(name, terms, &views.running, &BadSignatures::default(), on_manager)?;
+        shown(dns, name, terms, &views.running, &BadSignatures::default(), on_manager)?;
     }
     let mut last = None;
     for (front, state) in &views.fronts {
@@ -265,7 +271,7 @@ fn shown_everywhere(name: &Name, terms: &Terms, views: &Views<'_>, after: &After
             }
             (Some(_), _) => Reason::AwaitingPush,
         };
-        let judged = shown(name, terms, running, bad, missing);
+        let judged = shown(dns, name, terms, running, bad, missing);
         last = Some(judged.map_err(|(reason, words)| (reason, front.signed(words)))?);
     }
     let nobody = || {
@@ -290,14 +296,14 @@ fn covers(evidence: &Evidence, snapshot: &Snapshot) -> bool {
 /// Asks every device's policy test about each name.
 async fn ask<F: Firewall>(
     device: &F,
-    questions: Vec<Question>,
+    questions: Vec<Question<'_>>,
     snapshot: &Snapshot,
 ) -> Result<Vec<(DnsName, Result<Proof, Held>)>, Fault> {
-    let answers = futures::stream::iter(questions).map(|Question { dns, shown, .. }| async move {
+    let answers = questions.into_iter().map(|Question { dns, shown, .. }| async move {
         let mut proof = None;
         for front in &snapshot.fronts {
             let mut rules = Vec::new();
-            for probe in shown.probes() {
+            for probe in &shown.probes() {
                 rules.push(device.policy_test(front.target(), probe).await?);
             }
             match shown.judge(&rules) {
@@ -308,5 +314,6 @@ async fn ask<F: Firewall>(
         let nobody = || (Reason::DeviceOutOfSync, "no firewall counts".to_owned());
         Ok((dns, proof.ok_or_else(nobody)))
     });
-    answers.buffer_unordered(TESTS_AT_ONCE).try_collect().await
+    let answers: Vec<_> = answers.collect();
+    futures::stream::iter(answers).buffer_unordered(TESTS_AT_ONCE).try_collect().await
 }

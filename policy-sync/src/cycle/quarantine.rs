@@ -1,5 +1,7 @@
 //! When a name was last wanted. Written only when that ends, so that idle means no writes.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{DnsName, Reason, object::ClaimedFirewall};
 
@@ -34,7 +36,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let begun = !ended.is_empty();
         let words = begun.then(|| told(ended.iter().map(|(name, _)| name), later(now, quarantine)));
         let changed = ended.into_iter().map(|(name, mut holding): (DnsName, Holding)| {
-            holding.entry.last_wanted = now;
+            Arc::make_mut(&mut holding.entry).last_wanted = now;
             (name, holding)
         });
         self.store(changed.collect()).await?;
@@ -60,7 +62,7 @@ fn told<'a>(names: impl ExactSizeIterator<Item = &'a DnsName>, end: Timestamp) -
 /// quarantine that is still running goes on, one that would be over begins again. Only what is wanted is proven, and what
 /// is to be written is noted before: so a quarantine is running only if the note is newer than the proof.
 fn begins(was_wanted: Option<bool>, holding: &Holding, quarantine: SignedDuration, now: Timestamp) -> bool {
-    let ClaimedFirewall { evidence, rule, action, last_wanted, .. } = &holding.entry;
+    let ClaimedFirewall { evidence, rule, action, last_wanted, .. } = holding.entry.as_ref();
     let proof = evidence.as_ref().filter(|evidence| proves(Some(evidence), rule, *action));
     match (was_wanted, proof) {
         (Some(was_wanted), _) => was_wanted,
@@ -89,7 +91,7 @@ mod tests {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         let noted = |second: i64, proven: Option<(i64, Action)>| Holding {
             namespace: "shop".into(),
-            entry: ClaimedFirewall {
+            entry: Arc::new(ClaimedFirewall {
                 firewall: "edge".into(),
                 app: "a".into(),
                 rule: "r".into(),
@@ -102,7 +104,7 @@ mod tests {
                     rule: "r".into(),
                     job: None,
                 }),
-            },
+            }),
             stored: true,
         };
         let holding = |second: i64| noted(second, Some((0, Action::Allow)));

@@ -97,13 +97,13 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             let entry = ClaimedFirewall {
                 firewall: self.name.clone(),
-                app: name.app.clone(),
-                rule: name.rule.clone(),
+                app: name.app.to_string(),
+                rule: name.rule.to_string(),
                 action: name.action,
                 last_wanted: moment.now,
                 evidence: known.and_then(|known| known.entry.evidence.clone()),
             };
-            let holding = Holding { namespace: name.namespace.clone(), entry, stored: true };
+            let holding = Holding { namespace: name.namespace.clone(), entry: entry.into(), stored: true };
             entries.insert(dns.clone(), holding);
         }
         self.store(entries).await
@@ -115,7 +115,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let stores = entries.into_iter().map(|(name, holding)| (ledger.version(&name), name, holding));
         let stores: Vec<_> = stores.collect();
         let stores = futures::stream::iter(stores).map(|(base, name, holding)| async move {
-            match cluster.store_claim(&claim_of(&name), base, firewall, Some(&holding.entry)).await {
+            match cluster.store_claim(&claim_of(&name), base, firewall, Some(holding.entry.as_ref())).await {
                 Ok(version) => Ok((name, Holding { stored: true, ..holding }, version)),
                 Err(error) if error.loss == Loss::Gone => {
                     Ok((name, Holding { stored: false, ..holding }, base))
@@ -141,8 +141,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             fate: Fate::Stop(Reason::Malformed),
             message: error.to_string(),
         };
-        let mut written = false;
-        for batch in batches(operations, &moment.access.site).map_err(malformed)? {
+        let (mut written, site) = (false, &moment.access.site);
+        // One that cannot be said keeps all of them back.
+        operations.iter().try_for_each(|one| one.xpath(site).map(drop)).map_err(malformed)?;
+        for batch in batches(operations, site) {
+            let batch = batch.map_err(malformed)?;
             let leadership = &self.ports.leadership;
             match device.write(&batch, &|| leads(leadership)).await {
                 Ok(()) => {

@@ -62,7 +62,7 @@ pub fn give_back(
         let Some((_, told)) = marked_by(description, cluster) else { continue };
         let Some(dns) = names.iter().find(|dns| dns.as_str() == told) else { continue };
         apps.insert(app, dns);
-        let change = Change::Set(Node::Application(app.clone()), entry.as_ref().clone());
+        let change = Change::set(Node::Application(app.clone()), entry);
         operations.push(Operation { subject: Subject::Name((*dns).clone()), change });
     }
     let mut before: Option<&str> = None;
@@ -73,13 +73,13 @@ pub fn give_back(
         if candidate.rule(name).is_none() && members.peek().is_some() {
             let subject = Subject::Rule(name.to_owned());
             let place = before.map_or(Place::Top, |before| Place::After(before.to_owned()));
-            let whole = Change::Set(Node::Rule(name.to_owned()), rule.clone());
+            let whole = Change::set(Node::Rule(name.to_owned()), rule);
             operations.push(Operation { subject: subject.clone(), change: whole });
             operations.push(Operation { subject, change: Change::Move(name.to_owned(), place) });
         } else {
             operations.extend(members.map(|(app, dns)| {
                 let list = Node::Field(name.to_owned(), "application".to_owned());
-                let change = Change::Set(list, Element::members("application", [app]));
+                let change = Change::set(list, &Element::members("application", [app]));
                 Operation { subject: Subject::Name(dns.clone()), change }
             }));
         }

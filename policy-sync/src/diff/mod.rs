@@ -160,7 +160,7 @@ fn write_tag(sides: Sides<'_>, operations: &mut Vec<Operation>) {
     let cluster = &sides.spec.cluster_name;
     let name = firewall_names::tag(cluster);
     if !sides.candidate.tags.contains_key(&name) {
-        let change = Change::Set(Node::Tag(name.clone()), elements::tag(cluster));
+        let change = Change::set(Node::Tag(name.clone()), &elements::tag(cluster));
         operations.push(Operation { subject: Subject::Object(name), change });
     }
 }
@@ -171,11 +171,11 @@ fn write_services(sides: Sides<'_>, ports: &BTreeSet<u16>, operations: &mut Vec<
         let wanted = elements::service(cluster, *port);
         let name = wanted.entry_name().to_owned();
         let change = match sides.candidate.services.get(&name) {
-            None => Change::Set(Node::Service(name.clone()), wanted),
+            None => Change::set(Node::Service(name.clone()), &wanted),
             Some(actual) if same(actual, &wanted) || owner_of_service(actual, cluster) != Owner::Ours => {
                 continue;
             }
-            Some(_) => Change::Edit(Node::Service(name.clone()), wanted),
+            Some(_) => Change::edit(Node::Service(name.clone()), &wanted),
         };
         operations.push(Operation { subject: Subject::Object(name), change });
     }
@@ -186,14 +186,14 @@ fn write_applications(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations
         if frozen.names.contains(dns) {
             continue;
         }
-        let wanted = elements::application(name);
-        let node = Node::Application(name.app.clone());
-        let change = match sides.candidate.applications.get(&name.app) {
+        let wanted = elements::application(&sides.spec.cluster_name, dns, name);
+        let node = Node::Application(name.app.to_string());
+        let change = match sides.candidate.applications.get(name.app.as_str()) {
             // Gone by somebody's hand during the quarantine: nobody misses it.
             None if name.quarantined_until.is_some() => continue,
-            None => Change::Set(node, wanted),
-            Some(actual) if same(actual, &wanted) || !ours.apps.contains(&name.app) => continue,
-            Some(_) => Change::Edit(node, wanted),
+            None => Change::set(node, &wanted),
+            Some(actual) if same(actual, &wanted) || !ours.apps.contains(name.app.as_str()) => continue,
+            Some(_) => Change::edit(node, &wanted),
         };
         operations.push(Operation { subject: Subject::Name(dns.clone()), change });
     }

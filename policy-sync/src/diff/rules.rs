@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compact_str::CompactString;
 use sallyport_contract::{
     DnsName,
     object::{Position, Rules},
@@ -19,9 +20,9 @@ use crate::{
 
 /// The App-IDs of a rule that may be written now. One in quarantine that somebody deleted is not: nothing could refer
 /// to it.
-pub(super) fn active(sides: Sides<'_>, rule: &str, frozen: &Frozen) -> BTreeSet<String> {
+pub(super) fn active(sides: Sides<'_>, rule: &str, frozen: &Frozen) -> BTreeSet<CompactString> {
     let stands = |name: &Name| {
-        name.quarantined_until.is_none() || sides.candidate.applications.contains_key(&name.app)
+        name.quarantined_until.is_none() || sides.candidate.applications.contains_key(name.app.as_str())
     };
     sides
         .desired
@@ -41,13 +42,13 @@ pub(super) fn gains_nothing(sides: Sides<'_>, rule: &Element, frozen: &Frozen) -
 fn arriving<'a>(
     sides: Sides<'a>,
     rule: &'a Element,
-    active: &'a BTreeSet<String>,
+    active: &'a BTreeSet<CompactString>,
 ) -> impl Iterator<Item = (&'a DnsName, &'a Name)> {
     let present: BTreeSet<&str> = rule.members_of("application").collect();
     sides.desired.names().iter().filter(move |(_, name)| {
         name.rule == rule.entry_name()
             && name.quarantined_until.is_none()
-            && active.contains(&name.app)
+            && active.contains(name.app.as_str())
             && !present.contains(name.app.as_str())
     })
 }
@@ -62,7 +63,7 @@ pub(super) fn write(sides: Sides<'_>, frozen: &Frozen, ours: &Ours, operations: 
                 let subject = Subject::Rule(name.clone());
                 let whole = crate::desired::Rule { terms: None, apps: active };
                 let entry = elements::rule(cluster, name, &whole, terms);
-                let set = Change::Set(Node::Rule(name.clone()), entry);
+                let set = Change::set(Node::Rule(name.clone()), &entry);
                 operations.push(Operation { subject: subject.clone(), change: set });
                 operations.push(Operation {
                     subject,
@@ -146,12 +147,12 @@ fn add_members(
     sides: Sides<'_>,
     name: &str,
     entry: &Element,
-    active: &BTreeSet<String>,
+    active: &BTreeSet<CompactString>,
     operations: &mut Vec<Operation>,
 ) {
     for (dns, wanted) in arriving(sides, entry, active) {
         let list = Node::Field(name.to_owned(), "application".to_owned());
-        let change = Change::Set(list, Element::members("application", [wanted.app.as_str()]));
+        let change = Change::set(list, &Element::members("application", [wanted.app.as_str()]));
         operations.push(Operation { subject: Subject::Name(dns.clone()), change });
     }
 }
@@ -169,9 +170,9 @@ fn correct_fields(
         let node = Node::Field(name.to_owned(), field.name.to_string());
         let change = match entry.child(&field.name) {
             Some(actual) if same(actual, field) => continue,
-            Some(_) if !field.children.is_empty() => Change::Edit(node, field.clone()),
+            Some(_) if !field.children.is_empty() => Change::edit(node, field),
             Some(_) | None => {
-                Change::Set(Node::Rule(name.to_owned()), Element::entry(name).with(field.clone()))
+                Change::set(Node::Rule(name.to_owned()), &Element::entry(name).with(field.clone()))
             }
         };
         operations.push(Operation { subject: subject(), change });

@@ -1,7 +1,9 @@
 //! Golden operations: what is wanted and what is there, and the operations between them as text.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use sallyport_contract::object::{Action, ClaimedFirewall, Position, Rules};
+use sallyport_contract::object::{Action, ClaimedFirewall, NameClaim, Position, Rules, WorkloadIdentity};
 
 use super::*;
 use crate::{
@@ -60,7 +62,7 @@ impl Case {
         }))
         .unwrap();
         self.world.policies =
-            [("shop".to_owned(), std::sync::Arc::new(policy))].into_iter().collect::<BTreeMap<_, _>>().into();
+            [("shop".to_owned(), Arc::new(policy))].into_iter().collect::<BTreeMap<_, _>>().into();
     }
 
     fn want(mut self, name: &str, action: &str) -> Self {
@@ -72,13 +74,14 @@ impl Case {
             serde_json::json!({"dnsNames": [name], "delivery": "Secret", "action": action,
             "policy": "shop", "certificate": {"authority": "ca"}, "firewall": "edge"}),
         );
+        let identity: WorkloadIdentity = serde_json::from_value(identity).unwrap();
         let mut identities = (*self.world.identities).clone();
-        identities
-            .insert(Key::new("shop", name), std::sync::Arc::new(serde_json::from_value(identity).unwrap()));
+        identities.insert(Key::new("shop", name), Arc::new(identity.into()));
         self.world.identities = identities.into();
         let mut claims = (*self.world.claims).clone();
         let spec = object("NameClaim", serde_json::json!({"dnsName": name, "namespace": "shop"}));
-        claims.insert(claim, std::sync::Arc::new(serde_json::from_value(spec).unwrap()));
+        let object: NameClaim = serde_json::from_value(spec).unwrap();
+        claims.insert(claim, Arc::new(object.into()));
         self.world.claims = claims.into();
         self
     }
@@ -93,7 +96,7 @@ impl Case {
             last_wanted: Timestamp::UNIX_EPOCH,
             evidence: None,
         };
-        let holding = Holding { namespace: "shop".into(), entry, stored: true };
+        let holding = Holding { namespace: "shop".into(), entry: entry.into(), stored: true };
         self.ledger.put(dns, holding, Version::default());
         self
     }
@@ -109,8 +112,8 @@ impl Case {
         let spec = self.spec.clone();
         self.candidate.tags = by_name(vec![elements::tag(&spec.cluster_name).into()]);
         self.candidate.services = by_name(vec![elements::service(&spec.cluster_name, 443).into()]);
-        self.candidate.applications =
-            by_name(desired.names().values().map(|name| elements::application(name).into()).collect());
+        let application = |(dns, name)| elements::application(&spec.cluster_name, dns, name).into();
+        self.candidate.applications = by_name(desired.names().iter().map(application).collect());
         for (name, rule) in desired.rules() {
             let entry = elements::rule(&spec.cluster_name, name, rule, rule.terms.as_ref().unwrap());
             self.candidate.rules.insert(0, entry);

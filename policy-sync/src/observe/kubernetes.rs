@@ -1,6 +1,6 @@
 //! The watches: each fills one table. One malformed object is reported and holds back only itself.
 
-use std::{collections::BTreeMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, hash::Hash};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
@@ -23,7 +23,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Alike, Change, Concerns, Replaced, Seen, Table, Tables};
 use crate::{
-    observe::objects::{self, carrier, login},
+    claim::Claim,
+    identity::Identity,
+    observe::objects::{carrier, login},
     path::outcomes,
     world::{Key, Login},
 };
@@ -79,18 +81,25 @@ fn policies(client: &Client) -> Kind<IdentityPolicy, String, IdentityPolicy> {
     by_name(client, "IdentityPolicy", |t| &mut t.policies, those_selected)
 }
 
-fn claims(client: &Client) -> Kind<NameClaim, String, NameClaim> {
-    let read = |claim| slim(claim).map(objects::claim);
-    Kind { read, ..by_name(client, "NameClaim", |t| &mut t.claims, specs) }
+fn claims(client: &Client) -> Kind<NameClaim, String, Claim> {
+    Kind {
+        what: "NameClaim",
+        api: Api::all(client.clone()),
+        config: pages(),
+        id: name,
+        read: |claim| Some(claim.into()),
+        table: |t| &mut t.claims,
+        concerns: specs,
+    }
 }
 
-fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, WorkloadIdentity> {
+fn identities(client: &Client) -> Kind<WorkloadIdentity, Key, Identity> {
     Kind {
         what: "WorkloadIdentity",
         api: Api::all(client.clone()),
         config: pages(),
         id: Key::of,
-        read: |identity| slim(identity).map(objects::identity),
+        read: |identity| Some(identity.into()),
         table: |t| &mut t.identities,
         concerns: |replaced, _| Concerns {
             wanted: replaced.iter().any(spec_differs),
@@ -193,12 +202,12 @@ fn name(meta: &ObjectMeta) -> String {
 }
 
 /// A change of status alone concerns nobody: it is ours, or cert-agent's about certificates.
-fn specs<Id, K: Resource>(replaced: &[Replaced<Id, K>], _: &Tables) -> Concerns {
+fn specs<Id, V: Spec>(replaced: &[Replaced<Id, V>], _: &Tables) -> Concerns {
     Concerns { wanted: replaced.iter().any(spec_differs), ..Concerns::default() }
 }
 
 /// The same of objects that gates are judged by.
-fn rules<Id, K: Resource>(replaced: &[Replaced<Id, K>], tables: &Tables) -> Concerns {
+fn rules<Id, V: Spec>(replaced: &[Replaced<Id, V>], tables: &Tables) -> Concerns {
     let Concerns { wanted, .. } = specs(replaced, tables);
     Concerns { wanted, everyone: wanted, ..Concerns::default() }
 }
@@ -215,14 +224,33 @@ fn those_selected(replaced: &[Replaced<String, IdentityPolicy>], tables: &Tables
     tables.who_lives_in(named.chain(chosen.map(|(namespace, _)| namespace)).map(String::as_str))
 }
 
-fn spec_differs<Id, K: Resource>((_, before, after): &Replaced<Id, K>) -> bool {
-    let judged = |object: &Option<Arc<K>>| {
-        object.as_ref().map(|object| {
-            let meta = object.meta();
-            (meta.uid.clone(), meta.generation, meta.deletion_timestamp.is_some())
-        })
-    };
-    judged(before) != judged(after)
+fn spec_differs<Id, V: Spec>((_, before, after): &Replaced<Id, V>) -> bool {
+    before.as_deref().map(V::edition) != after.as_deref().map(V::edition)
+}
+
+/// What has a spec that is judged.
+trait Spec {
+    /// Which object it is, which state of its spec, and whether it goes: two of one edition are judged alike.
+    fn edition(&self) -> (&str, Option<i64>, bool);
+}
+
+impl<K: Resource> Spec for K {
+    fn edition(&self) -> (&str, Option<i64>, bool) {
+        let meta = self.meta();
+        (meta.uid.as_deref().unwrap_or_default(), meta.generation, meta.deletion_timestamp.is_some())
+    }
+}
+
+impl Spec for Identity {
+    fn edition(&self) -> (&str, Option<i64>, bool) {
+        self.meta.edition()
+    }
+}
+
+impl Spec for Claim {
+    fn edition(&self) -> (&str, Option<i64>, bool) {
+        self.meta.edition()
+    }
 }
 
 async fn watch<K, Id, V>(kind: Kind<K, Id, V>, seen: Seen, stop: Stop, ready: Handle) -> TaskResult
@@ -294,18 +322,21 @@ fn change<K: Resource<DynamicType = ()>, Id: Debug, V>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
 
-    fn identity(namespace: &str, name: &str) -> WorkloadIdentity {
-        serde_json::from_value(json!({
+    fn identity(namespace: &str, name: &str) -> Identity {
+        let object: WorkloadIdentity = serde_json::from_value(json!({
             "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
             "metadata": {"name": name, "namespace": namespace},
             "spec": {"dnsNames": [format!("{name}.{namespace}.example")], "delivery": "Secret", "action": "Allow",
                 "policy": "p", "certificate": {"authority": "ca"}, "firewall": "edge"},
         }))
-        .unwrap()
+        .unwrap();
+        object.into()
     }
 
     fn policy(generation: i64, namespaces: &[&str]) -> Arc<IdentityPolicy> {

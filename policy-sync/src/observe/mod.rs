@@ -9,18 +9,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use kube::Resource;
+use kube::Resource as _;
 pub use objects::login;
-use sallyport_contract::object::{
-    Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity,
-};
+use sallyport_contract::object::{Firewall, GateOverride, IdentityPolicy, PathReport};
 pub use table::{Alike, Change, Replaced, Table};
 use tokio::sync::watch;
 
 use crate::{
+    claim::Claim,
     gate::Carrier,
+    identity::Identity,
     policies::Policies,
-    world::{Key, Login, World},
+    world::{Key, Login, Version, World},
 };
 
 /// The cache. Clones are one.
@@ -39,9 +39,9 @@ pub struct Tables {
     /// Firewalls by name.
     pub firewalls: Table<String, Firewall>,
     /// Identities.
-    pub identities: Table<Key, WorkloadIdentity>,
+    pub identities: Table<Key, Identity>,
     /// Claims by object name.
-    pub claims: Table<String, NameClaim>,
+    pub claims: Table<String, Claim>,
     /// Policies by name.
     pub policies: Table<String, IdentityPolicy>,
     /// Overrides.
@@ -155,7 +155,7 @@ impl Seen {
 
     /// One identity and the pods that carry it, by name.
     #[must_use]
-    pub fn identity(&self, key: &Key) -> (Option<Arc<WorkloadIdentity>>, Pods) {
+    pub fn identity(&self, key: &Key) -> (Option<Arc<Identity>>, Pods) {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let pods = tables
             .pods
@@ -200,7 +200,20 @@ macro_rules! alike_by_version {
     };
 }
 
-alike_by_version!(Firewall, WorkloadIdentity, NameClaim, IdentityPolicy, GateOverride, PathReport);
+alike_by_version!(Firewall, IdentityPolicy, GateOverride, PathReport);
+
+/// So it is of what is kept of them.
+macro_rules! alike_by_kept_version {
+    ($($kind:ty),+) => {
+        $(impl Alike for $kind {
+            fn alike(&self, other: &Self) -> bool {
+                self.meta.version != Version::default() && self.meta.version == other.meta.version
+            }
+        })+
+    };
+}
+
+alike_by_kept_version!(Identity, Claim);
 
 /// Everything else is alike when it is equal.
 macro_rules! alike_by_value {

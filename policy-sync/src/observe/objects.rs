@@ -2,10 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt as _;
-use sallyport_contract::{
-    keys,
-    object::{NameClaim, WorkloadIdentity},
-};
+use sallyport_contract::keys;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -59,32 +56,6 @@ pub fn login(secret: Secret) -> Option<Login> {
         (None, None) => return None,
     };
     Some(Login { user: user.to_string(), proof, version })
-}
-
-/// An identity without the room that its lists grew in, which in thousands of identities is more than what is in it, and
-/// without what only cert-agent looks at.
-pub(super) fn identity(mut identity: WorkloadIdentity) -> WorkloadIdentity {
-    identity.spec.dns_names.shrink_to_fit();
-    let Some(status) = &mut identity.status else { return identity };
-    status.conditions.shrink_to_fit();
-    if let Some(certificate) = &mut status.certificate {
-        (certificate.arn, certificate.serial, certificate.secret_name) = Default::default();
-    }
-    if let Some(firewall) = &mut status.firewall {
-        firewall.apps.shrink_to_fit();
-        firewall.apps.iter_mut().for_each(|app| app.devices.shrink_to_fit());
-    }
-    identity
-}
-
-/// A claim without the room that its lists grew in.
-pub(super) fn claim(mut claim: NameClaim) -> NameClaim {
-    let Some(status) = &mut claim.status else { return claim };
-    status.firewalls.shrink_to_fit();
-    for evidence in status.firewalls.iter_mut().filter_map(|entry| entry.evidence.as_mut()) {
-        evidence.devices.shrink_to_fit();
-    }
-    claim
 }
 
 #[cfg(test)]

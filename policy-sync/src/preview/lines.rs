@@ -6,7 +6,7 @@ use crate::{
     member::Site,
     operation::{Change, Node, Operation},
     preview::{Preview, tally::counted},
-    xml::Element,
+    xml::{Element, parse},
 };
 
 /// The whole difference in CLI lines.
@@ -49,15 +49,15 @@ fn heading(preview: &Preview) -> String {
 #[must_use]
 pub fn lines(operation: &Operation, site: &Site) -> Vec<String> {
     match &operation.change {
-        Change::Set(node, element) => set(node, element, site),
+        Change::Set(node, children) => set(node, &read(&format!("<set>{children}</set>")), site),
         Change::Edit(node @ Node::Field(..), element) => {
             let mut lines = vec![format!("delete {}", path(node, site))];
-            lines.extend(set(node, element, site));
+            lines.extend(set(node, &read(element), site));
             lines
         }
         Change::Edit(node, element) => {
             let mut lines = vec![format!("# {} is replaced as a whole by:", path(node, site))];
-            lines.extend(set(node, element, site));
+            lines.extend(set(node, &read(element), site));
             lines
         }
         Change::Delete(node) => vec![format!("delete {}", path(node, site))],
@@ -67,6 +67,11 @@ pub fn lines(operation: &Operation, site: &Site) -> Vec<String> {
             vec![format!("move {} {place}{sibling}", path(&Node::Rule(rule.clone()), site))]
         }
     }
+}
+
+/// What we print reads back.
+fn read(text: &str) -> Element {
+    parse(text).unwrap_or_default()
 }
 
 /// A node as the words that lead to it. On a firewall with one virtual system the CLI does not name it.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
+use compact_str::CompactString;
+
 use super::{
     candidate::{Candidate, chooses},
     extent::{Extent, Share, across},
@@ -14,7 +16,7 @@ pub(super) enum Subject<'a> {
     /// `ssl`: a ClientHello that no App-ID knows, or not yet.
     Ssl,
     /// One of these App-IDs of ours.
-    Ours(&'a BTreeSet<String>),
+    Ours(&'a BTreeSet<CompactString>),
     /// A custom App-ID of somebody else.
     Custom(&'a Element),
     /// TCP that no App-ID knows.
@@ -72,7 +74,7 @@ pub(super) fn unless_excluded(filter: &Element, name: &str, candidate: &Candidat
 
 impl Filter<'_> {
     /// How much of these App-IDs of ours it chooses.
-    pub(super) fn share(&self, apps: &BTreeSet<String>) -> Share {
+    pub(super) fn share(&self, apps: &BTreeSet<CompactString>) -> Share {
         let excluded: BTreeSet<&str> =
             self.entry.members_of("exclude").filter(|name| apps.contains(*name)).collect();
         match excluded.len() {
@@ -85,8 +87,8 @@ impl Filter<'_> {
 
 impl<'a> Applications<'a> {
     /// A rule of ours.
-    pub(super) fn ours(apps: &'a BTreeSet<String>) -> Self {
-        let names: BTreeSet<&str> = apps.iter().map(String::as_str).collect();
+    pub(super) fn ours(apps: &'a BTreeSet<CompactString>) -> Self {
+        let names: BTreeSet<&str> = apps.iter().map(CompactString::as_str).collect();
         let rides = Some(Extent::Whole);
         Self(vec![Rc::new(Holding { ours: names.clone(), names, rides, ..Holding::default() })])
     }
@@ -132,7 +134,7 @@ impl<'a> Applications<'a> {
         self.0.iter().any(|holding| holding.names.contains(name)).then_some(Extent::Whole)
     }
 
-    fn named_of(&self, apps: &BTreeSet<String>) -> Share {
+    fn named_of(&self, apps: &BTreeSet<CompactString>) -> Share {
         let named: BTreeSet<&str> = self
             .0
             .iter()

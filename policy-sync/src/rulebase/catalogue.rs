@@ -36,7 +36,7 @@ pub(super) struct Catalogue<'a> {
 
 impl<'a> Catalogue<'a> {
     pub(super) fn new(family: Family<'a>, ours: &'a Ours) -> Self {
-        let our_apps = ours.rules.iter().flat_map(|rule| &rule.apps).map(String::as_str).collect();
+        let our_apps = ours.rules.iter().flat_map(|rule| &rule.apps).map(AsRef::as_ref).collect();
         Self { family, ours, our_apps, known: BTreeMap::new() }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn catches(book: &Book<'_>) -> Vec<Catch> {
             }
         }
     }
-    let apps: BTreeSet<String> = book.ours.rules.iter().flat_map(|rule| rule.apps.iter().cloned()).collect();
+    let apps: BTreeSet<_> = book.ours.rules.iter().flat_map(|rule| rule.apps.iter().cloned()).collect();
     let caught = book.filters.iter().filter_map(|filter| {
         let name = filter.entry.entry_name();
         let extent = if apps.is_empty() { filter.ours? } else { filter.share(&apps)? };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use compact_str::CompactString;
 use sallyport_contract::object::Bounds;
 
 use super::layers::Layer;
@@ -62,7 +63,7 @@ pub struct OurRule {
     /// The sessions that it is about.
     pub reach: Reach,
     /// The App-IDs that it carries.
-    pub apps: BTreeSet<String>,
+    pub apps: BTreeSet<CompactString>,
 }
 
 /// All that is ours.
@@ -144,7 +145,7 @@ mod tests {
             profile_group: None,
             description: String::new(),
         };
-        Rule { terms: Some(terms), apps: ["sp-web".to_owned()].into() }
+        Rule { terms: Some(terms), apps: ["sp-web".into()].into() }
     }
 
     /// Our rule as it is written, behind and in front of others on a standalone firewall.

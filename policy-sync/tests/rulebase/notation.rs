@@ -113,7 +113,7 @@ fn our_rule(name: &str, words: &[&str]) -> OurRule {
             destination: texts(destination),
             ports: words[5].split(',').map(|port| port.parse().unwrap()).collect(),
         },
-        apps: words[2].split(',').map(str::to_owned).collect(),
+        apps: words[2].split(',').map(Into::into).collect(),
     }
 }
 

@@ -69,8 +69,7 @@ impl Ground {
 
     /// The conditions of the identity.
     pub(crate) fn conditions(&self) -> Vec<(String, ConditionStatus, String)> {
-        let world = self.twin.world();
-        let status = world.identities[&Key::new("shop", "web-1")].status.clone().unwrap_or_default();
+        let status = self.twin.identity("web-1").status.unwrap_or_default();
         status.conditions.into_iter().map(|c| (c.kind, c.status, c.reason)).collect()
     }
 

@@ -1,10 +1,8 @@
 //! How the flow stores in the cluster in memory: as an API server takes it, and shown at once.
 
-use std::sync::Arc;
-
 use sallyport_contract::{
     keys,
-    object::{ClaimedFirewall, FirewallStatus, WorkloadIdentityStatus},
+    object::{ClaimedFirewall, Firewall, FirewallStatus, WorkloadIdentityStatus},
 };
 use sallyport_policy_sync::{
     cluster::{Cluster, ClusterError, Loss, Note},
@@ -20,20 +18,20 @@ use super::{
 
 impl Twin {
     /// Changes one object if it is there and still of the version that the change rests on.
-    fn store<K: Clone + kube::Resource>(
+    fn store<K: kube::Resource>(
         &self,
         what: String,
         base: Version,
-        object: Option<Arc<K>>,
+        object: Option<K>,
         change: impl FnOnce(&mut K),
     ) -> Result<(K, Version), ClusterError> {
         self.note(what.clone())?;
         let lost = |loss| ClusterError { what, loss, source: "as an API server says it".into() };
-        let Some(object) = object else { return Err(lost(Loss::Gone)) };
+        let Some(mut object) = object else { return Err(lost(Loss::Gone)) };
         if base.precondition().is_some() && base != Version::of(object.meta()) {
             return Err(lost(Loss::Outrun));
         }
-        let (mut object, version) = ((*object).clone(), self.next());
+        let version = self.next();
         object.meta_mut().resource_version = Some(version.to_string());
         change(&mut object);
         Ok((object, Version::from(version)))
@@ -49,17 +47,14 @@ impl Cluster for Twin {
         entry: Option<&ClaimedFirewall>,
     ) -> Result<Version, ClusterError> {
         let what = format!("claim {claim} {firewall} {}", entry.is_some());
-        let seen = self.world().claims.get(claim).cloned();
+        let seen = self.objects.lock().unwrap().claims.get(claim).cloned();
         let (object, version) = self.store(what, base, seen, |object| {
             let mut status = object.status.take().unwrap_or_default();
             status.firewalls.retain(|entry| entry.firewall != firewall);
             status.firewalls.extend(entry.cloned());
             object.status = Some(status);
         })?;
-        self.seen.update(|tables| {
-            tables.claims.apply(applied(claim.to_owned(), object));
-            Concerns::default()
-        });
+        self.show_claim(claim, object, Concerns::default());
         Ok(version)
     }
 
@@ -70,7 +65,7 @@ impl Cluster for Twin {
         status: &FirewallStatus,
     ) -> Result<Version, ClusterError> {
         let what = format!("firewall {name} job {:?}", status.job.as_ref().map(|job| &job.id));
-        let seen = self.world().firewalls.get(name).cloned();
+        let seen = self.world().firewalls.get(name).map(|seen| Firewall::clone(seen));
         let (object, version) =
             self.store(what, base, seen, |object| object.status = Some(status.clone()))?;
         self.seen.update(|tables| {
@@ -82,7 +77,7 @@ impl Cluster for Twin {
 
     async fn hold_firewall(&self, name: &str, uid: &str, hold: bool) -> Result<Version, ClusterError> {
         let what = format!("finalizer of {name} {hold}");
-        let seen = self.world().firewalls.get(name).cloned();
+        let seen = self.world().firewalls.get(name).map(|seen| Firewall::clone(seen));
         let seen = seen.filter(|object| object.metadata.uid.as_deref().unwrap_or_default() == uid);
         let finalizer = keys::REMOVE_FROM_FIREWALL.to_owned();
         let (object, version) = self.store(what, Version::default(), seen, |object| {
@@ -107,7 +102,7 @@ impl Cluster for Twin {
         key: &Key,
         status: &WorkloadIdentityStatus,
     ) -> Result<Version, ClusterError> {
-        let (seen, _) = self.seen.identity(key);
+        let seen = self.objects.lock().unwrap().identities.get(key).cloned();
         let (object, _) = self.store(format!("identity {key}"), Version::default(), seen, |object| {
             let mut merged = object.status.take().unwrap_or_default();
             merged.conditions.retain(|c| status.conditions.iter().all(|ours| ours.kind != c.kind));

@@ -1,8 +1,11 @@
 //! The cluster in memory: what the flow stores shows in what it sees, as by an API server with fast watches.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -29,10 +32,19 @@ use super::{applied, login, object, objects};
 pub(crate) struct Twin {
     pub(crate) seen: Seen,
     version: Arc<AtomicU64>,
+    /// The objects as the API server holds them, whole.
+    pub(super) objects: Arc<Mutex<Objects>>,
     /// Everything that was stored, in order.
     pub(crate) stored: Arc<Mutex<Vec<String>>>,
     pub(crate) notes: Arc<Mutex<Vec<Note>>>,
     pub(crate) down: Arc<AtomicBool>,
+}
+
+/// The objects of which the flow sees only what it looks at.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub(super) identities: BTreeMap<Key, WorkloadIdentity>,
+    pub(super) claims: BTreeMap<String, NameClaim>,
 }
 
 /// Ends the first list of these tables with what they hold.
@@ -185,17 +197,25 @@ impl Twin {
     pub(crate) fn put_identity_in(&self, namespace: &str, name: &str, spec: Value) {
         let value = object("WorkloadIdentity", Some(namespace), name, spec, self.next());
         let identity: WorkloadIdentity = serde_json::from_value(value).unwrap();
-        let key = Key::new(namespace, name);
+        self.put(&Key::new(namespace, name), identity);
+    }
+
+    fn put(&self, key: &Key, identity: WorkloadIdentity) {
+        self.objects.lock().unwrap().identities.insert(key.clone(), identity.clone());
         self.seen.update(|tables| {
-            tables.identities.apply(applied(key.clone(), identity));
-            gate_of(&key)
+            tables.identities.apply(applied(key.clone(), identity.into()));
+            gate_of(key)
         });
+    }
+
+    /// An identity as the API server holds it.
+    pub(crate) fn identity(&self, identity: &str) -> WorkloadIdentity {
+        self.objects.lock().unwrap().identities[&Key::new("shop", identity)].clone()
     }
 
     /// cert-agent says that the certificate is there.
     pub(crate) fn issue(&self, identity: &str) {
-        let key = Key::new("shop", identity);
-        let mut object = (*self.world().identities[&key]).clone();
+        let (key, mut object) = (Key::new("shop", identity), self.identity(identity));
         let condition = serde_json::json!({
             "type": "CertificateIssued", "status": "True", "reason": "Issued", "message": "",
             "lastTransitionTime": "2026-11-21T09:00:00Z",
@@ -214,8 +234,7 @@ impl Twin {
 
     /// Changes an identity as a watch would show it.
     pub(crate) fn change_identity(&self, identity: &str, change: impl FnOnce(&mut WorkloadIdentity)) {
-        let key = Key::new("shop", identity);
-        let mut object = (*self.world().identities[&key]).clone();
+        let (key, mut object) = (Key::new("shop", identity), self.identity(identity));
         change(&mut object);
         self.show_identity(&key, object);
     }
@@ -223,15 +242,13 @@ impl Twin {
     pub(super) fn show_identity(&self, key: &Key, mut object: WorkloadIdentity) -> Version {
         let version = self.next();
         object.metadata.resource_version = Some(version.to_string());
-        self.seen.update(|tables| {
-            tables.identities.apply(applied(key.clone(), object));
-            gate_of(key)
-        });
+        self.put(key, object);
         Version::from(version)
     }
 
     pub(crate) fn unwant(&self, identity: &str) {
         let key = Key::new("shop", identity);
+        self.objects.lock().unwrap().identities.remove(&key);
         self.seen.update(|tables| {
             tables.identities.apply(Change::Gone(key.clone()));
             gate_of(&key)
@@ -247,30 +264,32 @@ impl Twin {
             let spec = serde_json::json!({"dnsName": name, "namespace": namespace});
             let claim: NameClaim =
                 serde_json::from_value(object("NameClaim", None, &id, spec, self.next())).unwrap();
-            self.seen.update(|tables| {
-                tables.claims.apply(applied(id, claim));
-                all()
-            });
+            self.show_claim(&id, claim, all());
         }
+    }
+
+    pub(super) fn show_claim(&self, id: &str, claim: NameClaim, concerns: Concerns) {
+        self.objects.lock().unwrap().claims.insert(id.to_owned(), claim.clone());
+        self.seen.update(|tables| {
+            tables.claims.apply(applied(id.to_owned(), claim.into()));
+            concerns
+        });
     }
 
     /// Another namespace holds the name's claim from now on.
     pub(crate) fn give_claim(&self, name: &str, namespace: &str) {
         let id = claim_of(&name.parse::<DnsName>().unwrap());
-        let mut claim = (*self.world().claims[&id]).clone();
+        let mut claim = self.objects.lock().unwrap().claims[&id].clone();
         claim.spec.namespace = namespace.to_owned();
         claim.metadata.resource_version = Some(self.next().to_string());
-        self.seen.update(|tables| {
-            tables.claims.apply(applied(id, claim));
-            all()
-        });
+        self.show_claim(&id, claim, all());
     }
 
     /// What the claim of a name remembers of the firewall.
     pub(crate) fn entry(&self, name: &str) -> Option<ClaimedFirewall> {
         let world = self.world();
         let claim = world.claims.get(&claim_of(&name.parse::<DnsName>().unwrap()))?;
-        claim.status.as_ref()?.firewalls.first().cloned()
+        claim.entries.first().map(|entry| entry.as_ref().clone())
     }
 
     pub(crate) fn put_pod(&self, identity: &str, name: &str, carrier: Carrier) {

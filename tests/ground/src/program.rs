@@ -52,6 +52,8 @@ impl Program {
             .args(args)
             .arg("--ready-file")
             .arg(&ready)
+            // As the image has it.
+            .env("MIMALLOC_PURGE_DELAY", "0")
             .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)

@@ -117,7 +117,7 @@ fn policy_sync() -> Registry {
     metrics.overridden(Overridden::default());
     metrics.waiting(&Waiting::of([Carrier { gated: true, living: true, ..Carrier::default() }].iter()));
     metrics.traced("sent", 1);
-    metrics.arrived(&Journey::of(now, &identity, None, now));
+    metrics.arrived(&Journey::of(now, &identity.into(), None, now));
     metrics.conditions("fw", &[reachable]);
     metrics.paths("fw", Tally::default());
     registry
