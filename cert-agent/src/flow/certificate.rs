@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use sallyport_contract::{
     Identity, Reason,
-    object::{CertificateAuthority, CertificateStatus, WorkloadIdentity},
+    object::{CertificateAuthority, CertificateStatus},
 };
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     cluster::{Cluster, ClusterError},
     deliver::OwnedBy,
     issuer::Issuer,
+    observe::made::Made,
     report::Report,
     request::Terms,
     step::{self, Effect},
@@ -57,7 +58,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         anew: bool,
     ) -> Result<(Report, Next), ClusterError> {
         let case = match self.case(identity, made).await {
@@ -114,7 +115,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         why: &str,
     ) -> Result<(Report, Next), ClusterError> {
         let held = || self.with_what_stands(made, Report::waiting(Reason::NameRefused, why));
@@ -137,11 +138,7 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Who is to sign what; or what to tell if that cannot even be said.
-    pub(super) async fn case<'a>(
-        &self,
-        identity: &'a Identity,
-        made: &WorkloadIdentity,
-    ) -> Result<Case<'a>, Report> {
+    pub(super) async fn case<'a>(&self, identity: &'a Identity, made: &Made) -> Result<Case<'a>, Report> {
         let name = &identity.certificate.authority;
         let unavailable = |text: String| Report::waiting(Reason::AuthorityUnavailable, text);
         let authority: Arc<CertificateAuthority> = self.authority_object(name).ok_or_else(|| {
@@ -173,7 +170,7 @@ impl<C: Cluster> Agent<C> {
         let owner = OwnedBy {
             namespace: identity.namespace.clone(),
             name: identity.name.to_string(),
-            uid: made.metadata.uid.clone().unwrap_or_default(),
+            uid: made.uid.as_ref().map(String::from).unwrap_or_default(),
         };
         let facts = self.world.lock().namespaces.get("", &identity.namespace);
         let Some(namespace_uid) = facts.map(|facts| facts.uid.clone()) else {
@@ -265,9 +262,9 @@ impl<C: Cluster> Agent<C> {
 }
 
 /// Whether what the stored ticket gives was delivered before, as the identity itself says.
-fn was_given(memo: &Memo, made: &WorkloadIdentity) -> bool {
-    let told = made.status.as_ref().and_then(|status| status.certificate.as_ref()?.arn.as_deref());
+fn was_given(memo: &Memo, made: &Made) -> bool {
+    let told = made.certificate().and_then(|certificate| certificate.arn);
     let state = memo.state.as_ref().filter(|state| state.current.is_none());
     let ticket = state.and_then(|state| state.attempt.as_ref()?.ticket.as_deref());
-    told.is_some() && told == ticket
+    told.is_some() && told.as_deref() == ticket
 }

@@ -1,31 +1,33 @@
 //! What is remembered of one identity between two drives, so that a drive that has nothing to do asks
 //! nobody. All of it can be lost: the state Secret holds what must not be.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::object::{Forms, WorkloadIdentity};
+use sallyport_contract::object::Forms;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::{
     chain::VerifiedLeaf,
     forms::Further,
+    observe::made::Made,
     pod::memory::Memory,
     report::Report,
     request::Terms,
     state::{Current, Span, State},
     step::Delivered,
+    text::Text,
 };
 
 /// What is remembered of one identity.
 #[derive(Default)]
 pub struct Memo {
     /// The UID of the identity: another object under the same name is another one.
-    pub uid: Option<String>,
+    pub uid: Option<Text>,
     /// The identity as we last wrote it, and when, until the watch has caught up.
-    pub identity: Option<(WorkloadIdentity, Instant)>,
+    pub identity: Option<(Arc<Made>, Instant)>,
     /// The state as it is stored.
     pub state: Option<State>,
     /// The version of the state Secret; none if there is none.
@@ -111,7 +113,7 @@ impl Rest {
 
     /// What was told, if it still stands and nothing has changed.
     #[must_use]
-    pub fn still(&self, under: (&Terms, &Forms), made: &WorkloadIdentity) -> Option<Report> {
+    pub fn still(&self, under: (&Terms, &Forms), made: &Made) -> Option<Report> {
         let told = Report::of(made);
         (told.stands_in(made) && self.seal == seal(under, &told)).then_some(told)
     }
@@ -121,17 +123,17 @@ fn seal(under: (&Terms, &Forms), told: &Report) -> [u8; 32] {
     Sha256::digest(format!("{under:?} {told:?}")).into()
 }
 
+/// What is remembered while there is nothing to do.
+pub struct Resting {
+    uid: Option<Text>,
+    identity: Option<(Arc<Made>, Instant)>,
+    rest: Rest,
+}
+
 /// A memo between two pieces of work. There may be many, and most of them rest: of those all that can be read again is left out.
 pub enum Laid {
     /// There is nothing to do for a while.
-    Resting {
-        /// The UID of the identity.
-        uid: Option<String>,
-        /// The identity as we last wrote it, and when, until the watch has caught up.
-        identity: Option<Box<(WorkloadIdentity, Instant)>>,
-        /// Until when.
-        rest: Rest,
-    },
+    Resting(Box<Resting>),
     /// Something is under way.
     Whole(Box<Memo>),
 }
@@ -141,7 +143,7 @@ impl Laid {
     #[must_use]
     pub fn of(mut memo: Memo) -> Self {
         match memo.rest.take() {
-            Some(rest) => Self::Resting { uid: memo.uid, identity: memo.identity.map(Box::new), rest },
+            Some(rest) => Self::Resting(Box::new(Resting { uid: memo.uid, identity: memo.identity, rest })),
             None => Self::Whole(Box::new(memo)),
         }
     }
@@ -150,12 +152,10 @@ impl Laid {
     #[must_use]
     pub fn taken(self) -> Memo {
         match self {
-            Self::Resting { uid, identity, rest } => Memo {
-                uid,
-                identity: identity.map(|identity| *identity),
-                rest: Some(rest),
-                ..Memo::default()
-            },
+            Self::Resting(resting) => {
+                let Resting { uid, identity, rest } = *resting;
+                Memo { uid, identity, rest: Some(rest), ..Memo::default() }
+            }
             Self::Whole(memo) => *memo,
         }
     }
@@ -164,7 +164,7 @@ impl Laid {
     #[must_use]
     pub fn span(&self) -> Option<Span> {
         match self {
-            Self::Resting { rest, .. } => rest.span,
+            Self::Resting(resting) => resting.rest.span,
             Self::Whole(memo) => memo.span(),
         }
     }
@@ -173,12 +173,8 @@ impl Laid {
 impl Memo {
     /// Nothing but that we have just written this identity.
     #[must_use]
-    pub fn of(written: WorkloadIdentity) -> Self {
-        Self {
-            uid: written.metadata.uid.clone(),
-            identity: Some((written, Instant::now())),
-            ..Self::default()
-        }
+    pub fn of(written: Arc<Made>) -> Self {
+        Self { uid: written.uid.clone(), identity: Some((written, Instant::now())), ..Self::default() }
     }
 
     /// Forgets the stored state: somebody else has written it.
