@@ -11,6 +11,7 @@ use sallyport_contract::{
 
 use super::{
     agent::{Agent, Next},
+    asking::awaiting,
     memo::{Memo, Rest},
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(super) enum Turn {
     Go,
     /// Nothing until then; this is told meanwhile.
     Wait(Next, Report),
+    /// The ticket is asked about then, and nothing has been heard that could be told.
+    Poll(Duration),
 }
 
 /// Everything that the steps of one identity look at.
@@ -85,9 +88,12 @@ impl<C: Cluster> Agent<C> {
         self.supersede(memo, &case);
         for _ in 0..MOST_STEPS {
             self.look(memo, &case).await?;
-            if let Turn::Wait(next, report) = self.step(memo, &case).await? {
-                return Ok((self.beside_current(memo, &case, report), self.before_the_end(memo, next)));
-            }
+            let (next, report) = match self.step(memo, &case).await? {
+                Turn::Go => continue,
+                Turn::Wait(next, report) => (next, self.beside_current(memo, &case, report)),
+                Turn::Poll(left) => (Next::after(left), self.as_told(memo, &case, made)),
+            };
+            return Ok((report, self.before_the_end(memo, next)));
         }
         tracing::error!(
             namespace = case.owner.namespace,
@@ -216,6 +222,15 @@ impl<C: Cluster> Agent<C> {
         let under = (&case.terms, &case.identity.certificate.forms);
         memo.rest = Some(Rest::new(until, memo.span(), under, &told));
         Turn::Wait(self.next_look(case, left), report)
+    }
+
+    /// What the identity says already, while that is true: another agent may have heard more.
+    fn as_told(&self, memo: &Memo, case: &Case<'_>, made: &Made) -> Report {
+        let ended = made.not_after().is_some_and(|end| self.clock.now() >= end);
+        match &made.told {
+            Some(_) if !ended => Report::of(made),
+            Some(_) | None => self.beside_current(memo, case, awaiting(case, memo)),
+        }
     }
 
     /// A certificate that ends is told to have ended, whatever else is waited for.

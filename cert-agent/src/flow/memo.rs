@@ -1,7 +1,7 @@
 //! What is remembered of one identity between two drives, so that a drive that has nothing to do asks
 //! nobody. All of it can be lost: the state Secret holds what must not be.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
@@ -52,6 +52,8 @@ pub struct Memo {
     pub tries: u32,
     /// How often the ticket was asked about.
     pub polls: u32,
+    /// When it is asked about next, whatever else happens to the identity meanwhile.
+    pub poll_at: Option<Instant>,
     /// Until when there is nothing to do.
     pub rest: Option<Rest>,
     /// The requests of its pods that are under way, by UID.
@@ -71,6 +73,8 @@ pub struct PodMemo {
     pub tries: u32,
     /// How often the ticket was asked about.
     pub polls: u32,
+    /// When it is asked about next, whatever else happens meanwhile.
+    pub poll_at: Option<Instant>,
     /// How often the API server stood in the way in a row.
     pub failures: u32,
 }
@@ -86,11 +90,22 @@ impl PodMemo {
         }
     }
 
+    /// How long until the ticket is asked about; nothing if that is due.
+    #[must_use]
+    pub fn polls_in(&self) -> Option<Duration> {
+        left_until(self.poll_at)
+    }
+
     /// What is stored on the request.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.request.as_ref().map(Memory::of).unwrap_or_default()
     }
+}
+
+fn left_until(at: Option<Instant>) -> Option<Duration> {
+    let left = at?.saturating_duration_since(Instant::now());
+    Some(left).filter(|left| !left.is_zero())
 }
 
 /// Nothing to do until then, unless the terms change.
@@ -175,6 +190,12 @@ impl Memo {
     #[must_use]
     pub fn of(written: Arc<Made>) -> Self {
         Self { uid: written.uid.clone(), identity: Some((written, Instant::now())), ..Self::default() }
+    }
+
+    /// How long until the ticket is asked about; nothing if that is due.
+    #[must_use]
+    pub fn polls_in(&self) -> Option<Duration> {
+        left_until(self.poll_at)
     }
 
     /// Forgets the stored state: somebody else has written it.
