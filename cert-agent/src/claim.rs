@@ -15,7 +15,11 @@ use sallyport_contract::{
     object::{NameClaim, NameClaimSpec},
 };
 
-use crate::observe::shelf::{Change, Place, Shelf};
+use crate::{
+    cluster::Exactly,
+    observe::shelf::{Change, Place, Shelf},
+    text::Text,
+};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +27,11 @@ pub struct Claim {
     /// The name.
     pub dns_name: DnsName,
     /// Who holds it.
-    pub namespace: String,
+    pub namespace: Text,
     /// UID of the object; none while we only mean to make it.
-    pub uid: Option<String>,
+    pub uid: Option<Box<str>>,
     /// Version of the object.
-    pub resource_version: Option<String>,
+    pub resource_version: Option<Box<str>>,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Whether a firewall still holds the name.
@@ -42,12 +46,19 @@ impl Claim {
         let ours = object.metadata.name.as_deref() == Some(&*claim_of(&dns_name));
         ours.then(|| Self {
             dns_name,
-            namespace: object.spec.namespace.clone(),
-            uid: object.metadata.uid.clone(),
-            resource_version: object.metadata.resource_version.clone(),
+            namespace: (&object.spec.namespace).into(),
+            uid: object.metadata.uid.as_deref().map(Into::into),
+            resource_version: object.metadata.resource_version.as_deref().map(Into::into),
             created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
             on_a_firewall: object.status.as_ref().is_some_and(|status| !status.firewalls.is_empty()),
         })
+    }
+
+    /// Exactly this object, as far as it tells.
+    #[must_use]
+    pub fn exactly(&self) -> Option<Exactly> {
+        let (uid, version) = (self.uid.as_ref()?, self.resource_version.as_ref()?);
+        Some(Exactly { uid: uid.to_string(), resource_version: version.to_string() })
     }
 }
 
@@ -129,7 +140,7 @@ impl ClaimBook {
     pub fn reserve(&mut self, dns_name: &DnsName, namespace: &str) {
         let claim = Arc::new(Claim {
             dns_name: dns_name.clone(),
-            namespace: namespace.to_owned(),
+            namespace: namespace.into(),
             uid: None,
             resource_version: None,
             created: None,
@@ -175,6 +186,12 @@ impl ClaimBook {
         self.shelf.complete()
     }
 
+    /// The claim of a name.
+    #[must_use]
+    pub fn get(&self, name: &DnsName) -> Option<&Claim> {
+        self.by_parent.get(parent(name))?.get(name).map(|claim| &**claim)
+    }
+
     /// All claims.
     pub fn all(&self) -> impl Iterator<Item = &Claim> {
         self.by_parent.values().flat_map(BTreeMap::values).map(|claim| &**claim)
@@ -184,16 +201,17 @@ impl ClaimBook {
     #[must_use]
     pub fn holding(&self, namespace: &str, name: &DnsName) -> Holding {
         let siblings = self.by_parent.get(parent(name));
-        let own = siblings.and_then(|claims| claims.get(name)).filter(|claim| claim.namespace == namespace);
+        let own = siblings.and_then(|claims| claims.get(name)).filter(|claim| claim.namespace == *namespace);
         let other = siblings
             .into_iter()
             .flat_map(BTreeMap::values)
-            .filter(|claim| claim.namespace != namespace && claim.dns_name.overlaps(name))
+            .filter(|claim| claim.namespace != *namespace && claim.dns_name.overlaps(name))
             .find(|claim| own.is_none_or(|own| goes_before(claim, own)));
         match (other, own) {
-            (Some(other), _) => {
-                Holding::Elsewhere { dns_name: other.dns_name.clone(), namespace: other.namespace.clone() }
-            }
+            (Some(other), _) => Holding::Elsewhere {
+                dns_name: other.dns_name.clone(),
+                namespace: String::from(&other.namespace),
+            },
             (None, Some(own)) if self.ending.contains(&own.dns_name) => Holding::Ending,
             (None, Some(_)) => Holding::Ours,
             (None, None) => Holding::Free,
@@ -223,8 +241,8 @@ mod tests {
     fn claim(dns_name: &str, namespace: &str, second: i64) -> Claim {
         Claim {
             dns_name: name(dns_name),
-            namespace: namespace.to_owned(),
-            uid: Some("u".to_owned()),
+            namespace: namespace.into(),
+            uid: Some("u".into()),
             resource_version: None,
             created: Some(Timestamp::from_second(second).unwrap()),
             on_a_firewall: false,

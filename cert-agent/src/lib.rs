@@ -6,7 +6,7 @@
 //! errors · [`chain`] is it what was asked for · [`deliver`] the Secret, in its [`forms`] · [`report`] what people read · [`restart`] of
 //! programs that read once ·
 //! [`trust`] by which roots, and who is told · [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
-//! [`cluster`], the port to Kubernetes; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
+//! [`cluster`], the port to Kubernetes; what many facts repeat is one [`text`]; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
 //! own, by a person's command and never in the running agent.
 
 pub mod args;
@@ -32,6 +32,7 @@ pub mod run;
 pub mod spending;
 pub mod state;
 pub mod step;
+pub mod text;
 pub mod trust;
 
 pub use run::{RunError, run};

@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{
     Reason, keys,
-    object::{
-        CertificateStatus, Condition, ConditionStatus, PodCertificates, WorkloadIdentity, set_condition,
-    },
+    object::{CertificateStatus, Condition, ConditionStatus, PodCertificates, set_condition},
 };
 use serde_json::{Value, json};
+
+use crate::observe::made::{Made, Told};
 
 /// The condition that is the agent's.
 pub const CERTIFICATE_ISSUED: &str = "CertificateIssued";
@@ -55,28 +55,26 @@ impl Report {
 
     /// What an identity says now, to be said again.
     #[must_use]
-    pub fn of(found: &WorkloadIdentity) -> Self {
-        let status = found.status.as_ref();
-        let condition = found.condition(CERTIFICATE_ISSUED);
-        let reason = condition.and_then(|condition| Reason::from_code(&condition.reason));
+    pub fn of(found: &Made) -> Self {
+        let told = found.told.as_ref();
+        let reason = told.and_then(|told| Reason::from_code(&told.reason));
         Self {
             reason: reason.unwrap_or(Reason::AwaitingCertificate),
-            message: condition
-                .map_or_else(|| "nobody wants it".to_owned(), |condition| condition.message.clone()),
-            certificate: status.and_then(|status| status.certificate.clone()).map(Box::new),
-            certificates: status.and_then(|status| status.certificates.clone()),
+            message: told.map_or_else(|| "nobody wants it".to_owned(), |told| String::from(&told.message)),
+            certificate: found.certificate().map(Box::new),
+            certificates: found.certificates().cloned(),
             unwanted_since: None,
         }
     }
 
     /// The condition to store.
     #[must_use]
-    pub fn condition(&self, identity: &WorkloadIdentity, now: Timestamp) -> Condition {
-        let previous = identity.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    pub fn condition(&self, identity: &Made, now: Timestamp) -> Condition {
+        let previous: Vec<Condition> = identity.told.iter().map(Told::condition).collect();
         let status = ConditionStatus::from(self.reason == Reason::Issued);
-        let generation = identity.metadata.generation;
+        let generation = identity.generation;
         set_condition(
-            previous,
+            &previous,
             CERTIFICATE_ISSUED,
             status,
             self.reason,
@@ -88,26 +86,25 @@ impl Report {
 
     /// Whether the identity says all this already.
     #[must_use]
-    pub fn stands_in(&self, identity: &WorkloadIdentity) -> bool {
-        let Some(status) = &identity.status else { return false };
-        let same = identity.condition(CERTIFICATE_ISSUED).is_some_and(|condition| {
-            condition.reason == self.reason.code()
-                && condition.message == self.message
-                && condition.observed_generation == identity.metadata.generation
+    pub fn stands_in(&self, identity: &Made) -> bool {
+        let same = identity.told.as_ref().is_some_and(|told| {
+            told.reason == *self.reason.code()
+                && told.message == self.message
+                && told.generation == identity.generation
         });
-        same && status.certificate.as_ref() == self.certificate.as_deref()
-            && status.certificates == self.certificates
-            && status.unwanted_since == self.unwanted_since
+        same && identity.certificate().as_ref() == self.certificate.as_deref()
+            && identity.certificates() == self.certificates.as_ref()
+            && identity.unwanted_since == self.unwanted_since
     }
 
     /// Whether people should be told by an event: of a trouble, of other words for it, and of its end. What goes as
     /// it should stands in the status alone.
     #[must_use]
-    pub fn is_news_to(&self, identity: &WorkloadIdentity) -> bool {
-        let before = identity.condition(CERTIFICATE_ISSUED);
+    pub fn is_news_to(&self, identity: &Made) -> bool {
+        let before = identity.told.as_ref();
         if self.is_trouble() {
-            return before
-                .is_none_or(|before| before.reason != self.reason.code() || before.message != self.message);
+            let same = |told: &Told| told.reason == *self.reason.code() && told.message == self.message;
+            return !before.is_some_and(same);
         }
         before.and_then(|before| Reason::from_code(&before.reason)).is_some_and(is_trouble)
     }
@@ -115,12 +112,9 @@ impl Report {
     /// Whether to write it now. That a certificate is awaited is not said of an identity so young that it may
     /// have it before anybody reads the words.
     #[must_use]
-    pub fn is_worth_saying(&self, identity: &WorkloadIdentity, now: Timestamp) -> bool {
-        let made = identity.metadata.creation_timestamp.as_ref();
-        let young = made.is_some_and(|made| now.duration_since(made.0) < SOON);
-        self.reason != Reason::AwaitingCertificate
-            || !young
-            || identity.condition(CERTIFICATE_ISSUED).is_some()
+    pub fn is_worth_saying(&self, identity: &Made, now: Timestamp) -> bool {
+        let young = identity.created.is_some_and(|made| now.duration_since(made) < SOON);
+        self.reason != Reason::AwaitingCertificate || !young || identity.told.is_some()
     }
 
     /// Whether somebody has to do something, or may want to know.
@@ -131,7 +125,7 @@ impl Report {
 
     /// The fields that are the agent's, to be applied to the status.
     #[must_use]
-    pub fn to_apply(&self, identity: &WorkloadIdentity, now: Timestamp) -> Value {
+    pub fn to_apply(&self, identity: &Made, now: Timestamp) -> Value {
         let mut status = json!({"conditions": [self.condition(identity, now)]});
         if let Some(certificate) = &self.certificate {
             status["certificate"] = json!(certificate);
@@ -145,7 +139,7 @@ impl Report {
         json!({
             "apiVersion": format!("{}/{}", keys::GROUP, keys::VERSION),
             "kind": "WorkloadIdentity",
-            "metadata": {"name": identity.metadata.name, "namespace": identity.metadata.namespace},
+            "metadata": {"name": identity.name, "namespace": identity.namespace},
             "status": status,
         })
     }
@@ -161,14 +155,14 @@ mod tests {
 
     use super::*;
 
-    fn identity(condition: Value) -> WorkloadIdentity {
-        serde_json::from_value(json!({
+    fn identity(condition: Value) -> Made {
+        let object = serde_json::from_value(json!({
             "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
             "metadata": {"name": "web-1", "namespace": "shop", "generation": 1},
             "spec": {"dnsNames": ["web.x.example"], "delivery": "Secret", "action": "Allow", "policy": "p",
                 "certificate": {"authority": "ca"}, "firewall": "fw"},
-            "status": {"conditions": condition}}))
-        .unwrap()
+            "status": {"conditions": condition}}));
+        Made::read(&object.unwrap())
     }
 
     #[test]
@@ -176,12 +170,12 @@ mod tests {
         let made = Timestamp::from_second(1_800_000_000).unwrap();
         let later = made + SOON;
         let mut young = identity(json!([]));
-        young.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(made));
+        young.created = Some(made);
         let awaiting = Report::waiting(Reason::AwaitingCertificate, "asked");
         assert!(!awaiting.is_worth_saying(&young, made) && awaiting.is_worth_saying(&young, later));
         assert!(Report::waiting(Reason::Throttled, "Rate exceeded").is_worth_saying(&young, made));
-        let told =
-            WorkloadIdentity { status: identity(json!([awaiting.condition(&young, made)])).status, ..young };
+        let mut told = young;
+        told.told = identity(json!([awaiting.condition(&told, made)])).told;
         assert!(awaiting.is_worth_saying(&told, made), "other words than before");
     }
 

@@ -46,7 +46,8 @@ use crate::{
     },
     metrics::Metrics,
     observe::{
-        facts::{self, NamespaceFacts, PodFacts, Workload},
+        facts::{NamespaceFacts, PodFacts, Workload},
+        made::Made,
         watch,
         world::Served,
     },
@@ -212,7 +213,7 @@ fn watch_workloads(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &S
 fn watch_outputs(tasks: &mut Tasks, client: &Client, intake: &Intake, stop: &Stop) {
     let config = watcher::Config::default;
     let (to, from) = (intake.clone(), Api::all(client.clone()));
-    let read = |object: &WorkloadIdentity| Some(facts::identity(object));
+    let read = |object: &WorkloadIdentity| Some(Made::read(object));
     tasks.start("identities", watch::objects(from, config(), stop.clone(), read, move |c| to.identity(c)));
     let (to, from) = (intake.clone(), Api::all(client.clone()));
     tasks.start("bindings", watch::objects(from, config(), stop.clone(), kept, move |c| to.binding(c)));

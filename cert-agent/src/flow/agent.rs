@@ -14,6 +14,7 @@ use super::{
     authority::Desk,
     memo::Laid,
     namespace::{look_period, resync},
+    policies::Tally,
     queue::{Queue, Work},
     roots::Kept,
     trust::Publication,
@@ -24,6 +25,7 @@ use crate::{
     metrics::Metrics,
     observe::{wanted::Plan, world::World},
     spending::Ledger,
+    text::Text,
 };
 
 /// How the agent was told to work.
@@ -68,7 +70,7 @@ impl Next {
 }
 
 /// Namespace and name of an identity.
-pub type Key = (String, String);
+pub type Key = (Text, Text);
 
 /// The agent.
 pub struct Agent<C> {
@@ -85,7 +87,9 @@ pub struct Agent<C> {
     /// What it counts.
     pub metrics: Metrics,
     pub(super) issuers: Arc<dyn Issuers>,
-    pub(super) plans: Mutex<HashMap<String, Arc<Plan>>>,
+    pub(super) plans: Mutex<HashMap<Text, Arc<Plan>>>,
+    /// What the namespaces add up to, by policy.
+    pub(super) tally: Mutex<Tally>,
     pub(super) memos: Mutex<HashMap<Key, Laid>>,
     pub(super) desks: Mutex<HashMap<String, Arc<Desk>>>,
     pub(super) bound: Mutex<HashMap<String, bool>>,
@@ -123,6 +127,7 @@ impl<C: Cluster> Agent<C> {
             metrics,
             issuers,
             plans: Mutex::default(),
+            tally: Mutex::default(),
             memos: Mutex::default(),
             desks: Mutex::default(),
             bound: Mutex::default(),
@@ -146,7 +151,7 @@ impl<C: Cluster> Agent<C> {
             Work::Identity(namespace, name) => self.identity(namespace, name, anew, tries).await,
             Work::Authority(name) => self.authority(name, anew).await,
             Work::Request(namespace, name) => self.request(namespace, name, tries).await,
-            Work::Policies => self.policies().await,
+            Work::Policies => self.policies(anew).await,
             Work::Trust => self.trust().await,
             Work::Sweep => self.sweep().await,
         }
@@ -161,6 +166,11 @@ impl<C: Cluster> Agent<C> {
     /// What is wanted in a namespace, once that was decided.
     pub(super) fn plan(&self, namespace: &str) -> Option<Arc<Plan>> {
         lock(&self.plans).get(namespace).cloned()
+    }
+
+    /// What is wanted in each namespace.
+    pub(super) fn all_plans(&self) -> Vec<(Text, Arc<Plan>)> {
+        lock(&self.plans).iter().map(|(namespace, plan)| (namespace.clone(), Arc::clone(plan))).collect()
     }
 
     /// Makes work due at once, together with what comes in the next moments.

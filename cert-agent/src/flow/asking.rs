@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sallyport_contract::{Reason, object::KeyKind};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     agent::{Agent, Next},
@@ -95,7 +95,7 @@ impl<C: Cluster> Agent<C> {
             anchors: String::new(),
         });
         memo.state = Some(state);
-        (memo.tries, memo.polls) = (0, 0);
+        (memo.tries, memo.polls, memo.poll_at) = (0, 0, None);
         self.store(memo, case).await?;
         Ok(Turn::Go)
     }
@@ -132,6 +132,7 @@ impl<C: Cluster> Agent<C> {
                 (memo.tries, memo.polls) = (0, 0);
                 self.store(memo, case).await?;
                 let wait = case.issuer.first_wait();
+                memo.poll_at = Some(Instant::now() + wait);
                 if wait.is_zero() {
                     Ok(Turn::Go)
                 } else {
@@ -157,6 +158,10 @@ impl<C: Cluster> Agent<C> {
             return Ok(Turn::Go);
         };
         let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
+        // What is written or told of the identity meanwhile, our own words among it, brings no poll forward.
+        if let Some(left) = memo.polls_in() {
+            return Ok(Turn::Poll(left));
+        }
         let age = self.clock.now().duration_since(attempt.requested_at);
         let age = Duration::try_from(age).unwrap_or_default();
         let caller = self.caller(memo, case);
@@ -170,6 +175,7 @@ impl<C: Cluster> Agent<C> {
                 let draw = case.draw(memo.polls);
                 let wait = fate::poll(case.issuer.first_wait(), memo.polls, age, draw);
                 memo.polls = memo.polls.saturating_add(1);
+                memo.poll_at = Some(Instant::now() + wait);
                 Ok(Turn::Wait(Next::after(wait), awaiting(case, memo)))
             }
             Ok(Fetched::Ready { leaf, chain }) => {
@@ -313,7 +319,7 @@ pub(super) fn in_line(case: &Case<'_>, class: Class) -> Report {
     )
 }
 
-fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {
+pub(super) fn awaiting(case: &Case<'_>, memo: &Memo) -> Report {
     let attempt = memo.state.as_ref().and_then(|state| state.attempt.as_ref());
     let ticket = attempt.and_then(|attempt| attempt.ticket.as_deref()).unwrap_or("not yet accepted");
     let authority = &case.terms.authority;

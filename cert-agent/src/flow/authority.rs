@@ -102,11 +102,11 @@ impl<C: Cluster> Agent<C> {
 
     /// Everybody who waits for this authority looks again.
     pub(super) fn wake_all_of(&self, authority: &str) {
-        let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
-        for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
-            if wanted.identity.certificate.authority == authority {
-                let identity = &wanted.identity;
-                self.due(Work::Identity(identity.namespace.clone(), identity.name.to_string()), true);
+        for (namespace, plan) in self.all_plans() {
+            for (name, wanted) in &plan.identities {
+                if wanted.content.terms.certificate.authority == authority {
+                    self.due(Work::Identity(namespace.clone(), name.clone()), true);
+                }
             }
         }
     }

@@ -6,17 +6,19 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use sallyport_contract::{
     Identity, Reason,
-    object::{CertificateAuthority, CertificateStatus, WorkloadIdentity},
+    object::{CertificateAuthority, CertificateStatus},
 };
 
 use super::{
     agent::{Agent, Next},
+    asking::awaiting,
     memo::{Memo, Rest},
 };
 use crate::{
     cluster::{Cluster, ClusterError},
     deliver::OwnedBy,
     issuer::Issuer,
+    observe::made::Made,
     report::Report,
     request::Terms,
     step::{self, Effect},
@@ -28,6 +30,8 @@ pub(super) enum Turn {
     Go,
     /// Nothing until then; this is told meanwhile.
     Wait(Next, Report),
+    /// The ticket is asked about then, and nothing has been heard that could be told.
+    Poll(Duration),
 }
 
 /// Everything that the steps of one identity look at.
@@ -57,7 +61,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         anew: bool,
     ) -> Result<(Report, Next), ClusterError> {
         let case = match self.case(identity, made).await {
@@ -84,9 +88,12 @@ impl<C: Cluster> Agent<C> {
         self.supersede(memo, &case);
         for _ in 0..MOST_STEPS {
             self.look(memo, &case).await?;
-            if let Turn::Wait(next, report) = self.step(memo, &case).await? {
-                return Ok((self.beside_current(memo, &case, report), self.before_the_end(memo, next)));
-            }
+            let (next, report) = match self.step(memo, &case).await? {
+                Turn::Go => continue,
+                Turn::Wait(next, report) => (next, self.beside_current(memo, &case, report)),
+                Turn::Poll(left) => (Next::after(left), self.as_told(memo, &case, made)),
+            };
+            return Ok((report, self.before_the_end(memo, next)));
         }
         tracing::error!(
             namespace = case.owner.namespace,
@@ -114,7 +121,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         why: &str,
     ) -> Result<(Report, Next), ClusterError> {
         let held = || self.with_what_stands(made, Report::waiting(Reason::NameRefused, why));
@@ -137,11 +144,7 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Who is to sign what; or what to tell if that cannot even be said.
-    pub(super) async fn case<'a>(
-        &self,
-        identity: &'a Identity,
-        made: &WorkloadIdentity,
-    ) -> Result<Case<'a>, Report> {
+    pub(super) async fn case<'a>(&self, identity: &'a Identity, made: &Made) -> Result<Case<'a>, Report> {
         let name = &identity.certificate.authority;
         let unavailable = |text: String| Report::waiting(Reason::AuthorityUnavailable, text);
         let authority: Arc<CertificateAuthority> = self.authority_object(name).ok_or_else(|| {
@@ -173,7 +176,7 @@ impl<C: Cluster> Agent<C> {
         let owner = OwnedBy {
             namespace: identity.namespace.clone(),
             name: identity.name.to_string(),
-            uid: made.metadata.uid.clone().unwrap_or_default(),
+            uid: made.uid.as_ref().map(String::from).unwrap_or_default(),
         };
         let facts = self.world.lock().namespaces.get("", &identity.namespace);
         let Some(namespace_uid) = facts.map(|facts| facts.uid.clone()) else {
@@ -221,6 +224,15 @@ impl<C: Cluster> Agent<C> {
         Turn::Wait(self.next_look(case, left), report)
     }
 
+    /// What the identity says already, while that is true: another agent may have heard more.
+    fn as_told(&self, memo: &Memo, case: &Case<'_>, made: &Made) -> Report {
+        let ended = made.not_after().is_some_and(|end| self.clock.now() >= end);
+        match &made.told {
+            Some(_) if !ended => Report::of(made),
+            Some(_) | None => self.beside_current(memo, case, awaiting(case, memo)),
+        }
+    }
+
     /// A certificate that ends is told to have ended, whatever else is waited for.
     fn before_the_end(&self, memo: &Memo, next: Next) -> Next {
         let Some(verified) = &memo.verified else { return next };
@@ -265,9 +277,9 @@ impl<C: Cluster> Agent<C> {
 }
 
 /// Whether what the stored ticket gives was delivered before, as the identity itself says.
-fn was_given(memo: &Memo, made: &WorkloadIdentity) -> bool {
-    let told = made.status.as_ref().and_then(|status| status.certificate.as_ref()?.arn.as_deref());
+fn was_given(memo: &Memo, made: &Made) -> bool {
+    let told = made.certificate().and_then(|certificate| certificate.arn);
     let state = memo.state.as_ref().filter(|state| state.current.is_none());
     let ticket = state.and_then(|state| state.attempt.as_ref()?.ticket.as_deref());
-    told.is_some() && told == ticket
+    told.is_some() && told.as_deref() == ticket
 }

@@ -83,7 +83,7 @@ impl<C: Cluster> Agent<C> {
         };
         let claim = Claim::read(&stored)
             .ok_or_else(|| ClusterError::Refused(format!("claim {} is not one of ours", claim_of(name))))?;
-        let holder = claim.namespace.clone();
+        let holder = String::from(&claim.namespace);
         self.world.lock().claims.note(claim);
         let elsewhere = holder != namespace;
         Ok(elsewhere.then(|| HeldElsewhere { asked: name.clone(), held: name.clone(), namespace: holder }))

@@ -12,12 +12,13 @@ impl<C: Cluster> Agent<C> {
     /// Shows them. What is no longer given is kept and ends as it should, so it is left out; the certificates of pods that have their own
     /// are their kubelets' to renew.
     pub(super) fn show_expiry(&self) {
-        let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
+        let plans = self.all_plans();
         let memos = lock(&self.memos);
         let (mut earliest, mut overdue, now) = (None::<Timestamp>, 0, self.clock.now());
-        for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
-            let identity = &wanted.identity;
-            let key = (identity.namespace.clone(), identity.name.to_string());
+        for (namespace, name) in
+            plans.iter().flat_map(|(at, plan)| plan.identities.keys().map(move |name| (at, name)))
+        {
+            let key = (namespace.clone(), name.clone());
             let Some(current) = memos.get(&key).and_then(Laid::span) else { continue };
             earliest = Some(earliest.map_or(current.not_after, |first| first.min(current.not_after)));
             let holds = Some((current.received_at, current.not_after));

@@ -1,10 +1,10 @@
 //! One identity: made while somebody wants it, with its names claimed; ended when nobody has for a while.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use sallyport_contract::{
-    Reason, keys,
+    Identity, Reason, keys,
     object::{Delivery, WorkloadIdentity},
 };
 use tokio::time::Instant;
@@ -13,13 +13,16 @@ use super::{
     agent::{Agent, Next},
     claiming::HeldElsewhere,
     memo::{Laid, Memo},
-    namespace::exactly,
     queue::Work,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Notice},
-    observe::wanted::{About, MADE_FOR, WantedIdentity},
-    report::{CERTIFICATE_ISSUED, Report, SOON},
+    observe::{
+        made::Made,
+        wanted::{About, MADE_FOR, WantedIdentity},
+    },
+    report::{Report, SOON},
+    text::Text,
 };
 
 /// So long the watch may be behind what we wrote.
@@ -36,14 +39,17 @@ impl<C: Cluster> Agent<C> {
         anew: bool,
         tries: u32,
     ) -> Result<Next, ClusterError> {
-        let key = (namespace.to_owned(), name.to_owned());
+        let key = (Text::from(namespace), Text::from(name));
         let mut memo = super::agent::lock(&self.memos).remove(&key).map(Laid::taken).unwrap_or_default();
         let Some(plan) = self.plan(namespace) else { return Ok(Next::NEVER) };
         let found = self.latest(&mut memo, namespace, name);
         let result = match (plan.identities.get(name), found) {
             (None, None) => return Ok(Next::NEVER),
             (None, Some(found)) => self.unwanted(&mut memo, &found).await,
-            (Some(wanted), found) => self.wanted(&mut memo, wanted, found, anew).await,
+            (Some(wanted), found) => {
+                let identity = wanted.content.in_namespace(namespace);
+                self.wanted(&mut memo, wanted, &identity, found, anew).await
+            }
         };
         if let Err(error) = &result
             && tries == TRIES_BEFORE_SAYING
@@ -58,16 +64,13 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// The identity as it stands: by the watch, or as we have just written it.
-    fn latest(&self, memo: &mut Memo, namespace: &str, name: &str) -> Option<WorkloadIdentity> {
-        let seen = self.world.identity(namespace, name).map(|seen| (*seen).clone());
-        let version = |identity: &WorkloadIdentity| -> u64 {
-            identity.metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
-        };
+    fn latest(&self, memo: &mut Memo, namespace: &str, name: &str) -> Option<Arc<Made>> {
+        let seen = self.world.identity(namespace, name);
         match (&memo.identity, seen) {
-            (Some((ours, at)), Some(seen)) if at.elapsed() < BEHIND && version(ours) > version(&seen) => {
-                Some(ours.clone())
+            (Some((ours, at)), Some(seen)) if at.elapsed() < BEHIND && ours.version > seen.version => {
+                Some(Arc::clone(ours))
             }
-            (Some((ours, at)), None) if at.elapsed() < BEHIND => Some(ours.clone()),
+            (Some((ours, at)), None) if at.elapsed() < BEHIND => Some(Arc::clone(ours)),
             (_, seen) => {
                 memo.identity = None;
                 seen
@@ -79,28 +82,28 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         wanted: &WantedIdentity,
-        found: Option<WorkloadIdentity>,
+        identity: &Identity,
+        found: Option<Arc<Made>>,
         anew: bool,
     ) -> Result<Next, ClusterError> {
-        let identity = &wanted.identity;
         let right = found.filter(|found| says(found, wanted));
         let (made, held) = match right {
             Some(found) => (found, self.claim(&identity.namespace, &identity.dns_names).await?),
             None => {
-                let object = object(wanted);
+                let object = object(identity, &wanted.made_for);
                 let (made, held) = futures::future::join(
                     self.cluster.apply(&object),
                     self.claim(&identity.namespace, &identity.dns_names),
                 )
                 .await;
-                let made = made?;
-                memo.identity = Some((made.clone(), Instant::now()));
+                let made = Arc::new(Made::read(&made?));
+                memo.identity = Some((Arc::clone(&made), Instant::now()));
                 (made, held?)
             }
         };
-        if memo.uid != made.metadata.uid {
+        if memo.uid != made.uid {
             // Another object under the same name: nothing that we remember is about it.
-            *memo = Memo::of(made.clone());
+            *memo = Memo::of(Arc::clone(&made));
         }
         if let Some(held) = held {
             self.report(memo, &made, &Report::waiting(Reason::NameHeldElsewhere, elsewhere(&held))).await?;
@@ -111,7 +114,7 @@ impl<C: Cluster> Agent<C> {
             (Delivery::Secret, Some(why)) => self.kept(memo, identity, &made, why).await?,
             (Delivery::Secret, None) => {
                 let (report, next) = self.certificate(memo, identity, &made, anew).await?;
-                self.restart(memo, wanted, report, next).await?
+                self.restart(memo, identity, &wanted.made_for, report, next).await?
             }
         };
         if identity.delivery == Delivery::Pod || report.is_worth_saying(&made, self.clock.now()) {
@@ -123,13 +126,10 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// A trouble, told beside a certificate that still holds.
-    pub(super) fn with_what_stands(&self, identity: &WorkloadIdentity, trouble: Report) -> Report {
-        let status = identity.status.as_ref();
-        let standing = status.and_then(|status| status.certificate.clone());
-        let issued = identity
-            .condition(CERTIFICATE_ISSUED)
-            .is_some_and(|condition| condition.reason == Reason::Issued.code());
-        match standing.filter(|certificate| issued && self.clock.now() < certificate.not_after) {
+    pub(super) fn with_what_stands(&self, identity: &Made, trouble: Report) -> Report {
+        let issued = identity.told.as_ref().is_some_and(|told| told.reason == *Reason::Issued.code());
+        match identity.certificate().filter(|certificate| issued && self.clock.now() < certificate.not_after)
+        {
             Some(certificate) => {
                 Report::issued(certificate, format!("delivered; {}: {}", trouble.reason, trouble.message))
             }
@@ -141,7 +141,7 @@ impl<C: Cluster> Agent<C> {
     pub(super) async fn report(
         &self,
         memo: &mut Memo,
-        identity: &WorkloadIdentity,
+        identity: &Made,
         report: &Report,
     ) -> Result<(), ClusterError> {
         if report.stands_in(identity) {
@@ -154,11 +154,11 @@ impl<C: Cluster> Agent<C> {
             Err(ClusterError::Gone(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        memo.identity = Some((stored, Instant::now()));
+        memo.identity = Some((Arc::new(Made::read(&stored)), Instant::now()));
         self.metrics.told(report.reason);
         tracing::info!(
-            namespace = identity.metadata.namespace,
-            identity = identity.metadata.name,
+            namespace = %identity.namespace,
+            identity = %identity.name,
             reason = report.reason.code(),
             why = report.message,
             "what is said of the certificate"
@@ -177,14 +177,13 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// An identity that nobody wants: marked, left for a while, then ended.
-    async fn unwanted(&self, memo: &mut Memo, found: &WorkloadIdentity) -> Result<Next, ClusterError> {
-        let (namespace, name) = (&found.metadata.namespace, &found.metadata.name);
-        let (Some(namespace), Some(name)) = (namespace, name) else { return Ok(Next::NEVER) };
-        if found.metadata.deletion_timestamp.is_some() {
+    async fn unwanted(&self, memo: &mut Memo, found: &Made) -> Result<Next, ClusterError> {
+        let (namespace, name) = (found.namespace.as_str(), found.name.as_str());
+        if found.ending {
             return Ok(Next::NEVER);
         }
         let now = self.clock.now();
-        let Some(since) = found.status.as_ref().and_then(|status| status.unwanted_since) else {
+        let Some(since) = found.unwanted_since else {
             let report = Report {
                 unwanted_since: Some(now.round(jiff::Unit::Second).unwrap_or(now)),
                 ..Report::of(found)
@@ -210,7 +209,7 @@ impl<C: Cluster> Agent<C> {
             );
             return Ok(Next::after(Duration::from_secs(30)));
         }
-        if let Some(exactly) = exactly(&found.metadata) {
+        if let Some(exactly) = found.exactly() {
             self.cluster.delete::<WorkloadIdentity>(namespace, name, &exactly).await?;
             tracing::info!(
                 namespace,
@@ -225,32 +224,26 @@ impl<C: Cluster> Agent<C> {
 }
 
 /// Whether an object says what is wanted.
-fn says(found: &WorkloadIdentity, wanted: &WantedIdentity) -> bool {
-    let text = found.metadata.annotations.as_ref().and_then(|annotations| annotations.get(MADE_FOR));
-    found.metadata.deletion_timestamp.is_none()
-        && found.spec == wanted.identity.spec()
-        && text == Some(&joined(&wanted.made_for))
+fn says(found: &Made, wanted: &WantedIdentity) -> bool {
+    !found.ending && found.made_for == wanted.made_for && wanted.content.is_said_by(found)
 }
 
-fn joined(uids: &BTreeSet<String>) -> String {
-    uids.iter().map(String::as_str).collect::<Vec<_>>().join(",")
-}
-
-fn object(wanted: &WantedIdentity) -> WorkloadIdentity {
-    let mut object = wanted.identity.object();
+fn object(identity: &Identity, made_for: &[Text]) -> WorkloadIdentity {
+    let mut object = identity.object();
     let labels = [(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_SALLYPORT.to_owned())];
     object.metadata.labels = Some(labels.into());
-    object.metadata.annotations = Some([(MADE_FOR.to_owned(), joined(&wanted.made_for))].into());
+    let uids: Vec<&str> = made_for.iter().map(Text::as_str).collect();
+    object.metadata.annotations = Some([(MADE_FOR.to_owned(), uids.join(","))].into());
     object
 }
 
-fn about(identity: &WorkloadIdentity) -> About {
+fn about(identity: &Made) -> About {
     About {
         api_version: "sallyport.dev/v1alpha1",
         kind: "WorkloadIdentity",
-        namespace: identity.metadata.namespace.clone().unwrap_or_default(),
-        name: identity.metadata.name.clone().unwrap_or_default(),
-        uid: identity.metadata.uid.clone().unwrap_or_default(),
+        namespace: String::from(&identity.namespace),
+        name: String::from(&identity.name),
+        uid: identity.uid.as_ref().map(String::from).unwrap_or_default(),
     }
 }
 

@@ -3,9 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::object::{
-    CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity,
-};
+use sallyport_contract::object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding};
 use tokio::{sync::Notify, time::Instant};
 
 use super::queue::{Queue, Work};
@@ -13,6 +11,7 @@ use crate::{
     claim::Claim,
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
+        made::Made,
         shelf::{Change, Place, Shelf},
         world::{Served, Shelves, World},
     },
@@ -80,7 +79,7 @@ impl Intake {
         let carried = if let Change::Put(_, pod) = &change { pod.identity.clone() } else { None };
         for (namespace, _) in self.take(|shelves| shelves.pods.take(change)) {
             if let Some(identity) = &carried {
-                self.due(Work::Identity(namespace.clone(), identity.clone()), true);
+                self.due(Work::Identity((&namespace).into(), identity.clone()), true);
             }
             self.due(Work::Namespace(namespace), false);
         }
@@ -135,7 +134,7 @@ impl Intake {
     }
 
     /// Identities. One that is gone may be the last one in its namespace.
-    pub fn identity(&self, change: Change<WorkloadIdentity>) {
+    pub fn identity(&self, change: Change<Made>) {
         let gone = matches!(change, Change::Gone(_));
         for (namespace, name) in self.take(|shelves| shelves.identities.take(change)) {
             if gone {
@@ -144,7 +143,7 @@ impl Intake {
             for request in self.asked_of(&namespace, &name) {
                 self.due(Work::Request(namespace.clone(), request), false);
             }
-            self.due(Work::Identity(namespace, name), gone);
+            self.due(Work::Identity(namespace.into(), name.into()), gone);
         }
     }
 
@@ -162,7 +161,7 @@ impl Intake {
     pub fn pod_requests_served(&self, served: bool) {
         let before = std::mem::replace(&mut self.world.lock().no_pod_requests, !served);
         if before == served {
-            self.due(Work::Policies, false);
+            self.due(Work::Policies, true);
         }
     }
 
@@ -170,7 +169,7 @@ impl Intake {
     fn asked_of(&self, namespace: &str, identity: &str) -> Vec<String> {
         let shelves = self.world.lock();
         let open = shelves.requests.of(namespace).filter(|(_, request)| is_open(request));
-        open.filter(|(_, request)| request.spec.identity == identity).map(|(name, _)| name.clone()).collect()
+        open.filter(|(_, request)| request.spec.identity == identity).map(|(name, _)| name.into()).collect()
     }
 
     /// What people ask of identities. Once it is noted, the identity is looked at again.
@@ -178,7 +177,7 @@ impl Intake {
         for (namespace, name) in self.take(|shelves| shelves.requests.take(change)) {
             let request = self.world.lock().requests.get(&namespace, &name);
             if let Some(request) = request.filter(|request| is_open(request)) {
-                self.due(Work::Identity(namespace.clone(), request.spec.identity.clone()), true);
+                self.due(Work::Identity((&namespace).into(), (&request.spec.identity).into()), true);
             }
             self.due(Work::Request(namespace, name), false);
         }

@@ -1,31 +1,33 @@
 //! What is remembered of one identity between two drives, so that a drive that has nothing to do asks
 //! nobody. All of it can be lost: the state Secret holds what must not be.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::object::{Forms, WorkloadIdentity};
+use sallyport_contract::object::Forms;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::{
     chain::VerifiedLeaf,
     forms::Further,
+    observe::made::Made,
     pod::memory::Memory,
     report::Report,
     request::Terms,
     state::{Current, Span, State},
     step::Delivered,
+    text::Text,
 };
 
 /// What is remembered of one identity.
 #[derive(Default)]
 pub struct Memo {
     /// The UID of the identity: another object under the same name is another one.
-    pub uid: Option<String>,
+    pub uid: Option<Text>,
     /// The identity as we last wrote it, and when, until the watch has caught up.
-    pub identity: Option<(WorkloadIdentity, Instant)>,
+    pub identity: Option<(Arc<Made>, Instant)>,
     /// The state as it is stored.
     pub state: Option<State>,
     /// The version of the state Secret; none if there is none.
@@ -50,6 +52,8 @@ pub struct Memo {
     pub tries: u32,
     /// How often the ticket was asked about.
     pub polls: u32,
+    /// When it is asked about next, whatever else happens to the identity meanwhile.
+    pub poll_at: Option<Instant>,
     /// Until when there is nothing to do.
     pub rest: Option<Rest>,
     /// The requests of its pods that are under way, by UID.
@@ -69,6 +73,8 @@ pub struct PodMemo {
     pub tries: u32,
     /// How often the ticket was asked about.
     pub polls: u32,
+    /// When it is asked about next, whatever else happens meanwhile.
+    pub poll_at: Option<Instant>,
     /// How often the API server stood in the way in a row.
     pub failures: u32,
 }
@@ -84,11 +90,22 @@ impl PodMemo {
         }
     }
 
+    /// How long until the ticket is asked about; nothing if that is due.
+    #[must_use]
+    pub fn polls_in(&self) -> Option<Duration> {
+        left_until(self.poll_at)
+    }
+
     /// What is stored on the request.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.request.as_ref().map(Memory::of).unwrap_or_default()
     }
+}
+
+fn left_until(at: Option<Instant>) -> Option<Duration> {
+    let left = at?.saturating_duration_since(Instant::now());
+    Some(left).filter(|left| !left.is_zero())
 }
 
 /// Nothing to do until then, unless the terms change.
@@ -111,7 +128,7 @@ impl Rest {
 
     /// What was told, if it still stands and nothing has changed.
     #[must_use]
-    pub fn still(&self, under: (&Terms, &Forms), made: &WorkloadIdentity) -> Option<Report> {
+    pub fn still(&self, under: (&Terms, &Forms), made: &Made) -> Option<Report> {
         let told = Report::of(made);
         (told.stands_in(made) && self.seal == seal(under, &told)).then_some(told)
     }
@@ -121,17 +138,17 @@ fn seal(under: (&Terms, &Forms), told: &Report) -> [u8; 32] {
     Sha256::digest(format!("{under:?} {told:?}")).into()
 }
 
+/// What is remembered while there is nothing to do.
+pub struct Resting {
+    uid: Option<Text>,
+    identity: Option<(Arc<Made>, Instant)>,
+    rest: Rest,
+}
+
 /// A memo between two pieces of work. There may be many, and most of them rest: of those all that can be read again is left out.
 pub enum Laid {
     /// There is nothing to do for a while.
-    Resting {
-        /// The UID of the identity.
-        uid: Option<String>,
-        /// The identity as we last wrote it, and when, until the watch has caught up.
-        identity: Option<Box<(WorkloadIdentity, Instant)>>,
-        /// Until when.
-        rest: Rest,
-    },
+    Resting(Box<Resting>),
     /// Something is under way.
     Whole(Box<Memo>),
 }
@@ -141,7 +158,7 @@ impl Laid {
     #[must_use]
     pub fn of(mut memo: Memo) -> Self {
         match memo.rest.take() {
-            Some(rest) => Self::Resting { uid: memo.uid, identity: memo.identity.map(Box::new), rest },
+            Some(rest) => Self::Resting(Box::new(Resting { uid: memo.uid, identity: memo.identity, rest })),
             None => Self::Whole(Box::new(memo)),
         }
     }
@@ -150,12 +167,10 @@ impl Laid {
     #[must_use]
     pub fn taken(self) -> Memo {
         match self {
-            Self::Resting { uid, identity, rest } => Memo {
-                uid,
-                identity: identity.map(|identity| *identity),
-                rest: Some(rest),
-                ..Memo::default()
-            },
+            Self::Resting(resting) => {
+                let Resting { uid, identity, rest } = *resting;
+                Memo { uid, identity, rest: Some(rest), ..Memo::default() }
+            }
             Self::Whole(memo) => *memo,
         }
     }
@@ -164,7 +179,7 @@ impl Laid {
     #[must_use]
     pub fn span(&self) -> Option<Span> {
         match self {
-            Self::Resting { rest, .. } => rest.span,
+            Self::Resting(resting) => resting.rest.span,
             Self::Whole(memo) => memo.span(),
         }
     }
@@ -173,12 +188,14 @@ impl Laid {
 impl Memo {
     /// Nothing but that we have just written this identity.
     #[must_use]
-    pub fn of(written: WorkloadIdentity) -> Self {
-        Self {
-            uid: written.metadata.uid.clone(),
-            identity: Some((written, Instant::now())),
-            ..Self::default()
-        }
+    pub fn of(written: Arc<Made>) -> Self {
+        Self { uid: written.uid.clone(), identity: Some((written, Instant::now())), ..Self::default() }
+    }
+
+    /// How long until the ticket is asked about; nothing if that is due.
+    #[must_use]
+    pub fn polls_in(&self) -> Option<Duration> {
+        left_until(self.poll_at)
     }
 
     /// Forgets the stored state: somebody else has written it.

@@ -11,6 +11,7 @@ use sallyport_contract::{
 
 use super::{
     agent::{Agent, Next, lock},
+    policies::Share,
     queue::Work,
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     observe::wanted::{Complaint, Plan, Scene, wanted},
     pod::judge::Judgement,
     step::draw,
+    text::Text,
 };
 
 impl<C: Cluster> Agent<C> {
@@ -29,11 +31,12 @@ impl<C: Cluster> Agent<C> {
             let before = lock(&self.plans).remove(namespace);
             self.count_missed(before.as_deref(), None);
             lock(&self.bound).remove(namespace);
-            self.policies_due();
+            self.add_up(namespace, None);
             return Ok(Next::NEVER);
         };
         let plan = Arc::new(wanted(&scene, &book));
-        let before = lock(&self.plans).insert(namespace.to_owned(), Arc::clone(&plan));
+        let before = lock(&self.plans).insert(namespace.into(), Arc::clone(&plan));
+        self.add_up(namespace, Some(Share::of(&scene, &book, &plan)));
         self.count_missed(before.as_deref(), Some(&plan));
         self.compare(&scene, before.as_deref(), &plan);
         self.tell_missed(before.as_deref(), &plan).await;
@@ -77,13 +80,11 @@ impl<C: Cluster> Agent<C> {
             }
         }
         if before.is_none() {
-            touched.extend(scene.made.iter().filter_map(|made| made.metadata.name.as_deref()));
+            touched.extend(scene.made.iter().map(|made| made.name.as_str()));
         }
-        if before.is_none() || !touched.is_empty() {
-            self.policies_due();
-        }
+        let namespace = Text::from(&scene.namespace);
         for name in touched {
-            self.due(Work::Identity(scene.namespace.clone(), name.to_owned()), false);
+            self.due(Work::Identity(namespace.clone(), name.into()), false);
         }
     }
 

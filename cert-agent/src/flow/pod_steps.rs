@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::Reason;
+use tokio::time::Instant;
 
 use super::{
     agent::Agent,
@@ -225,6 +226,7 @@ impl<C: Cluster> Agent<C> {
                 (memo.tries, memo.polls) = (0, 0);
                 self.remember(memo, &memory).await?;
                 let first = pod.case.issuer.first_wait();
+                memo.poll_at = Some(Instant::now() + first);
                 if first.is_zero() { Ok(Turn::Go) } else { Ok(awaiting(pod, first)) }
             }
             Err(error) => self.failed(pod, memo, memory, fate::of_issue(&error), &error).await,
@@ -240,6 +242,9 @@ impl<C: Cluster> Agent<C> {
     ) -> Result<Turn, ClusterError> {
         let Some(attempt) = &memory.attempt else { return Ok(Turn::Go) };
         let Some(ticket) = &attempt.ticket else { return Ok(Turn::Go) };
+        if let Some(left) = memo.polls_in() {
+            return Ok(awaiting(pod, left));
+        }
         if let issuer::Turn::In(left) = pod.case.issuer.turn(Call::Get, &pod.caller) {
             return Ok(awaiting(pod, left));
         }
@@ -253,6 +258,7 @@ impl<C: Cluster> Agent<C> {
                 let draw = Self::draw_of(&pod.uid, memo.polls);
                 let next = fate::poll(pod.case.issuer.first_wait(), memo.polls, age, draw);
                 memo.polls = memo.polls.saturating_add(1);
+                memo.poll_at = Some(Instant::now() + next);
                 return Ok(awaiting(pod, next));
             }
             Ok(Fetched::Ready { leaf, chain }) => {

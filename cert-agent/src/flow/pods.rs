@@ -10,10 +10,7 @@ use std::{
 use futures::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
-use sallyport_contract::{
-    Identity, Reason,
-    object::{PodCertificates, WorkloadIdentity},
-};
+use sallyport_contract::{Identity, Reason, object::PodCertificates};
 use tokio::time::Instant;
 
 use super::{
@@ -25,7 +22,7 @@ use super::{
 use crate::{
     cluster::{Cluster, ClusterError},
     fate,
-    observe::wanted::Plan,
+    observe::{made::Made, wanted::Plan},
     pod::{
         answer, facts,
         judge::Judgement,
@@ -46,7 +43,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         held: Option<&str>,
     ) -> Result<(Report, Next), ClusterError> {
         let look = self.look_after(&identity.namespace, identity.name.as_str());
@@ -106,13 +103,12 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &mut Memo,
         identity: &Identity,
-        made: &WorkloadIdentity,
+        made: &Made,
         trouble: Option<(Reason, String)>,
     ) -> Report {
         let now = self.clock.now();
         let pods = self.pods_of(memo, identity);
-        let before = made.status.as_ref().and_then(|status| status.certificates.as_ref());
-        let tally = tally::tally(&pods, before, now);
+        let tally = tally::tally(&pods, made.certificates(), now);
         told(tally, &identity.certificate.authority, trouble)
     }
 
@@ -124,7 +120,8 @@ impl<C: Cluster> Agent<C> {
             .of(&identity.namespace)
             .map(|(_, pod)| pod)
             .filter(|pod| pod.living && pod.identity.as_deref() == Some(identity.name.as_str()));
-        let running: BTreeMap<String, bool> = carriers.map(|pod| (pod.uid.clone(), pod.running)).collect();
+        let running: BTreeMap<String, bool> =
+            carriers.map(|pod| (pod.uid.to_string(), pod.running)).collect();
         for (_, request) in shelves.pod_requests.of(&identity.namespace) {
             let Some(ends) = facts::ends(request).filter(|_| running.contains_key(&request.spec.pod_uid))
             else {

@@ -1,67 +1,136 @@
 //! What the writers of policies read: which namespaces a policy holds, how many identities it gave, and
 //! whether it can be understood.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sallyport_contract::{
     Reason, keys,
     object::{ConditionStatus, Delivery, IdentityPolicy, set_condition},
-    policy::{Holder, Policy},
+    policy::{Holder, Policy, PolicyBook},
 };
 use serde_json::{Value, json};
 
 use super::agent::{Agent, Next, lock};
 use crate::{
     cluster::{Cluster, ClusterError},
-    observe::world::turned_on,
+    observe::wanted::{Plan, Scene},
+    text::Text,
 };
 
-impl<C: Cluster> Agent<C> {
-    /// Writes every policy's status that says something new.
-    pub(super) async fn policies(&self) -> Result<Next, ClusterError> {
-        let (policies, mut held) = self.held();
-        let no_pod_requests = self.world.lock().no_pod_requests;
-        let mut identities: BTreeMap<String, i64> = BTreeMap::new();
-        let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
-        for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
-            *identities.entry(wanted.identity.policy.clone()).or_default() += 1;
+/// What one namespace adds to what is told of policies.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    /// The policy that holds it, while it is turned on.
+    holder: Option<Text>,
+    /// How many of its identities each policy gave.
+    identities: BTreeMap<Text, i64>,
+}
+
+impl Share {
+    pub(super) fn of(scene: &Scene, book: &PolicyBook, plan: &Plan) -> Self {
+        let holder = match book.holder(&scene.namespace, &scene.labels) {
+            Holder::Held { policy: Policy { name, .. }, .. } => Some(Text::from(name)),
+            Holder::Broken { name, .. } => Some(Text::from(name)),
+            Holder::Nobody => None,
+        };
+        let mut identities = BTreeMap::new();
+        for wanted in plan.identities.values() {
+            *identities.entry(wanted.content.terms.policy.clone()).or_default() += 1;
         }
-        for policy in policies {
-            let name = policy.metadata.name.clone().unwrap_or_default();
-            let namespaces = held.remove(&name).unwrap_or_default();
-            let count = identities.get(&name).copied().unwrap_or(0);
-            let verdict = verdict(&name, &policy, no_pod_requests);
-            self.report_policy(
-                &name,
-                &policy,
-                verdict,
-                json!({"namespaces": namespaces, "identities": count}),
-            )
-            .await?;
+        Self { holder: holder.filter(|_| scene.enabled), identities }
+    }
+}
+
+/// What the namespaces add up to: nobody looks at all of them when one is another.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    shares: HashMap<Text, Share>,
+    sums: HashMap<Text, Sum>,
+}
+
+/// What is told of one policy.
+#[derive(Debug, Default)]
+struct Sum {
+    namespaces: BTreeSet<Text>,
+    identities: i64,
+}
+
+impl Tally {
+    /// Takes what a namespace adds now; returns the policies of which something else is to be told.
+    fn put(&mut self, namespace: &str, share: Option<Share>) -> BTreeSet<Text> {
+        let namespace = Text::from(namespace);
+        let before = self.shares.remove(&namespace);
+        if before == share {
+            self.shares.extend(share.map(|share| (namespace, share)));
+            return BTreeSet::new();
         }
-        Ok(Next::NEVER)
+        let mut touched = BTreeSet::new();
+        if let Some(before) = &before {
+            self.add(&namespace, before, -1, &mut touched);
+        }
+        if let Some(share) = share {
+            self.add(&namespace, &share, 1, &mut touched);
+            self.shares.insert(namespace, share);
+        }
+        for policy in &touched {
+            let nothing = |sum: &Sum| sum.identities == 0 && sum.namespaces.is_empty();
+            if self.sums.get(policy).is_some_and(nothing) {
+                self.sums.remove(policy);
+            }
+        }
+        touched
     }
 
-    /// All policies, and the enabled namespaces by the policy that holds them.
-    fn held(&self) -> (Vec<Arc<IdentityPolicy>>, BTreeMap<String, Vec<String>>) {
-        let shelves = self.world.lock();
-        let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (_, namespace, facts) in shelves.namespaces.all() {
-            if !turned_on(namespace, facts) {
-                continue;
+    fn add(&mut self, namespace: &Text, share: &Share, sign: i64, touched: &mut BTreeSet<Text>) {
+        if let Some(policy) = &share.holder {
+            let namespaces = &mut self.sums.entry(policy.clone()).or_default().namespaces;
+            if sign > 0 {
+                namespaces.insert(namespace.clone());
+            } else {
+                namespaces.remove(namespace);
             }
-            match shelves.book.holder(namespace, &facts.labels) {
-                Holder::Held { policy: Policy { name, .. }, .. } => {
-                    held.entry(name.clone()).or_default().push(namespace.clone());
-                }
-                Holder::Broken { name, .. } => {
-                    held.entry(name.to_owned()).or_default().push(namespace.clone());
-                }
-                Holder::Nobody => {}
-            }
+            touched.insert(policy.clone());
         }
-        held.values_mut().for_each(|namespaces| namespaces.sort());
-        (shelves.policies.all().map(|(_, _, policy)| Arc::clone(policy)).collect(), held)
+        for (policy, count) in &share.identities {
+            self.sums.entry(policy.clone()).or_default().identities += sign * count;
+            touched.insert(policy.clone());
+        }
+    }
+
+    /// What is told of a policy.
+    fn told(&self, policy: &str) -> Value {
+        let nothing = Sum::default();
+        let sum = self.sums.get(policy).unwrap_or(&nothing);
+        json!({"namespaces": sum.namespaces, "identities": sum.identities})
+    }
+}
+
+impl<C: Cluster> Agent<C> {
+    /// Takes what a namespace adds to what is told of policies.
+    pub(super) fn add_up(&self, namespace: &str, share: Option<Share>) {
+        let touched = lock(&self.tally).put(namespace, share);
+        if !touched.is_empty() {
+            self.world.lock().untold.extend(touched.iter().map(String::from));
+            self.policies_due();
+        }
+    }
+
+    /// Writes the status of each policy of which something new may have to be told; `anew`, of every policy.
+    pub(super) async fn policies(&self, anew: bool) -> Result<Next, ClusterError> {
+        let (policies, no_pod_requests) = {
+            let mut shelves = self.world.lock();
+            let untold = std::mem::take(&mut shelves.untold);
+            let all = shelves.policies.all().filter(|_| anew).map(|(_, name, _)| name.into());
+            let names: BTreeSet<String> = untold.into_iter().chain(all).collect();
+            let found = names.into_iter().filter_map(|name| Some((shelves.policies.get("", &name)?, name)));
+            (found.collect::<Vec<_>>(), shelves.no_pod_requests)
+        };
+        for (policy, name) in policies {
+            let verdict = verdict(&name, &policy, no_pod_requests);
+            let said = lock(&self.tally).told(&name);
+            self.report_policy(&name, &policy, verdict, said).await?;
+        }
+        Ok(Next::NEVER)
     }
 
     async fn report_policy(
@@ -139,4 +208,29 @@ fn without_times(status: &Value) -> Value {
         }
     }
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(holder: &str, identities: &[(&str, i64)]) -> Option<Share> {
+        let identities = identities.iter().map(|(policy, count)| (Text::from(*policy), *count)).collect();
+        Some(Share { holder: Some(holder.into()), identities })
+    }
+
+    #[test]
+    fn only_policies_that_a_namespace_touches_are_told_of_anew() {
+        let mut tally = Tally::default();
+        let touched = |touched: BTreeSet<Text>| touched.iter().map(String::from).collect::<Vec<_>>();
+        assert_eq!(touched(tally.put("shop", share("p", &[("p", 2)]))), ["p"]);
+        assert_eq!(touched(tally.put("bill", share("p", &[("q", 1)]))), ["p", "q"]);
+        assert!(tally.put("shop", share("p", &[("p", 2)])).is_empty(), "the same again");
+        assert_eq!(tally.told("p"), json!({"namespaces": ["bill", "shop"], "identities": 2}));
+        assert_eq!(touched(tally.put("shop", share("p", &[("p", 3)]))), ["p"]);
+        assert_eq!(tally.told("p")["identities"], 3);
+        assert_eq!(touched(tally.put("bill", None)), ["p", "q"]);
+        assert_eq!(tally.told("q"), json!({"namespaces": [], "identities": 0}));
+        assert_eq!(tally.sums.len(), 1, "of what is nothing nothing is kept");
+    }
 }

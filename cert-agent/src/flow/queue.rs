@@ -10,6 +10,8 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use crate::text::Text;
+
 /// What there is to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Work {
@@ -18,7 +20,7 @@ pub enum Work {
     /// Decide what is wanted in a namespace.
     Namespace(String),
     /// Drive one identity: namespace and name.
-    Identity(String, String),
+    Identity(Text, Text),
     /// Look at a certificate authority.
     Authority(String),
     /// Do what somebody asks of an identity: namespace and name of the request.

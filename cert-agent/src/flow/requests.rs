@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sallyport_contract::{
     Reason, keys,
-    object::{
-        ConditionStatus, IdentityRequest, IdentityRequestStatus, RevocationReason, WorkloadIdentity,
-        set_condition,
-    },
+    object::{ConditionStatus, IdentityRequest, IdentityRequestStatus, RevocationReason, set_condition},
 };
 use serde_json::json;
 
@@ -19,9 +16,10 @@ use crate::{
     cluster::{Cluster, ClusterError, Notice},
     fate::{self, Fate},
     issuer::{IssueError, Issuer},
-    observe::wanted::About,
+    observe::{made::Made, wanted::About},
     revocation::{self, DONE, Todo},
     step::draw,
+    text::Text,
 };
 
 /// What nobody tells us is looked at again so often.
@@ -42,7 +40,7 @@ impl<C: Cluster> Agent<C> {
         name: &str,
         tries: u32,
     ) -> Result<Next, ClusterError> {
-        let key = (namespace.to_owned(), name.to_owned());
+        let key = (Text::from(namespace), Text::from(name));
         let (request, ending) = {
             let shelves = self.world.lock();
             let facts = shelves.namespaces.get("", namespace);
@@ -55,8 +53,7 @@ impl<C: Cluster> Agent<C> {
         };
         let status = request.status.clone().unwrap_or_default();
         let identity = self.world.identity(namespace, &request.spec.identity);
-        let certificate =
-            identity.as_ref().and_then(|identity| identity.status.as_ref()?.certificate.clone());
+        let certificate = identity.as_ref().and_then(|identity| identity.certificate());
         let has = certificate.as_ref().map(|certificate| certificate.serial.as_str());
         let revoked = lock(&self.revoked).contains(&key);
         match revocation::next(&request.spec, &status, has, revoked) {
@@ -83,7 +80,7 @@ impl<C: Cluster> Agent<C> {
                 let done = if revoked { "revoked; " } else { "" };
                 let message = format!("{done}the new certificate is not delivered yet: see the identity");
                 self.answer(&request, status, waits(Reason::AwaitingCertificate, message)).await?;
-                self.due(Work::Identity(namespace.to_owned(), request.spec.identity.clone()), true);
+                self.due(Work::Identity(namespace.into(), (&request.spec.identity).into()), true);
                 Ok(Next::look_again(LOOK))
             }
             Todo::Finish => {
@@ -103,13 +100,13 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// The authority that signed a certificate: by its ARN, for the policy may name another one by now.
-    fn signed_by(&self, identity: &WorkloadIdentity, arn: Option<&str>) -> String {
+    fn signed_by(&self, identity: &Made, arn: Option<&str>) -> String {
         let shelves = self.world.lock();
         let by_arn = shelves.authorities.all().find(|(_, _, authority)| {
             let ca = authority.spec.aws_private_ca.as_ref().map(|aws| format!("{}/", aws.arn));
             ca.zip(arn).is_some_and(|(ca, arn)| arn.starts_with(&ca))
         });
-        by_arn.map_or_else(|| identity.spec.certificate.authority.clone(), |(_, name, _)| name.clone())
+        by_arn.map_or_else(|| identity.terms.certificate.authority.clone(), |(_, name, _)| name.into())
     }
 
     async fn revoke(
@@ -130,7 +127,7 @@ impl<C: Cluster> Agent<C> {
         match answer {
             Ok(()) => {
                 tracing::info!(namespace, name, serial, authority, reason = reason.as_str(), "revoked");
-                lock(&self.revoked).insert((namespace.to_owned(), name.to_owned()));
+                lock(&self.revoked).insert((namespace.into(), name.into()));
                 Ok(Next::look_again(Duration::ZERO))
             }
             Err(error) => {

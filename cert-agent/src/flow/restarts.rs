@@ -1,25 +1,24 @@
 //! Programs that read their certificate once: their workloads are restarted after a renewal, where the policy says so.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::ResourceExt as _;
+use sallyport_contract::Identity;
 
 use super::{
-    agent::{Agent, Next, lock},
+    agent::{Agent, Key, Next, lock},
     memo::{Laid, Memo},
 };
 use crate::{
     cluster::{Cluster, ClusterError, Kind},
-    observe::{
-        facts::{Workload, WorkloadKind},
-        wanted::WantedIdentity,
-    },
+    observe::facts::{Workload, WorkloadKind},
     report::Report,
     restart,
     state::Span,
     step,
+    text::Text,
 };
 
 /// What stood in the way is tried again so often.
@@ -30,11 +29,11 @@ impl<C: Cluster> Agent<C> {
     pub(super) async fn restart(
         &self,
         memo: &Memo,
-        wanted: &WantedIdentity,
+        identity: &Identity,
+        made_for: &[Text],
         report: Report,
         next: Next,
     ) -> Result<(Report, Next), ClusterError> {
-        let identity = &wanted.identity;
         // Only what is delivered is told of.
         let (Some(current), Some(told)) = (memo.span(), &report.certificate) else {
             return Ok((report, next));
@@ -50,7 +49,7 @@ impl<C: Cluster> Agent<C> {
         if !left.is_zero() {
             return Ok((report, sooner(next, left)));
         }
-        for workload in self.workloads(namespace, &wanted.made_for) {
+        for workload in self.workloads(namespace, made_for) {
             let Err(error) = self.restart_one(namespace, &workload, &told.serial).await else {
                 continue;
             };
@@ -63,7 +62,7 @@ impl<C: Cluster> Agent<C> {
                 workload.name,
                 identity.policy
             );
-            tracing::warn!(namespace, workload = workload.name, error = %error, "cannot be restarted");
+            tracing::warn!(namespace, workload = %workload.name, error = %error, "cannot be restarted");
             return Ok((Report { message: text, ..report }, sooner(next, AGAIN)));
         }
         Ok((report, next))
@@ -91,17 +90,17 @@ impl<C: Cluster> Agent<C> {
         serial: &str,
     ) -> Result<(), ClusterError> {
         let found = self.cluster.get::<K>(namespace, &workload.name).await?;
-        let Some(found) = found.filter(|found| found.uid().as_ref() == Some(&workload.uid)) else {
+        let Some(found) = found.filter(|found| found.uid().is_some_and(|uid| workload.uid == uid)) else {
             return Ok(());
         };
         let found = serde_json::to_value(&found).map_err(|error| ClusterError::Refused(error.to_string()))?;
         let Some(operations) = restart::patch(&found, serial) else { return Ok(()) };
         self.cluster.patch::<K>(namespace, &workload.name, &operations).await?;
-        tracing::info!(namespace, workload = workload.name, serial, "restarted for its new certificate");
+        tracing::info!(namespace, workload = %workload.name, serial, "restarted for its new certificate");
         Ok(())
     }
 
-    fn workloads(&self, namespace: &str, uids: &BTreeSet<String>) -> Vec<Arc<Workload>> {
+    fn workloads(&self, namespace: &str, uids: &[Text]) -> Vec<Arc<Workload>> {
         let shelves = self.world.lock();
         let all = [&shelves.deployments, &shelves.stateful_sets, &shelves.daemon_sets];
         let of_namespace = all.into_iter().flat_map(|shelf| shelf.of(namespace));
@@ -126,7 +125,7 @@ impl<C: Cluster> Agent<C> {
 
     /// Counts the pods that may go on with a certificate that was replaced.
     pub(super) fn count_older_pods(&self) {
-        let replaced: Vec<((String, String), Span)> = {
+        let replaced: Vec<(Key, Span)> = {
             let memos = lock(&self.memos);
             let current = |memo: &Laid| memo.span().filter(|one| one.replaces.is_some());
             memos.iter().filter_map(|(key, memo)| Some((key.clone(), current(memo)?))).collect()

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use sallyport_contract::{
-    Reason,
-    object::{CertificateAuthority, WorkloadIdentity},
-};
+use sallyport_contract::{Reason, object::CertificateAuthority};
 
 use super::{
     agent::{Agent, Next, lock},
@@ -105,11 +102,8 @@ impl<C: Cluster> Agent<C> {
     /// When the last certificate ends that identities of this authority have, as far as they tell.
     fn last_certificate_of(&self, authority: &str) -> Option<Timestamp> {
         let shelves = self.world.lock();
-        let of = |identity: &WorkloadIdentity| {
-            let certificate = identity.status.as_ref()?.certificate.as_ref()?;
-            (identity.spec.certificate.authority == authority).then_some(certificate.not_after)
-        };
-        shelves.identities.all().filter_map(|(_, _, identity)| of(identity)).max()
+        let all = shelves.identities.all().map(|(_, _, identity)| identity);
+        all.filter(|one| one.terms.certificate.authority == authority).filter_map(|one| one.not_after()).max()
     }
 
     /// A certificate that ends so late at most is about to be asked for.

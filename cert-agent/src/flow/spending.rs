@@ -111,7 +111,7 @@ impl<C: Cluster> Agent<C> {
         };
         let spent = self.cluster.states(&self.settings.system, spent).await?;
         let names: Vec<String> =
-            self.world.lock().authorities.all().map(|(_, name, _)| name.clone()).collect();
+            self.world.lock().authorities.all().map(|(_, name, _)| name.into()).collect();
         let mut statuses: Vec<(String, CertificateAuthorityStatus)> = Vec::new();
         for name in names {
             // Not from the watch, which keeps no status: another replica may have counted since.

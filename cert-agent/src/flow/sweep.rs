@@ -4,15 +4,16 @@ use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use sallyport_contract::{DnsName, identity::claim_of, keys, object::NameClaim};
+use sallyport_contract::{identity::claim_of, keys, object::NameClaim};
 
 use super::{
-    agent::{Agent, Next, lock},
+    agent::{Agent, Next},
     namespace::{exactly, resync},
 };
 use crate::{
     claim::Claim,
-    cluster::{Cluster, ClusterError, Exactly},
+    cluster::{Cluster, ClusterError},
+    observe::made::Made,
     state,
 };
 
@@ -27,16 +28,13 @@ impl<C: Cluster> Agent<C> {
         self.count_older_pods();
         self.show_expiry();
         for claim in self.unused_claims() {
-            let Claim { dns_name, uid: Some(uid), resource_version: Some(resource_version), .. } = claim
-            else {
-                continue;
-            };
-            if !self.still_unused(&dns_name) {
+            let Some(exactly) = claim.exactly() else { continue };
+            let dns_name = &claim.dns_name;
+            if !self.still_unused(&claim) {
                 continue;
             }
-            let exactly = Exactly { uid, resource_version };
-            let result = self.cluster.delete::<NameClaim>("", &claim_of(&dns_name), &exactly).await;
-            self.world.lock().claims.ended(&dns_name, result.is_ok());
+            let result = self.cluster.delete::<NameClaim>("", &claim_of(dns_name), &exactly).await;
+            self.world.lock().claims.ended(dns_name, result.is_ok());
             match result {
                 // Somebody wrote to it in the meantime: it is looked at again the next time.
                 Ok(()) | Err(ClusterError::Conflict(_)) => {}
@@ -58,11 +56,19 @@ impl<C: Cluster> Agent<C> {
     }
 
     /// Marks a claim as being ended, if nobody has come to want its name while others were ended.
-    fn still_unused(&self, dns_name: &DnsName) -> bool {
-        self.world.lock().claims.end(dns_name);
-        let unused = self.unused_claims().iter().any(|claim| claim.dns_name == *dns_name);
+    fn still_unused(&self, claim: &Claim) -> bool {
+        self.world.lock().claims.end(&claim.dns_name);
+        let plan = self.plan(&claim.namespace);
+        let mut wanted = plan.iter().flat_map(|plan| plan.identities.values());
+        let about_to_be =
+            wanted.any(|wanted| wanted.content.dns_names.iter().any(|name| *name == claim.dns_name));
+        let mut shelves = self.world.lock();
+        let has = |made: &Made| made.dns_names.iter().any(|name| *name == *claim.dns_name.as_str());
+        let is = shelves.identities.of(&claim.namespace).any(|(_, made)| has(made));
+        let unchanged = shelves.claims.get(&claim.dns_name).is_some_and(|now| now == claim);
+        let unused = unchanged && !is && !about_to_be;
         if !unused {
-            self.world.lock().claims.ended(dns_name, false);
+            shelves.claims.ended(&claim.dns_name, false);
         }
         unused
     }
@@ -70,15 +76,15 @@ impl<C: Cluster> Agent<C> {
     /// Claims of names that no identity of their namespace has or is about to have, and that no firewall
     /// holds. Another namespace that waits for the name does not keep it from becoming free.
     fn unused_claims(&self) -> Vec<Claim> {
-        let plans: Vec<_> = lock(&self.plans).values().cloned().collect();
+        let plans = self.all_plans();
         let mut used: HashSet<(&str, &str)> = HashSet::new();
-        for wanted in plans.iter().flat_map(|plan| plan.identities.values()) {
-            let namespace = wanted.identity.namespace.as_str();
-            used.extend(wanted.identity.dns_names.iter().map(|name| (namespace, name.as_str())));
+        for (namespace, plan) in &plans {
+            let names = plan.identities.values().flat_map(|wanted| wanted.content.dns_names.iter());
+            used.extend(names.map(|name| (namespace.as_str(), name.as_str())));
         }
         let shelves = self.world.lock();
         for (namespace, _, identity) in shelves.identities.all() {
-            used.extend(identity.spec.dns_names.iter().map(|name| (namespace.as_str(), name.as_str())));
+            used.extend(identity.dns_names.iter().map(|name| (namespace.as_str(), name.as_str())));
         }
         let old = |claim: &Claim| {
             claim.created.is_some_and(|created| self.clock.now().duration_since(created) > YOUNG)
@@ -98,7 +104,8 @@ impl<C: Cluster> Agent<C> {
         let (Some(namespace), Some(identity)) = (label(state::OF_NAMESPACE), label(keys::IDENTITY)) else {
             return false;
         };
-        let planned = self.plan(namespace).is_some_and(|plan| plan.identities.contains_key(identity));
+        let planned =
+            self.plan(namespace).is_some_and(|plan| plan.identities.contains_key(identity.as_str()));
         let shelves = self.world.lock();
         if shelves.namespaces.get("", namespace).is_none() {
             return true;

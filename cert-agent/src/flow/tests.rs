@@ -11,6 +11,7 @@ mod intermediate;
 mod leaving;
 mod outage;
 mod pods;
+mod polls;
 mod renewal;
 mod requests;
 mod restarts;

@@ -121,7 +121,7 @@ impl<C: Cluster> Agent<C> {
 
     fn authority_objects(&self) -> BTreeMap<String, Arc<CertificateAuthority>> {
         let shelves = self.world.lock();
-        shelves.authorities.all().map(|(_, name, object)| (name.clone(), Arc::clone(object))).collect()
+        shelves.authorities.all().map(|(_, name, object)| (name.into(), Arc::clone(object))).collect()
     }
 
     /// What is to be done about each bundle.
@@ -147,7 +147,7 @@ impl<C: Cluster> Agent<C> {
             let found = shelves.bundles.get(namespace, keys::TRUST);
             let wanted = sources.wanted_in(&facts.labels);
             if found.is_some() || !wanted.is_empty() {
-                tasks.push(task(Place::Namespace(namespace.clone()), found, &wanted, false));
+                tasks.push(task(Place::Namespace(namespace.into()), found, &wanted, false));
             }
         }
         if shelves.served.is_some() {

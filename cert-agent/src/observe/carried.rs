@@ -4,11 +4,9 @@
 use std::collections::BTreeSet;
 
 use sallyport_contract::{
-    DnsNames, Identity, Reason, Refusal,
+    Identity, Reason, Refusal,
     derive::{Audit, Verdict, derive},
-    identity::IdentityName,
     keys,
-    object::WorkloadIdentity,
     policy::PolicyBook,
     refusal::quoted,
     workload::Subject,
@@ -16,8 +14,9 @@ use sallyport_contract::{
 
 use super::{
     facts::PodFacts,
+    made::Made,
     owners::{Claimed, Owned, Owners},
-    wanted::{About, Ask, Complaint, Scene, made_for},
+    wanted::{About, Ask, Complaint, Scene},
 };
 
 /// What a pod's own word about itself is worth.
@@ -34,7 +33,7 @@ pub enum Carried {
 #[must_use]
 pub fn identity_of(scene: &Scene, book: &PolicyBook, owned: &Owned, pod: &PodFacts, label: &str) -> Carried {
     let found = derived(scene, book, pod, label, owned).map(|identity| (identity, None)).or_else(|| {
-        let made = scene.made.iter().find(|made| made.metadata.name.as_deref() == Some(label));
+        let made = scene.made.iter().find(|made| made.name == *label);
         let before = made.and_then(|made| made_before(made, owned, pod))?;
         Some(as_if_asked(before, owned.subjects.first()?, scene, book))
     });
@@ -56,7 +55,7 @@ pub(super) fn carried(
     complaints: &mut BTreeSet<Complaint>,
 ) {
     let Some(label) = &pod.identity else { return };
-    if !scene.enabled && !scene.made.iter().any(|made| made.metadata.name.as_ref() == Some(label)) {
+    if !scene.enabled && !scene.made.iter().any(|made| made.name == *label) {
         return;
     }
     let owned = owners.of(pod);
@@ -64,8 +63,8 @@ pub(super) fn carried(
         api_version: "v1",
         kind: "Pod",
         namespace: scene.namespace.clone(),
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
+        name: pod.name.to_string(),
+        uid: pod.uid.to_string(),
     };
     match identity_of(scene, book, &owned, pod, label) {
         Carried::Identity(identity, held) => {
@@ -93,23 +92,12 @@ fn matches(identity: &Identity, pod: &PodFacts, label: &str) -> bool {
 
 /// The identity that we made earlier for this workload, if it is what the pod carries. A pod whose owner has
 /// just gone keeps what it carries until it goes too, for that gives it nothing that it does not have.
-fn made_before(made: &WorkloadIdentity, owned: &Owned, pod: &PodFacts) -> Option<Identity> {
-    if owned.owner != Claimed::Missing && !made_for(made).any(|known| known == owned.uid) {
+fn made_before(made: &Made, owned: &Owned, pod: &PodFacts) -> Option<Identity> {
+    if owned.owner != Claimed::Missing && !made.made_for.iter().any(|known| *known == owned.uid) {
         return None;
     }
-    let namespace = made.metadata.namespace.clone().unwrap_or_default();
-    let dns_names = DnsNames::from_strings(&made.spec.dns_names)?;
-    let identity = Identity {
-        name: IdentityName::of(&namespace, &dns_names, made.spec.delivery),
-        namespace,
-        dns_names,
-        delivery: made.spec.delivery,
-        action: made.spec.action,
-        policy: made.spec.policy.clone(),
-        certificate: made.spec.certificate.clone(),
-        firewall: made.spec.firewall.clone(),
-    };
-    matches(&identity, pod, made.metadata.name.as_deref()?).then_some(identity)
+    let identity = made.identity()?;
+    matches(&identity, pod, &made.name).then_some(identity)
 }
 
 /// Today's terms for names that were given earlier; held where today's policy would not give them.

@@ -7,19 +7,19 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sallyport_contract::{
-    DnsName, Reason,
-    object::{Action, WorkloadIdentity},
-};
+use sallyport_contract::{DnsName, Reason, object::Action};
 
-use super::wanted::{Ask, Complaint};
+use super::{
+    made::Made,
+    wanted::{Ask, Complaint},
+};
 
 /// Sorts out asks that differ in what the firewall is to do with one name. Returns the asks that stand
 /// and a complaint for each that does not.
 ///
 /// What stands in an identity already goes before what is new, and the older workload before the younger.
 #[must_use]
-pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &WorkloadIdentity>) -> (Vec<Ask>, Vec<Complaint>) {
+pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &Made>) -> (Vec<Ask>, Vec<Complaint>) {
     let order = Voices::of(&asks, made).order(&asks);
     let mut decided: BTreeMap<DnsName, Decision> = BTreeMap::new();
     let mut asks: Vec<Option<Ask>> = asks.into_iter().map(Some).collect();
@@ -68,9 +68,9 @@ struct Voices<'a> {
 }
 
 impl<'a> Voices<'a> {
-    fn of(asks: &'a [Ask], made: &BTreeMap<&str, &'a WorkloadIdentity>) -> Self {
-        let specs = made.values().map(|made| &made.spec);
-        let stands = specs.flat_map(|spec| spec.dns_names.iter().map(|name| (name.as_str(), spec.action)));
+    fn of(asks: &'a [Ask], made: &BTreeMap<&str, &'a Made>) -> Self {
+        let stands =
+            made.values().flat_map(|made| made.dns_names.iter().map(|name| (name.as_str(), made.action)));
         let mut voices =
             Self { stands: stands.collect(), loudest: BTreeMap::new(), speakers: BTreeMap::new() };
         for ask in asks {

@@ -16,15 +16,12 @@ use k8s_openapi::{
 use kube::core::PartialObjectMeta;
 use sallyport_contract::{
     keys,
-    object::{
-        CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity,
-        WorkloadIdentityStatus,
-    },
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding},
     workload::{Subject, controller, deployment_of},
 };
 
-use super::{shelf::Same, wanted::MADE_FOR};
-use crate::{claim::Claim, report::CERTIFICATE_ISSUED, trust::bundle::Found};
+use super::{shelf::Same, template::Template};
+use crate::{claim::Claim, text::Text, trust::bundle::Found};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +38,9 @@ pub struct NamespaceFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Its API version and kind, as the owned object's writer gave them.
-    pub kind: (String, String),
+    pub kind: (Text, Text),
     /// Its UID, which nobody can reuse.
-    pub uid: String,
+    pub uid: Text,
 }
 
 /// The kinds of workloads, and those between a workload and its pods.
@@ -98,31 +95,32 @@ pub struct Workload {
     /// Its kind.
     pub kind: WorkloadKind,
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// What `{workload}` stands for in the names of its pods.
-    pub called: String,
+    pub called: Text,
     /// Its UID.
-    pub uid: String,
+    pub uid: Text,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Its controller.
     pub owner: Option<Owner>,
     /// Its template; none where another object's template decides (ReplicaSets, a CronJob's Jobs).
-    pub subject: Option<Subject>,
+    pub template: Option<Box<Template>>,
 }
 
 impl Workload {
     fn new(kind: WorkloadKind, meta: &ObjectMeta, subject: impl FnOnce(&str) -> Option<Subject>) -> Self {
-        let name = meta.name.clone().unwrap_or_default();
-        let subject = subject(meta.namespace.as_deref().unwrap_or_default()).map(lean);
+        let name = Text::from(meta.name.as_deref().unwrap_or_default());
+        let template = subject(meta.namespace.as_deref().unwrap_or_default()).map(Template::of);
+        let called = template.as_ref().and_then(Template::workload).unwrap_or(&name);
         Self {
             kind,
-            called: subject.as_ref().and_then(|subject| subject.workload.clone()).unwrap_or(name.clone()),
+            called: called.clone(),
             name,
-            uid: meta.uid.clone().unwrap_or_default(),
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
             created: created(meta),
             owner: owner(meta),
-            subject,
+            template: template.map(Box::new),
         }
     }
 
@@ -151,7 +149,7 @@ impl Workload {
     #[must_use]
     pub fn replica_set(object: &PartialObjectMeta<ReplicaSet>) -> Self {
         let plain = Self::new(WorkloadKind::ReplicaSet, &object.metadata, |_| None);
-        Self { called: deployment_of(&plain.name, &object.metadata).to_owned(), ..plain }
+        Self { called: deployment_of(&plain.name, &object.metadata).into(), ..plain }
     }
 
     /// Reads a Job; one that a CronJob owns only leads from a pod to it.
@@ -172,23 +170,23 @@ impl Workload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodFacts {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// Its UID.
-    pub uid: String,
+    pub uid: Text,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Its controller.
     pub owner: Option<Owner>,
     /// The pod as the derivation sees it, with a workload that its names tell.
-    pub subject: Subject,
+    pub template: Template,
     /// `generateName` without its hyphen: what the webhook saw of a bare pod, which had no name yet.
-    pub generated: Option<String>,
+    pub generated: Option<Text>,
     /// The label `sallyport.dev/identity`: what it says it is.
-    pub identity: Option<String>,
+    pub identity: Option<Text>,
     /// Whether it waits for our gate.
     pub gated: bool,
     /// The annotation `resolved.sallyport.dev/dns-names`.
-    pub dns_names: Option<String>,
+    pub dns_names: Option<Text>,
     /// Whether it runs or will run.
     pub living: bool,
     /// Whether its containers have begun, so that everything is mounted that it mounts.
@@ -211,18 +209,18 @@ impl PodFacts {
             .map(|name| name.trim_end_matches('-'))
             .filter(|name| !name.is_empty());
         Self {
-            name: meta.name.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
+            name: meta.name.as_deref().unwrap_or_default().into(),
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
             created: created(meta),
             owner: owner(meta),
-            generated: generated.map(str::to_owned),
-            identity: subject.labels.get(keys::IDENTITY).cloned(),
+            generated: generated.map(Text::from),
+            identity: subject.labels.get(keys::IDENTITY).map(Text::from),
             gated: gates.is_some_and(|gates| gates.iter().any(|gate| gate.condition_type == keys::GATE)),
-            dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).cloned(),
+            dns_names: subject.annotations.get(keys::RESOLVED_DNS_NAMES).map(Text::from),
             living: !matches!(phase, Some("Succeeded" | "Failed")),
             running: phase == Some("Running"),
             since: since(pod),
-            subject: lean(subject),
+            template: Template::of(subject),
         }
     }
 }
@@ -277,51 +275,6 @@ macro_rules! same_if_version_is {
 
 same_if_version_is!(NamespaceBinding, IdentityRequest, PodCertificateRequest);
 
-/// Of an identity what is ours to say; what policy-sync tells in its status is neither kept nor a change.
-#[must_use]
-pub fn identity(object: &WorkloadIdentity) -> WorkloadIdentity {
-    let metadata = &object.metadata;
-    let annotations = metadata.annotations.iter().flatten().filter(|(key, _)| *key == MADE_FOR);
-    let metadata = ObjectMeta {
-        name: metadata.name.clone(),
-        namespace: metadata.namespace.clone(),
-        uid: metadata.uid.clone(),
-        resource_version: metadata.resource_version.clone(),
-        generation: metadata.generation,
-        creation_timestamp: metadata.creation_timestamp.clone(),
-        deletion_timestamp: metadata.deletion_timestamp.clone(),
-        annotations: Some(annotations.map(|(key, text)| (key.clone(), text.clone())).collect()),
-        ..ObjectMeta::default()
-    };
-    let status = object.status.as_ref().map(|status| WorkloadIdentityStatus {
-        certificate: status.certificate.clone(),
-        certificates: status.certificates.clone(),
-        unwanted_since: status.unwanted_since,
-        conditions: object.condition(CERTIFICATE_ISSUED).cloned().into_iter().collect(),
-        ..WorkloadIdentityStatus::default()
-    });
-    WorkloadIdentity { metadata, spec: object.spec.clone(), status }
-}
-
-impl Same for WorkloadIdentity {
-    fn same(&self, other: &Self) -> bool {
-        let ours = |object: &Self| {
-            let mut ours = identity(object);
-            ours.metadata.resource_version = None;
-            (ours.metadata, ours.spec, ours.status)
-        };
-        ours(self) == ours(other)
-    }
-}
-
-/// Of labels and annotations only those that a derivation looks at: most carry many more.
-fn lean(subject: Subject) -> Subject {
-    let kept = |of: BTreeMap<String, String>| -> BTreeMap<String, String> {
-        of.into_iter().filter(|(key, _)| key.contains(keys::GROUP) || key == keys::MIRROR).collect()
-    };
-    Subject { labels: kept(subject.labels), annotations: kept(subject.annotations), ..subject }
-}
-
 fn since(pod: &Pod) -> Option<Timestamp> {
     let containers = pod.status.as_ref()?.container_statuses.iter().flatten();
     let began = containers.filter_map(|one| one.state.as_ref()?.running.as_ref()?.started_at.as_ref());
@@ -329,8 +282,8 @@ fn since(pod: &Pod) -> Option<Timestamp> {
 }
 
 fn owner(meta: &ObjectMeta) -> Option<Owner> {
-    let kind = |owner: &OwnerReference| (owner.api_version.clone(), owner.kind.clone());
-    controller(meta).map(|owner| Owner { kind: kind(owner), uid: owner.uid.clone() })
+    let kind = |owner: &OwnerReference| ((&owner.api_version).into(), (&owner.kind).into());
+    controller(meta).map(|owner| Owner { kind: kind(owner), uid: (&owner.uid).into() })
 }
 
 fn created(meta: &ObjectMeta) -> Option<Timestamp> {

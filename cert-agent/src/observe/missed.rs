@@ -82,8 +82,8 @@ pub fn missed(scene: &Scene, book: &PolicyBook, owners: &Owners<'_>) -> Vec<Miss
 
 /// The picture of a static pod: nobody injects those.
 fn is_mirror(pod: &PodFacts) -> bool {
-    let of_a_node = pod.owner.as_ref().is_some_and(|owner| owner.kind.1 == "Node");
-    of_a_node && pod.subject.annotations.contains_key(keys::MIRROR)
+    let of_a_node = pod.owner.as_ref().is_some_and(|owner| owner.kind.1 == *"Node");
+    of_a_node && pod.template.is_annotated(keys::MIRROR)
 }
 
 fn judge(scene: &Scene, book: &PolicyBook, owned: &Owned, pod: &PodFacts) -> Option<(Why, String)> {
@@ -97,7 +97,7 @@ fn judge(scene: &Scene, book: &PolicyBook, owned: &Owned, pod: &PodFacts) -> Opt
             Verdict::LeftOut | Verdict::Refused(_) | Verdict::Audited(_) => None,
         });
     let granted: Vec<&Identity> = granted.collect();
-    if granted.iter().any(|identity| identity.name.as_str() == carried) {
+    if granted.iter().any(|identity| *carried == *identity.name.as_str()) {
         let what = "carry an identity and have no readiness gate, so nothing holds them back";
         return (!pod.gated).then(|| (Why::NotInjected, what.to_owned()));
     }
@@ -133,8 +133,8 @@ fn remedy(scene: &Scene, owners: &Owners<'_>, pod: &PodFacts) -> (About, String)
             api_version: "v1",
             kind: "Pod",
             namespace: namespace.clone(),
-            name: pod.name.clone(),
-            uid: pod.uid.clone(),
+            name: pod.name.to_string(),
+            uid: pod.uid.to_string(),
         };
         let again = if pod.owner.is_some() { "its owner makes it anew" } else { "and apply it again" };
         return (about, format!("{delete}, {again}"));
@@ -143,8 +143,8 @@ fn remedy(scene: &Scene, owners: &Owners<'_>, pod: &PodFacts) -> (About, String)
         api_version: workload.kind.api_version(),
         kind: workload.kind.as_str(),
         namespace: namespace.clone(),
-        name: workload.name.clone(),
-        uid: workload.uid.clone(),
+        name: workload.name.to_string(),
+        uid: workload.uid.to_string(),
     };
     let name = &workload.name;
     let mend = match workload.kind {

@@ -76,16 +76,16 @@ impl<'a> Owners<'a> {
     /// Whose pod this is.
     #[must_use]
     pub fn of(&self, pod: &PodFacts) -> Owned {
-        let subject = || pod.subject.clone();
+        let subject = || pod.template.subject();
         let Some(owner) = &pod.owner else {
             let mut subjects = vec![subject()];
-            subjects.extend(pod.generated.clone().map(|name| subject().with_workload(name)));
-            return Owned { uid: pod.uid.clone(), subjects, owner: Claimed::Known };
+            subjects.extend(pod.generated.as_ref().map(|name| subject().with_workload(name.into())));
+            return Owned { uid: pod.uid.to_string(), subjects, owner: Claimed::Known };
         };
         let owned = |uid: &str, subject, owner| Owned { uid: uid.to_owned(), subjects: vec![subject], owner };
         match self.top(owner) {
             Top::Found(workload) => {
-                let subject = subject().with_workload(workload.called.clone());
+                let subject = subject().with_workload(String::from(&workload.called));
                 owned(&workload.uid, subject, Claimed::Known)
             }
             Top::Foreign => owned(&owner.uid, subject(), Claimed::Known),

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::text::Text;
+
 /// Namespace and name of an object; the namespace of a cluster-wide object is empty.
 pub type Place = (String, String);
 
@@ -29,7 +31,7 @@ pub enum Change<V> {
     Gone(Place),
 }
 
-type Rows<V> = HashMap<String, BTreeMap<String, Arc<V>>>;
+type Rows<V> = HashMap<Text, BTreeMap<Text, Arc<V>>>;
 
 /// The facts of one kind of object.
 #[derive(Debug)]
@@ -55,22 +57,22 @@ impl<V: Same> Shelf<V> {
             }
             Change::Listed((namespace, name), value) => {
                 let incoming = self.incoming.get_or_insert_default();
-                incoming.entry(namespace).or_default().insert(name, Arc::new(value));
+                incoming.entry(namespace.into()).or_default().insert(name.into(), Arc::new(value));
                 Vec::new()
             }
             Change::ListEnds => self.swap(),
             Change::Put(place, value) => {
                 // Also where nothing is told: what is the same for us may have a newer version.
                 let value = Arc::new(value);
-                let row = self.rows.entry(place.0.clone()).or_default();
-                let known = row.insert(place.1.clone(), Arc::clone(&value));
+                let row = self.rows.entry((&place.0).into()).or_default();
+                let known = row.insert((&place.1).into(), Arc::clone(&value));
                 if known.is_some_and(|known| known.same(&value)) { Vec::new() } else { vec![place] }
             }
             Change::Gone(place) => {
-                let Some(row) = self.rows.get_mut(&place.0) else { return Vec::new() };
-                let known = row.remove(&place.1).is_some();
+                let Some(row) = self.rows.get_mut(place.0.as_str()) else { return Vec::new() };
+                let known = row.remove(place.1.as_str()).is_some();
                 if row.is_empty() {
-                    self.rows.remove(&place.0);
+                    self.rows.remove(place.0.as_str());
                 }
                 if known { vec![place] } else { Vec::new() }
             }
@@ -84,15 +86,15 @@ impl<V: Same> Shelf<V> {
         let mut touched = Vec::new();
         for (namespace, row) in &self.rows {
             let before = old.get(namespace);
-            let differs = |(name, value): &(&String, &Arc<V>)| {
+            let differs = |(name, value): &(&Text, &Arc<V>)| {
                 !before.and_then(|row| row.get(*name)).is_some_and(|known| known.same(value))
             };
-            touched.extend(row.iter().filter(differs).map(|(name, _)| (namespace.clone(), name.clone())));
+            touched.extend(row.iter().filter(differs).map(|(name, _)| place(namespace, name)));
         }
         for (namespace, row) in &old {
             let now = self.rows.get(namespace);
             let lost = row.keys().filter(|name| !now.is_some_and(|row| row.contains_key(*name)));
-            touched.extend(lost.map(|name| (namespace.clone(), name.clone())));
+            touched.extend(lost.map(|name| place(namespace, name)));
         }
         touched
     }
@@ -110,14 +112,18 @@ impl<V: Same> Shelf<V> {
     }
 
     /// The objects of one namespace, by name.
-    pub fn of(&self, namespace: &str) -> impl Iterator<Item = (&String, &Arc<V>)> {
+    pub fn of(&self, namespace: &str) -> impl Iterator<Item = (&Text, &Arc<V>)> {
         self.rows.get(namespace).into_iter().flatten()
     }
 
     /// All objects.
-    pub fn all(&self) -> impl Iterator<Item = (&String, &String, &Arc<V>)> {
+    pub fn all(&self) -> impl Iterator<Item = (&Text, &Text, &Arc<V>)> {
         self.rows.iter().flat_map(|(namespace, row)| row.iter().map(move |(name, v)| (namespace, name, v)))
     }
+}
+
+fn place(namespace: &Text, name: &Text) -> Place {
+    (namespace.into(), name.into())
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     Identity, Reason,
     derive::{Audit, Verdict, derive},
-    object::WorkloadIdentity,
     policy::PolicyBook,
 };
 
@@ -20,10 +19,14 @@ use super::{
     carried::carried,
     conflict,
     facts::{PodFacts, Workload},
+    made::{Content, Made},
     missed::{Missed, missed},
     owners::Owners,
 };
-use crate::pod::{self, judge::Judgement};
+use crate::{
+    pod::{self, judge::Judgement},
+    text::Text,
+};
 
 /// Annotation of an identity: the UIDs of the workloads that it was made for, separated by commas.
 pub const MADE_FOR: &str = "resolved.sallyport.dev/made-for";
@@ -42,7 +45,7 @@ pub struct Scene {
     /// Its pods.
     pub pods: Vec<Arc<PodFacts>>,
     /// The identities that we made there.
-    pub made: Vec<Arc<WorkloadIdentity>>,
+    pub made: Vec<Arc<Made>>,
     /// The requests of its pods for certificates of their own.
     pub requests: Vec<Arc<PodCertificateRequest>>,
 }
@@ -88,19 +91,19 @@ pub struct Complaint {
 /// An identity that somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedIdentity {
-    /// The identity.
-    pub identity: Identity,
-    /// The UIDs of the workloads that it is, or was, made for.
-    pub made_for: BTreeSet<String>,
+    /// What it is to be.
+    pub content: Content,
+    /// The UIDs of the workloads that it is, or was, made for, in order.
+    pub made_for: Box<[Text]>,
     /// Why no new certificate is made although a living pod still carries it.
-    pub held: Option<String>,
+    pub held: Option<Text>,
 }
 
 /// What is wanted in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The identities by name.
-    pub identities: BTreeMap<String, WantedIdentity>,
+    pub identities: BTreeMap<Text, WantedIdentity>,
     /// What to complain about.
     pub complaints: BTreeSet<Complaint>,
     /// What becomes of the pods' requests that are not answered yet, by their names.
@@ -138,8 +141,7 @@ pub fn wanted(scene: &Scene, book: &PolicyBook) -> Plan {
     for pod in scene.pods.iter().filter(|pod| pod.living) {
         carried(scene, book, &owners, pod, &mut asks, &mut complaints);
     }
-    let made: BTreeMap<&str, &WorkloadIdentity> =
-        scene.made.iter().filter_map(|made| Some((made.metadata.name.as_deref()?, &**made))).collect();
+    let made: BTreeMap<&str, &Made> = scene.made.iter().map(|made| (made.name.as_str(), &**made)).collect();
     let (asks, refused) = conflict::settle(asks, &made);
     complaints.extend(refused);
     let living: BTreeSet<&str> = scene
@@ -165,18 +167,18 @@ fn templates(
     asks: &mut Vec<Ask>,
     complaints: &mut BTreeSet<Complaint>,
 ) {
-    let Some(subject) = &workload.subject else { return };
+    let Some(template) = &workload.template else { return };
     let about = About {
         api_version: workload.kind.api_version(),
         kind: workload.kind.as_str(),
         namespace: scene.namespace.clone(),
-        name: workload.name.clone(),
-        uid: workload.uid.clone(),
+        name: workload.name.to_string(),
+        uid: workload.uid.to_string(),
     };
-    match derive(subject, &scene.labels, book) {
+    match derive(&template.subject(), &scene.labels, book) {
         Verdict::Granted(grant) => asks.extend(grant.identities().map(|identity| Ask {
             identity: identity.clone(),
-            uid: workload.uid.clone(),
+            uid: workload.uid.to_string(),
             about: about.clone(),
             created: workload.created,
             held: None,
@@ -194,32 +196,42 @@ fn would_be_refused(about: About, audit: &Audit) -> Option<Complaint> {
     Some(Complaint { about, reason, message: audit.would_be_refused()? })
 }
 
-/// The UIDs of the workloads that an identity was made for.
-pub fn made_for(made: &WorkloadIdentity) -> impl Iterator<Item = &str> {
-    let annotations = made.metadata.annotations.as_ref();
-    let text = annotations.and_then(|annotations| annotations.get(MADE_FOR)).map_or("", String::as_str);
-    text.split(',').filter(|uid| !uid.is_empty())
-}
-
 /// Asks for the same identity become one.
 fn gather(
     asks: Vec<Ask>,
-    made: &BTreeMap<&str, &WorkloadIdentity>,
+    made: &BTreeMap<&str, &Made>,
     living: &BTreeSet<&str>,
-) -> BTreeMap<String, WantedIdentity> {
-    let mut identities: BTreeMap<String, WantedIdentity> = BTreeMap::new();
+) -> BTreeMap<Text, WantedIdentity> {
+    let mut gathered: BTreeMap<Text, Gathered> = BTreeMap::new();
     for ask in asks {
-        let name = ask.identity.name.as_str().to_owned();
-        let wanted = identities.entry(name).or_insert_with_key(|name| {
-            let earlier = made.get(name.as_str()).into_iter().flat_map(|made| made_for(made));
-            let made_for = earlier.filter(|uid| living.contains(uid)).map(str::to_owned).collect();
-            WantedIdentity { identity: ask.identity.clone(), made_for, held: ask.held.clone() }
+        let name = Text::from(ask.identity.name.as_str());
+        let wanted = gathered.entry(name).or_insert_with_key(|name| {
+            let earlier = made.get(name.as_str()).into_iter().flat_map(|made| &made.made_for);
+            let made_for = earlier.filter(|uid| living.contains(uid.as_str())).cloned().collect();
+            Gathered { identity: ask.identity.clone(), made_for, held: ask.held.clone() }
         });
         // One ask that today's policy grants is enough for a new certificate.
         if ask.held.is_none() && wanted.held.take().is_some() {
             wanted.identity = ask.identity;
         }
-        wanted.made_for.insert(ask.uid);
+        wanted.made_for.insert(ask.uid.into());
     }
-    identities
+    gathered.into_iter().map(|(name, gathered)| (name, gathered.kept())).collect()
+}
+
+/// An identity while asks for it come together.
+struct Gathered {
+    identity: Identity,
+    made_for: BTreeSet<Text>,
+    held: Option<String>,
+}
+
+impl Gathered {
+    fn kept(self) -> WantedIdentity {
+        WantedIdentity {
+            content: Content::of(self.identity),
+            made_for: self.made_for.into_iter().collect(),
+            held: self.held.map(Text::from),
+        }
+    }
 }

@@ -8,12 +8,13 @@ use std::{
 use k8s_openapi::api::certificates::v1::PodCertificateRequest;
 use sallyport_contract::{
     derive, keys,
-    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding, WorkloadIdentity},
+    object::{CertificateAuthority, IdentityPolicy, IdentityRequest, NamespaceBinding},
     policy::PolicyBook,
 };
 
 use super::{
     facts::{NamespaceFacts, PodFacts, Workload},
+    made::Made,
     shelf::{Change, Place, Shelf},
     wanted::Scene,
 };
@@ -43,7 +44,7 @@ pub struct Shelves {
     /// Certificate authorities.
     pub authorities: Shelf<CertificateAuthority>,
     /// Identities.
-    pub identities: Shelf<WorkloadIdentity>,
+    pub identities: Shelf<Made>,
     /// Namespace bindings.
     pub bindings: Shelf<NamespaceBinding>,
     /// The pods' requests for certificates of their own; none where the cluster does not serve them.
@@ -60,6 +61,8 @@ pub struct Shelves {
     pub served: Option<Served>,
     /// Who holds which name.
     pub claims: ClaimBook,
+    /// Policies of which something new may have to be told.
+    pub untold: BTreeSet<String>,
     /// The policies, read; it changes with the shelf.
     pub book: Arc<PolicyBook>,
 }
@@ -85,7 +88,7 @@ impl World {
 
     /// One identity.
     #[must_use]
-    pub fn identity(&self, namespace: &str, name: &str) -> Option<Arc<WorkloadIdentity>> {
+    pub fn identity(&self, namespace: &str, name: &str) -> Option<Arc<Made>> {
         self.lock().identities.get(namespace, name)
     }
 
@@ -145,30 +148,31 @@ impl Shelves {
         let touched = self.policies.take(change);
         let mut concerned = BTreeSet::new();
         if list && !touched.is_empty() {
-            concerned.extend(self.namespaces.all().map(|(_, namespace, _)| namespace.clone()));
+            concerned.extend(self.namespaces.all().map(|(_, namespace, _)| namespace.into()));
         }
         for (_, name) in &touched {
             let after = self.policies.get("", name);
+            self.untold.insert(name.clone());
             let book = Arc::make_mut(&mut self.book);
             match &after {
                 Some(policy) => book.put(policy),
                 None => book.remove(name),
             }
             for policy in before.iter().chain(after.iter().filter(|_| !list)) {
-                concerned.extend(self.selected_by(policy).cloned());
+                concerned.extend(self.selected_by(policy).map(str::to_owned));
             }
         }
         (touched, concerned)
     }
 
     /// The namespaces that a policy selects; by name they cost no walk through all of them.
-    fn selected_by<'a>(&'a self, policy: &'a IdentityPolicy) -> Box<dyn Iterator<Item = &'a String> + 'a> {
+    fn selected_by<'a>(&'a self, policy: &'a IdentityPolicy) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         let spec = &policy.spec;
         if spec.namespace_selector.is_none() {
-            let exists = |namespace: &&String| self.namespaces.get("", namespace).is_some();
-            return Box::new(spec.namespaces.iter().flatten().filter(exists));
+            let exists = |namespace: &&str| self.namespaces.get("", namespace).is_some();
+            return Box::new(spec.namespaces.iter().flatten().map(String::as_str).filter(exists));
         }
-        let all = self.namespaces.all().map(|(_, namespace, facts)| (namespace, facts));
+        let all = self.namespaces.all().map(|(_, namespace, facts)| (namespace.as_str(), facts));
         Box::new(all.filter(|(name, facts)| spec.selects(name, &facts.labels)).map(|(name, _)| name))
     }
 

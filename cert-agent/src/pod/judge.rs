@@ -13,10 +13,13 @@ use sallyport_contract::{
 };
 
 use super::stub::{Stub, StubError};
-use crate::observe::{
-    carried::{Carried, identity_of},
-    owners::Owners,
-    wanted::{Scene, WantedIdentity},
+use crate::{
+    observe::{
+        carried::{Carried, identity_of},
+        owners::Owners,
+        wanted::{Scene, WantedIdentity},
+    },
+    text::Text,
 };
 
 /// What becomes of a request.
@@ -49,21 +52,21 @@ pub fn judge(
     scene: &Scene,
     book: &PolicyBook,
     owners: &Owners<'_>,
-    identities: &BTreeMap<String, WantedIdentity>,
+    identities: &BTreeMap<Text, WantedIdentity>,
 ) -> Judgement {
     let spec = &request.spec;
     // By UID: a pod that is made again under the same name is another one. One that is not seen yet will be.
     let Some(pod) = scene.pods.iter().find(|pod| pod.name == spec.pod_name && pod.uid == spec.pod_uid) else {
         return Judgement::Waiting;
     };
-    if pod.subject.service_account != spec.service_account_name {
+    if pod.template.service_account() != spec.service_account_name {
         return denied(
             Reason::Tampered,
             format!(
                 "pod {} runs as the service account {}, and the request says {}. Whose rule: Sallyport's own. Do: \
                  find out who made this request; a kubelet does not",
                 pod.name,
-                pod.subject.service_account,
+                pod.template.service_account(),
                 quoted(&spec.service_account_name)
             ),
         );

@@ -134,6 +134,7 @@ async fn ungoverned(
     let program = ground.cert_agent.lock().await;
     report.note("certificates.rss_peak_mib", program.peak_mib()?);
     report.note("certificates.rss_mib_10000", program.rss_mib()?);
+    report.note("certificates.own_mib_10000", program.own_mib()?);
     Ok(())
 }
 
@@ -178,6 +179,7 @@ async fn weight(report: &mut Report, ground: &mut Ground) -> Result<()> {
     let program = ground.cert_agent.lock().await;
     report.note("certificates.rss_after_start_mib", program.rss_mib()?);
     report.note("certificates.rss_after_start_peak_mib", program.peak_mib()?);
+    report.note("certificates.own_after_start_mib", program.own_mib()?);
     let calls = Calls::of(ground).await?;
     ensure!((calls.issue - before.issue).abs() < 0.5, "a start asks for certificates");
     report.note("certificates.get_calls_of_a_start", calls.get - before.get);

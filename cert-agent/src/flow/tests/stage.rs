@@ -269,7 +269,7 @@ impl Stage {
     pub(super) fn pod(&self, metadata: Value) {
         let object = json!({"metadata": metadata, "spec": {"containers": []}});
         let pod = PodFacts::read(&serde_json::from_value(object).unwrap());
-        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
+        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.to_string()), pod));
     }
 
     /// Ends what is over, and counts what is counted beside that.
@@ -280,7 +280,7 @@ impl Stage {
     /// A pod as the API server has it.
     pub(super) fn pod_object(&self, object: &Value) {
         let pod = PodFacts::read(&serde_json::from_value(object.clone()).unwrap());
-        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.clone()), pod));
+        self.intake.pod(Change::Put((NAMESPACE.to_owned(), pod.name.to_string()), pod));
     }
 
     /// Does all work that is due now, and what becomes due by it within moments.

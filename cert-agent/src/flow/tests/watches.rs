@@ -11,6 +11,7 @@ use crate::{
     claim::Claim,
     cluster::twin::Place,
     observe::{
+        made::Made,
         shelf::{self, Change},
         world::Served,
     },
@@ -58,7 +59,7 @@ impl Stage {
     fn tell(&self, kind: &str, at: shelf::Place, value: Option<Value>, listed: bool) {
         match kind {
             "workloadidentities" => {
-                let value = value.map(|value| read(value, "WorkloadIdentity"));
+                let value = value.map(|value| Made::read(&read(value, "WorkloadIdentity")));
                 self.intake.identity(change(at, value, listed));
             }
             "namespacebindings" => {

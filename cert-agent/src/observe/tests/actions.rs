@@ -88,8 +88,8 @@ fn a_refused_action_names_both_workloads_and_leaves_the_first_as_it_was() {
 fn an_old_pod_follows_its_template() {
     let workloads = vec![web(ask("deny")), replica_set_of_web()];
     let plan = wanted(&scene(workloads, vec![pod(API, API, ask("allow"))], vec![]), &book(DEFAULT));
-    let only = plan.identities.get(&name_of(API)).unwrap();
-    assert_eq!((only.identity.action, plan.complaints.len()), (Action::Deny, 0));
+    let only = plan.identities.get(name_of(API).as_str()).unwrap();
+    assert_eq!((only.content.action, plan.complaints.len()), (Action::Deny, 0));
     assert!(only.made_for.iter().eq(["uid-web"]), "{:?}", only.made_for);
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::observe::{
     facts::{PodFacts, Workload},
+    made::Made,
     wanted::{MADE_FOR, Plan, Scene},
 };
 
@@ -106,7 +107,7 @@ pub(super) fn pod(label: &str, names: &str, annotations: Value) -> Arc<PodFacts>
     pod_from(meta)
 }
 
-pub(super) fn made(dns_name: &str, action: Action, made_for: &str) -> Arc<WorkloadIdentity> {
+pub(super) fn made(dns_name: &str, action: Action, made_for: &str) -> Arc<Made> {
     let mut object: WorkloadIdentity = serde_json::from_value(json!({
         "apiVersion": "sallyport.dev/v1alpha1", "kind": "WorkloadIdentity",
         "metadata": {"name": name_of(dns_name), "namespace": "shop", "annotations": {MADE_FOR: made_for}},
@@ -114,21 +115,17 @@ pub(super) fn made(dns_name: &str, action: Action, made_for: &str) -> Arc<Worklo
             "certificate": {"authority": "ca"}, "firewall": "edge"}}))
     .unwrap();
     object.metadata.uid = Some("wid".to_owned());
-    Arc::new(object)
+    Arc::new(Made::read(&object))
 }
 
-pub(super) fn scene(
-    workloads: Vec<Arc<Workload>>,
-    pods: Vec<Arc<PodFacts>>,
-    made: Vec<Arc<WorkloadIdentity>>,
-) -> Scene {
+pub(super) fn scene(workloads: Vec<Arc<Workload>>, pods: Vec<Arc<PodFacts>>, made: Vec<Arc<Made>>) -> Scene {
     let labels = [("sallyport.dev/inject".to_owned(), "enabled".to_owned())].into();
     Scene { namespace: "shop".to_owned(), enabled: true, labels, workloads, pods, made, requests: Vec::new() }
 }
 
 pub(super) fn names(plan: &Plan) -> Vec<String> {
     let mut names: Vec<String> =
-        plan.identities.values().map(|wanted| wanted.identity.dns_names.to_string()).collect();
+        plan.identities.values().map(|wanted| wanted.content.dns_names.to_string()).collect();
     names.sort();
     names
 }
@@ -139,5 +136,5 @@ pub(super) fn reasons(plan: &Plan) -> Vec<(&str, Reason)> {
 
 /// What is decided about a name.
 pub(super) fn action_of(plan: &Plan, dns_name: &str) -> Action {
-    plan.identities[&name_of(dns_name)].identity.action
+    plan.identities[name_of(dns_name).as_str()].content.action
 }

@@ -117,5 +117,5 @@ fn blue_and_green_with_one_name_share_one_identity() {
     let switched = vec![deployment("green", late, wish())];
     let after = wanted(&scene(switched, vec![], vec![]), &book(DEFAULT));
     let same = after.identities.values().next().unwrap();
-    assert_eq!(same.identity, only.identity, "the certificate and the firewall see no difference");
+    assert_eq!(same.content, only.content, "the certificate and the firewall see no difference");
 }

@@ -18,7 +18,7 @@ fn kept(book: &PolicyBook) -> WantedIdentity {
     let plan = wanted(&scene(workloads, vec![pod(WEB, WEB, json!({}))], made), book);
     let tampered = plan.complaints.iter().any(|complaint| complaint.about.kind == "Pod");
     assert!(!tampered, "{:?}", plan.complaints);
-    plan.identities[&name_of(WEB)].clone()
+    plan.identities[name_of(WEB).as_str()].clone()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn law_13_a_tightened_policy_keeps_what_lives_and_gives_nothing_new() {
     let made = vec![made(old, Action::Allow, "uid-web")];
     let scene = scene(vec![web(json!({})), replica_set_of_web()], vec![pod(old, old, json!({}))], made);
     let plan = wanted(&scene, &book_with(&names));
-    assert!(plan.identities[&name_of(old)].held.is_some());
+    assert!(plan.identities[name_of(old).as_str()].held.is_some());
     assert!(plan.identities.values().any(|wanted| wanted.held.is_none()), "today's name for new pods");
 }
 
@@ -76,7 +76,7 @@ fn law_13_a_tightened_policy_keeps_what_lives_and_gives_nothing_new() {
 fn law_4_terms_follow_the_policy_of_today() {
     let terms = json!({"authority": "other", "lifetime": "72h"});
     let kept = kept(&book_with(&json!({"certificate": terms})));
-    assert_eq!(kept.identity.certificate.authority, "other");
+    assert_eq!(kept.content.terms.certificate.authority, "other");
 }
 
 #[test]
@@ -88,5 +88,5 @@ fn law_4_a_bare_pod_outlives_its_policy_too() {
     let names = json!({"dnsNames": {"default": "{workload}.new.corp.example"}});
     let plan = wanted(&scene(vec![], vec![pod_from(meta)], made), &book_with(&names));
     assert_eq!(plan.complaints.len(), 0);
-    assert!(plan.identities[&name_of(solo)].held.is_some());
+    assert!(plan.identities[name_of(solo).as_str()].held.is_some());
 }
