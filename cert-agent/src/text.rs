@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Borrow,
-    collections::HashSet,
     fmt,
     ops::Deref,
     sync::{Arc, LazyLock, Mutex, PoisonError},
@@ -13,39 +12,14 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
+use crate::copies::Copies;
+
 /// A text, of which there is one copy.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Arc<str>);
 
 /// All texts of the process.
-static COPIES: LazyLock<Mutex<Copies>> = LazyLock::new(Mutex::default);
-
-/// Fewer texts than this are not looked through for some that nobody has.
-const FEW: usize = 1024;
-
-#[derive(Default)]
-struct Copies {
-    known: HashSet<Arc<str>>,
-    /// How many there were when they were last looked through.
-    kept: usize,
-}
-
-impl Copies {
-    fn of(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.known.get(text) {
-            return Arc::clone(known);
-        }
-        // So that at most half of them are texts that nobody has any more.
-        if self.known.len() >= FEW.max(2 * self.kept) {
-            self.known.retain(|copy| Arc::strong_count(copy) > 1);
-            self.known.shrink_to(2 * self.known.len());
-            self.kept = self.known.len();
-        }
-        let copy: Arc<str> = text.into();
-        self.known.insert(Arc::clone(&copy));
-        copy
-    }
-}
+static TEXTS: LazyLock<Mutex<Copies<str>>> = LazyLock::new(Mutex::default);
 
 impl Text {
     /// The text as it is written.
@@ -57,7 +31,7 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(COPIES.lock().unwrap_or_else(PoisonError::into_inner).of(text))
+        Self(TEXTS.lock().unwrap_or_else(PoisonError::into_inner).of(text))
     }
 }
 
@@ -131,19 +105,9 @@ impl Serialize for Text {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashSet;
 
-    #[test]
-    fn equal_texts_are_one_copy_and_what_nobody_has_goes() {
-        let mut copies = Copies::default();
-        let (one, same) = (copies.of("web"), copies.of("web"));
-        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &copies.of("pay")));
-        for number in 0..10 * FEW {
-            copies.of(&number.to_string());
-        }
-        assert!(copies.known.len() <= FEW, "{} are kept", copies.known.len());
-        assert!(Arc::ptr_eq(&one, &copies.of("web")), "what somebody has stays");
-    }
+    use super::*;
 
     #[test]
     fn a_text_is_looked_up_and_ordered_by_its_words() {

@@ -1,22 +1,31 @@
 //! A pod, or the pods of a template, as the derivation sees them, in little room: there are as many as there are pods.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use sallyport_contract::{
     keys,
     workload::{PodNames, Subject},
 };
 
-use crate::text::Text;
+use crate::{copies::Copies, text::Text};
 
 /// What a [`Subject`] is made from again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     object: Box<str>,
-    metadata_path: &'static str,
-    namespace: Text,
     workload: Option<Text>,
     pods: PodNames,
+    shape: Arc<Shape>,
+}
+
+/// What the pods of a workload have in common, and often those of others in their namespace too.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    metadata_path: &'static str,
+    namespace: Text,
     service_account: Text,
     service: Option<Text>,
     containers: Box<[Text]>,
@@ -27,6 +36,22 @@ pub struct Template {
 
 type Pairs = Box<[(Text, Text)]>;
 
+/// All shapes of the process.
+static SHAPES: LazyLock<Mutex<Copies<Shape>>> = LazyLock::new(Mutex::default);
+
+impl AsRef<Self> for Shape {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl Shape {
+    fn shared(self) -> Arc<Self> {
+        let mut shapes = SHAPES.lock().unwrap_or_else(PoisonError::into_inner);
+        shapes.of(self)
+    }
+}
+
 impl Template {
     /// Keeps a subject; of its labels and annotations only those that a derivation looks at, for most carry many more.
     #[must_use]
@@ -36,18 +61,21 @@ impl Template {
         let kept = |pairs: &BTreeMap<String, String>| -> Pairs {
             pairs.iter().filter(ours).map(|(key, value)| (key.into(), value.into())).collect()
         };
-        Self {
-            object: subject.object.into(),
+        let shape = Shape {
             metadata_path: subject.metadata_path,
             namespace: subject.namespace.into(),
-            workload: subject.workload.map(Text::from),
-            pods: subject.pods,
             service_account: subject.service_account.into(),
             service: subject.service.map(Text::from),
             containers: all(&subject.containers),
             init_containers: all(&subject.init_containers),
             labels: kept(&subject.labels),
             annotations: kept(&subject.annotations),
+        };
+        Self {
+            object: subject.object.into(),
+            workload: subject.workload.map(Text::from),
+            pods: subject.pods,
+            shape: shape.shared(),
         }
     }
 
@@ -56,18 +84,19 @@ impl Template {
     pub fn subject(&self) -> Subject {
         let all = |texts: &[Text]| texts.iter().map(String::from).collect();
         let pairs = |pairs: &Pairs| pairs.iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let shape = &*self.shape;
         Subject {
             object: self.object.to_string(),
-            metadata_path: self.metadata_path,
-            namespace: String::from(&self.namespace),
+            metadata_path: shape.metadata_path,
+            namespace: String::from(&shape.namespace),
             workload: self.workload.as_ref().map(String::from),
             pods: self.pods.clone(),
-            service_account: String::from(&self.service_account),
-            service: self.service.as_ref().map(String::from),
-            containers: all(&self.containers),
-            init_containers: all(&self.init_containers),
-            labels: pairs(&self.labels),
-            annotations: pairs(&self.annotations),
+            service_account: String::from(&shape.service_account),
+            service: shape.service.as_ref().map(String::from),
+            containers: all(&shape.containers),
+            init_containers: all(&shape.init_containers),
+            labels: pairs(&shape.labels),
+            annotations: pairs(&shape.annotations),
         }
     }
 
@@ -80,13 +109,13 @@ impl Template {
     /// The service account of the pods.
     #[must_use]
     pub fn service_account(&self) -> &str {
-        &self.service_account
+        &self.shape.service_account
     }
 
     /// Whether the pod carries an annotation.
     #[must_use]
     pub fn is_annotated(&self, key: &str) -> bool {
-        self.annotations.iter().any(|(known, _)| known == key)
+        self.shape.annotations.iter().any(|(known, _)| known == key)
     }
 }
 
@@ -109,6 +138,7 @@ mod tests {
         lean.labels.remove("app");
         lean.annotations.remove("other/key");
         assert_eq!(template.subject(), lean);
+        assert!(Arc::ptr_eq(&template.shape, &Template::of(lean).shape), "what is the same is one copy");
         assert!(template.is_annotated(keys::SAN) && !template.is_annotated("other/key"));
     }
 }
