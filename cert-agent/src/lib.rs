@@ -6,14 +6,13 @@
 //! errors · [`chain`] is it what was asked for · [`deliver`] the Secret, in its [`forms`] · [`report`] what people read · [`restart`] of
 //! programs that read once ·
 //! [`trust`] by which roots, and who is told · [`revocation`] what they may ask · [`pod`] the same where the key stays on the node. [`flow`] drives all this over
-//! [`cluster`], the port to Kubernetes; what many facts repeat is one [`text`], by [`copies`]; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
+//! [`cluster`], the port to Kubernetes; what many facts repeat is one [`text`]; [`house`] keeps what the identities need around them. [`intermediate`] makes CAs of our
 //! own, by a person's command and never in the running agent.
 
 pub mod args;
 pub mod chain;
 pub mod claim;
 pub mod cluster;
-pub mod copies;
 pub mod deliver;
 pub mod fate;
 pub mod flow;

@@ -7,19 +7,18 @@ use std::{
     borrow::Borrow,
     fmt,
     ops::Deref,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
+use sallyport_process::copies::Copies;
 use serde::{Serialize, Serializer};
-
-use crate::copies::Copies;
 
 /// A text, of which there is one copy.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Arc<str>);
 
 /// All texts of the process.
-static TEXTS: LazyLock<Mutex<Copies<str>>> = LazyLock::new(Mutex::default);
+static TEXTS: LazyLock<Copies<str>> = LazyLock::new(Copies::default);
 
 impl Text {
     /// The text as it is written.
@@ -31,7 +30,7 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(TEXTS.lock().unwrap_or_else(PoisonError::into_inner).of(text))
+        Self(TEXTS.of(text))
     }
 }
 

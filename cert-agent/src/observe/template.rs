@@ -2,15 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
 use sallyport_contract::{
     keys,
     workload::{PodNames, Subject},
 };
+use sallyport_process::copies::Copies;
 
-use crate::{copies::Copies, text::Text};
+use crate::text::Text;
 
 /// What a [`Subject`] is made from again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +38,7 @@ struct Shape {
 type Pairs = Box<[(Text, Text)]>;
 
 /// All shapes of the process.
-static SHAPES: LazyLock<Mutex<Copies<Shape>>> = LazyLock::new(Mutex::default);
-
-impl AsRef<Self> for Shape {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
-impl Shape {
-    fn shared(self) -> Arc<Self> {
-        let mut shapes = SHAPES.lock().unwrap_or_else(PoisonError::into_inner);
-        shapes.of(self)
-    }
-}
+static SHAPES: LazyLock<Copies<Shape>> = LazyLock::new(Copies::default);
 
 impl Template {
     /// Keeps a subject; of its labels and annotations only those that a derivation looks at, for most carry many more.
@@ -75,7 +63,7 @@ impl Template {
             object: subject.object.into(),
             workload: subject.workload.map(Text::from),
             pods: subject.pods,
-            shape: shape.shared(),
+            shape: SHAPES.of(shape),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sallyport_contract::refusal::quoted;
 
-use super::pool::Pool;
+use super::Pool;
 use crate::{
     actual::without_bookkeeping,
     xml::{Element, ParseError, excerpt, parse, parse_list},
@@ -69,7 +69,7 @@ impl Reply {
     /// As [`Reply::read`].
     pub fn read_list(body: &str, pool: &Pool) -> Result<Self, NotAReply> {
         let mut entries = Vec::new();
-        let root = parse_list(body, &mut |entry| entries.push(pool.share(without_bookkeeping(entry))));
+        let root = parse_list(body, &mut |entry| entries.push(pool.of(without_bookkeeping(entry))));
         entries.shrink_to_fit();
         Ok(Self { entries, ..Self::of(root, body)? })
     }

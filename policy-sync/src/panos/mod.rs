@@ -3,7 +3,7 @@
 //!
 //! [`envelope`] what every answer looks like · [`fate`] what follows from one that is not success · [`tls`]
 //! how we know that it is the firewall · `session` calls and keys · `echo` answers that repeat them · `peers` which
-//! of a pair is active · `read` the configuration, [`pool`] each entry of it once · `write` a batch · `group` Panorama's device groups and firewalls ·
+//! of a pair is active · `read` the configuration, each entry of it once · `write` a batch · `group` Panorama's device groups and firewalls ·
 //! `replies` what single answers say.
 
 mod echo;
@@ -11,7 +11,6 @@ pub mod envelope;
 pub mod fate;
 mod group;
 mod peers;
-pub mod pool;
 mod read;
 mod replies;
 mod session;
@@ -21,8 +20,8 @@ mod write;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use peers::Peers;
-use pool::Pool;
 use sallyport_contract::Reason;
+use sallyport_process::copies::Copies;
 
 use crate::{
     actual::Configuration,
@@ -35,8 +34,12 @@ use crate::{
     operation::{Batch, Node},
     rulebase::Rulebase,
     world::Login,
-    xml::{NotALiteral, attribute, text},
+    xml::{Element, NotALiteral, attribute, text},
 };
+
+/// The entries that somebody holds: what is edited, what is in force, what each firewall of a group runs, and what the rules in
+/// force name, are read one after the other, differ in little, and may hold thousands.
+pub type Pool = Copies<Element>;
 
 /// One login to one PAN-OS device, or to a pair.
 pub struct Panos {

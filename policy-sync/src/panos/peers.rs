@@ -9,9 +9,9 @@ use sallyport_contract::{Reason, object::FirewallTls};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
+    Pool,
     envelope::{Reply, Status},
     fate,
-    pool::Pool,
     session::{Parameters, Session},
 };
 use crate::{

@@ -221,7 +221,7 @@ pub(super) fn deciding_rule(reply: &Reply) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panos::pool::Pool;
+    use crate::panos::Pool;
 
     #[test]
     fn a_pattern_engine_is_believed_only_in_plain_words() {

@@ -7,11 +7,9 @@ use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
 use super::{
-    echo,
+    Pool, echo,
     envelope::{Reply, Status},
-    fate,
-    pool::Pool,
-    tls,
+    fate, tls,
 };
 use crate::{
     firewall::{Fate, Fault},
