@@ -2,7 +2,7 @@
 //! and how long one takes. Everything is counted at the far sides: the CA's counters, the API server's audit log.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 
@@ -195,6 +195,7 @@ async fn cpu(ground: &Ground) -> Result<u64> {
     Ok(fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum())
 }
 
+/// The workloads, seen by their controller too: what that writes of thousands at once is none of cert-agent's time.
 async fn create(ground: &Ground, workloads: &[(String, String)]) -> Result<()> {
     let client: &Client = &ground.cluster.client;
     let all = futures::stream::iter(workloads).map(|(namespace, name)| async move {
@@ -202,7 +203,20 @@ async fn create(ground: &Ground, workloads: &[(String, String)]) -> Result<()> {
         api.create(&PostParams::default(), &deployment(namespace, name)?).await?;
         anyhow::Ok(())
     });
-    all.buffer_unordered(AT_ONCE).try_collect().await
+    all.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let namespaces: BTreeSet<&String> = workloads.iter().map(|(namespace, _)| namespace).collect();
+    wait::until("the controller to have seen all workloads", PATIENCE, || async {
+        for &namespace in &namespaces {
+            let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+            let all = api.list(&ListParams::default()).await?;
+            let seen =
+                |one: &Deployment| one.status.as_ref().is_some_and(|s| s.observed_generation.is_some());
+            let unseen = all.items.iter().filter(|one| !seen(one)).count();
+            ensure!(unseen == 0, "{unseen} of {namespace} are not");
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Paused and without pods: the controllers have nothing to do with it, and an identity is wanted all the same.
