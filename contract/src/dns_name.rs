@@ -61,6 +61,12 @@ pub enum NameError {
 }
 
 impl DnsName {
+    /// The name that this text is; `None` unless it is one in normal form already.
+    #[must_use]
+    pub fn in_normal_form(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|name: &Self| name.as_str() == text)
+    }
+
     /// The name as text, without a trailing dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -214,9 +220,8 @@ impl DnsNames {
     /// Reads names that an object of ours carries; `None` if one is not in normal form or none is there.
     #[must_use]
     pub fn from_strings(names: &[String]) -> Option<Self> {
-        let parsed =
-            names.iter().map(|text| text.parse().ok().filter(|name: &DnsName| name.as_str() == text));
-        Self::new(parsed.collect::<Option<Vec<_>>>()?)
+        let read = names.iter().map(|text| DnsName::in_normal_form(text));
+        Self::new(read.collect::<Option<Vec<_>>>()?)
     }
 }
 

@@ -25,11 +25,10 @@ pub struct Claim {
 
 impl From<NameClaim> for Claim {
     fn from(object: NameClaim) -> Self {
-        let text = object.spec.dns_name;
         let entries = object.status.unwrap_or_default().firewalls;
         Self {
             meta: Meta::of(&object.metadata),
-            name: text.parse().ok().filter(|name: &DnsName| name.as_str() == text),
+            name: DnsName::in_normal_form(&object.spec.dns_name),
             namespace: object.spec.namespace.into(),
             entries: entries.into_iter().map(Arc::new).collect(),
         }

@@ -54,10 +54,7 @@ impl Identity {
 impl From<WorkloadIdentity> for Identity {
     fn from(object: WorkloadIdentity) -> Self {
         let (spec, status) = (object.spec, object.status.unwrap_or_default());
-        let normal = |text: String| match text.parse::<DnsName>() {
-            Ok(name) if name.as_str() == text => Ok(name),
-            Ok(_) | Err(_) => Err(text.into()),
-        };
+        let normal = |text: String| DnsName::in_normal_form(&text).ok_or_else(|| text.into());
         Self {
             meta: Meta::of(&object.metadata),
             names: spec.dns_names.into_iter().map(normal).collect(),
