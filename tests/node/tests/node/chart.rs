@@ -1,7 +1,7 @@
 //! The chart's life: an upgrade, a removal and a second install, while workloads go on.
 
 use anyhow::{Result, ensure};
-use ground::team::TeamOptions;
+use ground::{team::TeamOptions, wait};
 use node::{NodeGround, settings};
 use serde_json::json;
 
@@ -33,7 +33,8 @@ async fn life(ground: &NodeGround) -> Result<String> {
             ensure!(!gone.ok, "the webhook configuration is left");
             let plain = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "plain", "namespace": "charted"},
                 "spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "main", "image": settings::POD_IMAGE}]}});
-            kubectl.create(&plain).await?;
+            // For a moment the API server still decides by the admission policies that it has just let go.
+            wait::until("a pod that nobody changes", wait::GENEROUS, || kubectl.create(&plain)).await?;
             let plain = kubectl.get(&["pod", "plain", "-n", "charted"]).await?;
             ensure!(plain["spec"]["readinessGates"].is_null(), "somebody still changes pods: {}", plain["spec"]);
             kubectl.run(&["delete", "pod", "plain", "-n", "charted"]).await?;
