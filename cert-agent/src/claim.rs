@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    hash::{BuildHasher as _, RandomState},
 };
 
 use jiff::Timestamp;
@@ -15,11 +15,7 @@ use sallyport_contract::{
     object::{NameClaim, NameClaimSpec},
 };
 
-use crate::{
-    cluster::Exactly,
-    observe::shelf::{Change, Place, Shelf},
-    text::Text,
-};
+use crate::{cluster::Exactly, observe::shelf::Change, text::Text, uid::Uid};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +25,9 @@ pub struct Claim {
     /// Who holds it.
     pub namespace: Text,
     /// UID of the object; none while we only mean to make it.
-    pub uid: Option<Box<str>>,
-    /// Version of the object.
-    pub resource_version: Option<Box<str>>,
+    pub uid: Option<Uid>,
+    /// Version of the object; 0 if it is not told.
+    pub version: u64,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Whether a firewall still holds the name.
@@ -47,8 +43,13 @@ impl Claim {
         ours.then(|| Self {
             dns_name,
             namespace: (&object.spec.namespace).into(),
-            uid: object.metadata.uid.as_deref().map(Into::into),
-            resource_version: object.metadata.resource_version.as_deref().map(Into::into),
+            uid: object.metadata.uid.as_ref().map(Into::into),
+            version: object
+                .metadata
+                .resource_version
+                .as_ref()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
             created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
             on_a_firewall: object.status.as_ref().is_some_and(|status| !status.firewalls.is_empty()),
         })
@@ -57,8 +58,13 @@ impl Claim {
     /// Exactly this object, as far as it tells.
     #[must_use]
     pub fn exactly(&self) -> Option<Exactly> {
-        let (uid, version) = (self.uid.as_ref()?, self.resource_version.as_ref()?);
-        Some(Exactly { uid: uid.to_string(), resource_version: version.to_string() })
+        let uid = self.uid.as_ref()?.to_string();
+        (self.version > 0).then(|| Exactly { uid, resource_version: self.version.to_string() })
+    }
+
+    /// Whether we only mean to make it.
+    fn is_reserved(&self) -> bool {
+        self.uid.is_none()
     }
 }
 
@@ -90,75 +96,51 @@ pub enum Holding {
 /// All claims of the cluster.
 #[derive(Debug, Default)]
 pub struct ClaimBook {
-    shelf: Shelf<Claim>,
-    /// By what stands behind the left-most label: only such names can overlap.
-    by_parent: HashMap<String, BTreeMap<DnsName, Arc<Claim>>>,
-    /// Claims that we are about to make; no list knows them yet.
-    reserved: HashMap<DnsName, Arc<Claim>>,
+    standing: Standing,
+    /// The new list, while it comes.
+    incoming: Option<Standing>,
+    complete: bool,
     ending: HashSet<DnsName>,
 }
 
 impl ClaimBook {
-    /// Takes a change from the watch; returns what changed.
-    pub fn take(&mut self, change: Change<Claim>) -> Vec<Place> {
-        let mut put = None;
-        match &change {
-            Change::Put(place, _) => put = Some(place.clone()),
-            Change::Gone((namespace, name)) => {
-                if let Some(claim) = self.shelf.get(namespace, name)
-                    && let Some(siblings) = self.by_parent.get_mut(parent(&claim.dns_name))
-                {
-                    siblings.remove(&claim.dns_name);
-                }
+    /// Takes a change from the watch.
+    pub fn take(&mut self, change: Change<Claim>) {
+        match change {
+            Change::ListBegins => self.incoming = Some(Standing::default()),
+            Change::Listed(_, claim) => self.incoming.get_or_insert_default().put(claim),
+            Change::ListEnds => {
+                let listed = self.incoming.take().unwrap_or_default();
+                let before = std::mem::replace(&mut self.standing, listed);
+                before.into_reserved().for_each(|claim| self.standing.reserve(claim));
+                self.complete = true;
             }
-            Change::ListBegins | Change::Listed(..) | Change::ListEnds => {}
+            Change::Put(_, claim) => self.standing.put(claim),
+            Change::Gone((_, object)) => self.standing.gone(&object),
         }
-        let whole = matches!(change, Change::ListEnds);
-        let touched = self.shelf.take(change);
-        if let Some(claim) = put.and_then(|(namespace, name)| self.shelf.get(&namespace, &name)) {
-            self.index(claim);
-        }
-        if whole {
-            self.by_parent.clear();
-            let all: Vec<Arc<Claim>> = self.shelf.all().map(|(_, _, claim)| Arc::clone(claim)).collect();
-            let reserved: Vec<Arc<Claim>> = self.reserved.values().cloned().collect();
-            for claim in reserved.into_iter().chain(all) {
-                self.index(claim);
-            }
-        }
-        touched
     }
 
     /// Notes a claim that was just made or found, before the watch tells.
     pub fn note(&mut self, claim: Claim) {
-        self.release(&claim.dns_name);
-        let place = (String::new(), claim_of(&claim.dns_name));
-        self.take(Change::Put(place, claim));
+        self.standing.put(claim);
     }
 
     /// Notes that a free name is about to be claimed, so that nobody else in this process tries.
     pub fn reserve(&mut self, dns_name: &DnsName, namespace: &str) {
-        let claim = Arc::new(Claim {
+        self.standing.reserve(Claim {
             dns_name: dns_name.clone(),
             namespace: namespace.into(),
             uid: None,
-            resource_version: None,
+            version: 0,
             created: None,
             on_a_firewall: false,
         });
-        self.reserved.insert(dns_name.clone(), Arc::clone(&claim));
-        self.index(claim);
     }
 
     /// Takes a reservation back.
     pub fn release(&mut self, dns_name: &DnsName) {
-        if self.reserved.remove(dns_name).is_none() {
-            return;
-        }
-        if let Some(siblings) = self.by_parent.get_mut(parent(dns_name))
-            && siblings.get(dns_name).is_some_and(|claim| claim.uid.is_none())
-        {
-            siblings.remove(dns_name);
+        if self.get(dns_name).is_some_and(Claim::is_reserved) {
+            self.standing.remove(dns_name);
         }
     }
 
@@ -171,36 +153,31 @@ impl ClaimBook {
     pub fn ended(&mut self, dns_name: &DnsName, gone: bool) {
         self.ending.remove(dns_name);
         if gone {
-            self.take(Change::Gone((String::new(), claim_of(dns_name))));
+            self.standing.remove(dns_name);
         }
-    }
-
-    fn index(&mut self, claim: Arc<Claim>) {
-        let siblings = self.by_parent.entry(parent(&claim.dns_name).to_owned()).or_default();
-        siblings.insert(claim.dns_name.clone(), claim);
     }
 
     /// Whether the first list is complete.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.shelf.complete()
+        self.complete
     }
 
     /// The claim of a name.
     #[must_use]
     pub fn get(&self, name: &DnsName) -> Option<&Claim> {
-        self.by_parent.get(parent(name))?.get(name).map(|claim| &**claim)
+        self.standing.beside(name)?.get(name).map(|claim| &**claim)
     }
 
     /// All claims.
     pub fn all(&self) -> impl Iterator<Item = &Claim> {
-        self.by_parent.values().flat_map(BTreeMap::values).map(|claim| &**claim)
+        self.standing.by_parent.values().flat_map(BTreeMap::values).map(|claim| &**claim)
     }
 
     /// Whether `namespace` has `name`.
     #[must_use]
     pub fn holding(&self, namespace: &str, name: &DnsName) -> Holding {
-        let siblings = self.by_parent.get(parent(name));
+        let siblings = self.standing.beside(name);
         let own = siblings.and_then(|claims| claims.get(name)).filter(|claim| claim.namespace == *namespace);
         let other = siblings
             .into_iter()
@@ -216,6 +193,60 @@ impl ClaimBook {
             (None, Some(_)) => Holding::Ours,
             (None, None) => Holding::Free,
         }
+    }
+}
+
+/// Claims, each found by its name and by its object's.
+#[derive(Debug, Default)]
+struct Standing {
+    /// By what stands behind the left-most label: only such names can overlap.
+    by_parent: HashMap<String, Siblings>,
+    /// The names that stand in objects, by a hash of what the objects are called.
+    by_object: HashMap<u64, DnsName>,
+    hasher: RandomState,
+}
+
+type Siblings = BTreeMap<DnsName, Box<Claim>>;
+
+impl Standing {
+    fn put(&mut self, claim: Claim) {
+        let object = self.hasher.hash_one(claim_of(&claim.dns_name));
+        self.by_object.insert(object, claim.dns_name.clone());
+        let siblings = self.by_parent.entry(parent(&claim.dns_name).to_owned()).or_default();
+        siblings.insert(claim.dns_name.clone(), Box::new(claim));
+    }
+
+    /// Puts a reservation where no claim is.
+    fn reserve(&mut self, claim: Claim) {
+        let siblings = self.by_parent.entry(parent(&claim.dns_name).to_owned()).or_default();
+        siblings.entry(claim.dns_name.clone()).or_insert_with(|| Box::new(claim));
+    }
+
+    fn gone(&mut self, object: &str) {
+        let held = self.by_object.get(&self.hasher.hash_one(object));
+        // Two names of objects may have one hash.
+        if let Some(dns_name) = held.filter(|held| claim_of(held) == object).cloned() {
+            self.remove(&dns_name);
+        }
+    }
+
+    fn remove(&mut self, dns_name: &DnsName) {
+        self.by_object.remove(&self.hasher.hash_one(claim_of(dns_name)));
+        let Some(siblings) = self.by_parent.get_mut(parent(dns_name)) else { return };
+        siblings.remove(dns_name);
+        if siblings.is_empty() {
+            self.by_parent.remove(parent(dns_name));
+        }
+    }
+
+    /// The claims that can overlap with a name.
+    fn beside(&self, name: &DnsName) -> Option<&Siblings> {
+        self.by_parent.get(parent(name))
+    }
+
+    fn into_reserved(self) -> impl Iterator<Item = Claim> {
+        let all = self.by_parent.into_values().flat_map(BTreeMap::into_values);
+        all.filter(|claim| claim.is_reserved()).map(|claim| *claim)
     }
 }
 
@@ -243,7 +274,7 @@ mod tests {
             dns_name: name(dns_name),
             namespace: namespace.into(),
             uid: Some("u".into()),
-            resource_version: None,
+            version: 0,
             created: Some(Timestamp::from_second(second).unwrap()),
             on_a_firewall: false,
         }
@@ -306,6 +337,19 @@ mod tests {
         book.end(&asked);
         book.ended(&asked, true);
         assert_eq!(book.holding("shop", &asked), Holding::Free);
+    }
+
+    #[test]
+    fn a_claim_goes_with_its_object_and_with_no_other() {
+        let (mut book, asked) = (ClaimBook::default(), name("web.corp.example"));
+        book.note(claim("web.corp.example", "shop", 1));
+        let gone = |object: &str| Change::Gone((String::new(), object.to_owned()));
+        book.take(gone("web"));
+        book.take(gone(&claim_of(&name("pay.corp.example"))));
+        assert_eq!(book.holding("shop", &asked), Holding::Ours);
+        book.take(gone(&claim_of(&asked)));
+        assert_eq!(book.holding("shop", &asked), Holding::Free);
+        assert_eq!(book.all().count(), 0);
     }
 
     #[test]

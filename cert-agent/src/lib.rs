@@ -34,5 +34,6 @@ pub mod state;
 pub mod step;
 pub mod text;
 pub mod trust;
+pub mod uid;
 
 pub use run::{RunError, run};

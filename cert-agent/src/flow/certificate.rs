@@ -22,6 +22,7 @@ use crate::{
     report::Report,
     request::Terms,
     step::{self, Effect},
+    uid::Uid,
 };
 
 /// What one step leads to.
@@ -176,7 +177,7 @@ impl<C: Cluster> Agent<C> {
         let owner = OwnedBy {
             namespace: identity.namespace.clone(),
             name: identity.name.to_string(),
-            uid: made.uid.as_ref().map(String::from).unwrap_or_default(),
+            uid: made.uid.as_ref().map(Uid::to_string).unwrap_or_default(),
         };
         let facts = self.world.lock().namespaces.get("", &identity.namespace);
         let Some(namespace_uid) = facts.map(|facts| facts.uid.clone()) else {

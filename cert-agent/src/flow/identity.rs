@@ -23,6 +23,7 @@ use crate::{
     },
     report::{Report, SOON},
     text::Text,
+    uid::Uid,
 };
 
 /// So long the watch may be behind what we wrote.
@@ -228,11 +229,11 @@ fn says(found: &Made, wanted: &WantedIdentity) -> bool {
     !found.ending && found.made_for == wanted.made_for && wanted.content.is_said_by(found)
 }
 
-fn object(identity: &Identity, made_for: &[Text]) -> WorkloadIdentity {
+fn object(identity: &Identity, made_for: &[Uid]) -> WorkloadIdentity {
     let mut object = identity.object();
     let labels = [(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_SALLYPORT.to_owned())];
     object.metadata.labels = Some(labels.into());
-    let uids: Vec<&str> = made_for.iter().map(Text::as_str).collect();
+    let uids: Vec<String> = made_for.iter().map(Uid::to_string).collect();
     object.metadata.annotations = Some([(MADE_FOR.to_owned(), uids.join(","))].into());
     object
 }
@@ -243,7 +244,7 @@ fn about(identity: &Made) -> About {
         kind: "WorkloadIdentity",
         namespace: String::from(&identity.namespace),
         name: String::from(&identity.name),
-        uid: identity.uid.as_ref().map(String::from).unwrap_or_default(),
+        uid: identity.uid.as_ref().map(Uid::to_string).unwrap_or_default(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     observe::{
         facts::{NamespaceFacts, PodFacts, Workload},
         made::Made,
-        shelf::{Change, Place, Shelf},
+        shelf::{Change, Shelf},
         world::{Served, Shelves, World},
     },
     revocation::is_open,
@@ -50,7 +50,7 @@ impl Intake {
         self.queue.add(work, Instant::now() + TOGETHER, anew);
     }
 
-    fn take(&self, take: impl FnOnce(&mut Shelves) -> Vec<Place>) -> Vec<Place> {
+    fn take<T>(&self, take: impl FnOnce(&mut Shelves) -> T) -> T {
         let mut shelves = self.world.lock();
         let touched = take(&mut shelves);
         if shelves.complete() {
@@ -192,7 +192,7 @@ impl Intake {
 
     /// Claims: one that ends may free a name that somebody waits for; he asks again by himself.
     pub fn claim(&self, change: Change<Claim>) {
-        let _ = self.take(|shelves| shelves.claims.take(change));
+        self.take(|shelves| shelves.claims.take(change));
     }
 }
 

@@ -18,14 +18,14 @@ use crate::{
     request::Terms,
     state::{Current, Span, State},
     step::Delivered,
-    text::Text,
+    uid::Uid,
 };
 
 /// What is remembered of one identity.
 #[derive(Default)]
 pub struct Memo {
     /// The UID of the identity: another object under the same name is another one.
-    pub uid: Option<Text>,
+    pub uid: Option<Uid>,
     /// The identity as we last wrote it, and when, until the watch has caught up.
     pub identity: Option<(Arc<Made>, Instant)>,
     /// The state as it is stored.
@@ -140,7 +140,7 @@ fn seal(under: (&Terms, &Forms), told: &Report) -> [u8; 32] {
 
 /// What is remembered while there is nothing to do.
 pub struct Resting {
-    uid: Option<Text>,
+    uid: Option<Uid>,
     identity: Option<(Arc<Made>, Instant)>,
     rest: Rest,
 }

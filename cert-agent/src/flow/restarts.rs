@@ -18,7 +18,7 @@ use crate::{
     restart,
     state::Span,
     step,
-    text::Text,
+    uid::Uid,
 };
 
 /// What stood in the way is tried again so often.
@@ -30,7 +30,7 @@ impl<C: Cluster> Agent<C> {
         &self,
         memo: &Memo,
         identity: &Identity,
-        made_for: &[Text],
+        made_for: &[Uid],
         report: Report,
         next: Next,
     ) -> Result<(Report, Next), ClusterError> {
@@ -90,7 +90,9 @@ impl<C: Cluster> Agent<C> {
         serial: &str,
     ) -> Result<(), ClusterError> {
         let found = self.cluster.get::<K>(namespace, &workload.name).await?;
-        let Some(found) = found.filter(|found| found.uid().is_some_and(|uid| workload.uid == uid)) else {
+        let Some(found) =
+            found.filter(|found| found.uid().is_some_and(|uid| workload.uid == Uid::from(&uid)))
+        else {
             return Ok(());
         };
         let found = serde_json::to_value(&found).map_err(|error| ClusterError::Refused(error.to_string()))?;
@@ -100,7 +102,7 @@ impl<C: Cluster> Agent<C> {
         Ok(())
     }
 
-    fn workloads(&self, namespace: &str, uids: &[Text]) -> Vec<Arc<Workload>> {
+    fn workloads(&self, namespace: &str, uids: &[Uid]) -> Vec<Arc<Workload>> {
         let shelves = self.world.lock();
         let all = [&shelves.deployments, &shelves.stateful_sets, &shelves.daemon_sets];
         let of_namespace = all.into_iter().flat_map(|shelf| shelf.of(namespace));

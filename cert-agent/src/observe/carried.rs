@@ -93,7 +93,7 @@ fn matches(identity: &Identity, pod: &PodFacts, label: &str) -> bool {
 /// The identity that we made earlier for this workload, if it is what the pod carries. A pod whose owner has
 /// just gone keeps what it carries until it goes too, for that gives it nothing that it does not have.
 fn made_before(made: &Made, owned: &Owned, pod: &PodFacts) -> Option<Identity> {
-    if owned.owner != Claimed::Missing && !made.made_for.iter().any(|known| *known == owned.uid) {
+    if owned.owner != Claimed::Missing && !made.made_for.contains(&owned.uid) {
         return None;
     }
     let identity = made.identity()?;

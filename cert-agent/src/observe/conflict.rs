@@ -13,6 +13,7 @@ use super::{
     made::Made,
     wanted::{Ask, Complaint},
 };
+use crate::uid::Uid;
 
 /// Sorts out asks that differ in what the firewall is to do with one name. Returns the asks that stand
 /// and a complaint for each that does not.
@@ -48,7 +49,7 @@ pub fn settle(asks: Vec<Ask>, made: &BTreeMap<&str, &Made>) -> (Vec<Ask>, Vec<Co
 struct Decision {
     action: Action,
     /// The workloads whose loudest voice agrees; what else they say does not count.
-    agreed: BTreeSet<String>,
+    agreed: BTreeSet<Uid>,
     by: String,
 }
 
@@ -63,8 +64,8 @@ type Rank = (bool, bool, Option<Timestamp>, String);
 /// What is said about each name, and by whom.
 struct Voices<'a> {
     stands: BTreeMap<&'a str, Action>,
-    loudest: BTreeMap<(&'a str, &'a DnsName), &'a Ask>,
-    speakers: BTreeMap<&'a DnsName, BTreeSet<&'a str>>,
+    loudest: BTreeMap<(&'a Uid, &'a DnsName), &'a Ask>,
+    speakers: BTreeMap<&'a DnsName, BTreeSet<&'a Uid>>,
 }
 
 impl<'a> Voices<'a> {
@@ -76,7 +77,7 @@ impl<'a> Voices<'a> {
         for ask in asks {
             for name in ask.identity.dns_names.iter() {
                 voices.speakers.entry(name).or_default().insert(&ask.uid);
-                let key = (ask.uid.as_str(), name);
+                let key = (&ask.uid, name);
                 let before = voices.loudest.get(&key);
                 if before.is_none_or(|before| voices.loudness(ask) < voices.loudness(before)) {
                     voices.loudest.insert(key, ask);
@@ -100,7 +101,7 @@ impl<'a> Voices<'a> {
 
     fn rank(&self, ask: &Ask) -> Rank {
         let names = ask.identity.dns_names.iter();
-        let loudest = names.filter_map(|name| self.loudest.get(&(ask.uid.as_str(), name)).copied());
+        let loudest = names.filter_map(|name| self.loudest.get(&(&ask.uid, name)).copied());
         let speaks = loudest.min_by_key(|ask| self.loudness(ask)).unwrap_or(ask);
         let mut names = speaks.identity.dns_names.iter();
         let disputed = names.any(|name| self.speakers.get(name).is_some_and(|speakers| speakers.len() > 1));

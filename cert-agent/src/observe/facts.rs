@@ -21,7 +21,7 @@ use sallyport_contract::{
 };
 
 use super::{shelf::Same, template::Template};
-use crate::{claim::Claim, text::Text, trust::bundle::Found};
+use crate::{claim::Claim, text::Text, trust::bundle::Found, uid::Uid};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Owner {
     /// Its API version and kind, as the owned object's writer gave them.
     pub kind: (Text, Text),
     /// Its UID, which nobody can reuse.
-    pub uid: Text,
+    pub uid: Uid,
 }
 
 /// The kinds of workloads, and those between a workload and its pods.
@@ -99,7 +99,7 @@ pub struct Workload {
     /// What `{workload}` stands for in the names of its pods.
     pub called: Text,
     /// Its UID.
-    pub uid: Text,
+    pub uid: Uid,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Its controller.
@@ -172,7 +172,7 @@ pub struct PodFacts {
     /// Its name.
     pub name: Text,
     /// Its UID.
-    pub uid: Text,
+    pub uid: Uid,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Its controller.

@@ -17,7 +17,7 @@ use sallyport_contract::{
 };
 
 use super::{shelf::Same, wanted::MADE_FOR};
-use crate::{cluster::Exactly, report::CERTIFICATE_ISSUED, text::Text};
+use crate::{cluster::Exactly, report::CERTIFICATE_ISSUED, text::Text, uid::Uid};
 
 /// What all identities of a policy have in common.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct Made {
     /// Its name.
     pub name: Text,
     /// Its UID.
-    pub uid: Option<Text>,
+    pub uid: Option<Uid>,
     /// The version of the object; 0 if it is not told.
     pub version: u64,
     /// The version of its spec.
@@ -69,7 +69,7 @@ pub struct Made {
     /// Whether it is being deleted.
     pub ending: bool,
     /// The UIDs of the workloads that it was made for.
-    pub made_for: Box<[Text]>,
+    pub made_for: Box<[Uid]>,
     /// The names, as they are written.
     pub dns_names: Box<[Text]>,
     /// How the certificate reaches the pods.
@@ -329,7 +329,7 @@ mod tests {
             let status = object.status.clone().unwrap();
             assert_eq!(made.certificate(), status.certificate);
             assert_eq!(made.told.as_ref().map(Told::condition), status.conditions.first().cloned());
-            assert_eq!(made.made_for.iter().map(Text::as_str).collect::<Vec<_>>(), ["d1", "d2"]);
+            assert_eq!(*made.made_for, [Uid::from("d1"), Uid::from("d2")]);
             assert_eq!(made.exactly().unwrap().resource_version, "7");
             assert_eq!(made.identity().unwrap().spec(), object.spec);
         }

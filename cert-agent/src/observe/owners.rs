@@ -5,14 +5,15 @@ use std::{collections::HashMap, sync::Arc};
 use sallyport_contract::workload::Subject;
 
 use super::facts::{Owner, PodFacts, Workload, WorkloadKind};
+use crate::uid::Uid;
 
 /// The workloads of one namespace by UID.
-pub struct Owners<'a>(HashMap<&'a str, &'a Workload>);
+pub struct Owners<'a>(HashMap<&'a Uid, &'a Workload>);
 
 /// Whose pod it is, and as what it is derived.
 pub struct Owned {
     /// The UID of its workload, or its own if it is nobody's.
-    pub uid: String,
+    pub uid: Uid,
     /// What it is derived from. More than one only for a bare pod with a generated name: the webhook saw
     /// it before it had one.
     pub subjects: Vec<Subject>,
@@ -34,7 +35,7 @@ pub enum Claimed {
 enum Top<'a> {
     Found(&'a Workload),
     Foreign,
-    Missing(&'a str),
+    Missing(&'a Uid),
     Forged,
 }
 
@@ -42,13 +43,13 @@ impl<'a> Owners<'a> {
     /// Indexes the workloads of a namespace.
     #[must_use]
     pub fn new(workloads: &'a [Arc<Workload>]) -> Self {
-        Self(workloads.iter().map(|workload| (workload.uid.as_str(), &**workload)).collect())
+        Self(workloads.iter().map(|workload| (&workload.uid, &**workload)).collect())
     }
 
     /// The workload at the end of the chain of controllers: Pod, ReplicaSet, Deployment or Pod, Job, CronJob
     /// and no other is longer than one link.
     fn top<'o>(&'o self, owner: &'o Owner) -> Top<'o> {
-        let Some(first) = self.0.get(owner.uid.as_str()) else {
+        let Some(first) = self.0.get(&owner.uid) else {
             return if WorkloadKind::of(owner).is_some() { Top::Missing(&owner.uid) } else { Top::Foreign };
         };
         if WorkloadKind::of(owner) != Some(first.kind) {
@@ -57,7 +58,7 @@ impl<'a> Owners<'a> {
         let Some(next) = first.owner.as_ref().filter(|next| leads(first.kind, next)) else {
             return Top::Found(first);
         };
-        match self.0.get(next.uid.as_str()) {
+        match self.0.get(&next.uid) {
             Some(workload) if WorkloadKind::of(next) == Some(workload.kind) => Top::Found(workload),
             Some(_) => Top::Forged,
             None => Top::Missing(&next.uid),
@@ -80,9 +81,9 @@ impl<'a> Owners<'a> {
         let Some(owner) = &pod.owner else {
             let mut subjects = vec![subject()];
             subjects.extend(pod.generated.as_ref().map(|name| subject().with_workload(name.into())));
-            return Owned { uid: pod.uid.to_string(), subjects, owner: Claimed::Known };
+            return Owned { uid: pod.uid.clone(), subjects, owner: Claimed::Known };
         };
-        let owned = |uid: &str, subject, owner| Owned { uid: uid.to_owned(), subjects: vec![subject], owner };
+        let owned = |uid: &Uid, subject, owner| Owned { uid: uid.clone(), subjects: vec![subject], owner };
         match self.top(owner) {
             Top::Found(workload) => {
                 let subject = subject().with_workload(String::from(&workload.called));
@@ -176,7 +177,7 @@ mod tests {
             ("through a forged link", pod("x", apps, "ReplicaSet", "liar"), "p", "o", Claimed::Forged),
         ] {
             let owned = owners.of(&pod);
-            assert_eq!((owned.uid.as_str(), owned.owner), (uid, claimed), "{what}");
+            assert_eq!((owned.uid, owned.owner), (Uid::from(uid), claimed), "{what}");
             assert_eq!(owned.subjects[0].workload.as_deref(), Some(workload), "{what}");
         }
     }

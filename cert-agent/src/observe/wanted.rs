@@ -26,6 +26,7 @@ use super::{
 use crate::{
     pod::{self, judge::Judgement},
     text::Text,
+    uid::Uid,
 };
 
 /// Annotation of an identity: the UIDs of the workloads that it was made for, separated by commas.
@@ -94,7 +95,7 @@ pub struct WantedIdentity {
     /// What it is to be.
     pub content: Content,
     /// The UIDs of the workloads that it is, or was, made for, in order.
-    pub made_for: Box<[Text]>,
+    pub made_for: Box<[Uid]>,
     /// Why no new certificate is made although a living pod still carries it.
     pub held: Option<Text>,
 }
@@ -118,7 +119,7 @@ pub struct Ask {
     /// For what.
     pub identity: Identity,
     /// The UID of the workload that asks.
-    pub uid: String,
+    pub uid: Uid,
     /// The object that asks.
     pub about: About,
     /// When the object was made.
@@ -144,11 +145,11 @@ pub fn wanted(scene: &Scene, book: &PolicyBook) -> Plan {
     let made: BTreeMap<&str, &Made> = scene.made.iter().map(|made| (made.name.as_str(), &**made)).collect();
     let (asks, refused) = conflict::settle(asks, &made);
     complaints.extend(refused);
-    let living: BTreeSet<&str> = scene
+    let living: BTreeSet<&Uid> = scene
         .workloads
         .iter()
-        .map(|workload| workload.uid.as_str())
-        .chain(scene.pods.iter().filter(|pod| pod.living).map(|pod| pod.uid.as_str()))
+        .map(|workload| &workload.uid)
+        .chain(scene.pods.iter().filter(|pod| pod.living).map(|pod| &pod.uid))
         .collect();
     let identities = gather(asks, &made, &living);
     let open = scene.requests.iter().filter(|request| !pod::facts::is_answered(request));
@@ -178,7 +179,7 @@ fn templates(
     match derive(&template.subject(), &scene.labels, book) {
         Verdict::Granted(grant) => asks.extend(grant.identities().map(|identity| Ask {
             identity: identity.clone(),
-            uid: workload.uid.to_string(),
+            uid: workload.uid.clone(),
             about: about.clone(),
             created: workload.created,
             held: None,
@@ -200,21 +201,21 @@ fn would_be_refused(about: About, audit: &Audit) -> Option<Complaint> {
 fn gather(
     asks: Vec<Ask>,
     made: &BTreeMap<&str, &Made>,
-    living: &BTreeSet<&str>,
+    living: &BTreeSet<&Uid>,
 ) -> BTreeMap<Text, WantedIdentity> {
     let mut gathered: BTreeMap<Text, Gathered> = BTreeMap::new();
     for ask in asks {
         let name = Text::from(ask.identity.name.as_str());
         let wanted = gathered.entry(name).or_insert_with_key(|name| {
             let earlier = made.get(name.as_str()).into_iter().flat_map(|made| &made.made_for);
-            let made_for = earlier.filter(|uid| living.contains(uid.as_str())).cloned().collect();
+            let made_for = earlier.filter(|uid| living.contains(uid)).cloned().collect();
             Gathered { identity: ask.identity.clone(), made_for, held: ask.held.clone() }
         });
         // One ask that today's policy grants is enough for a new certificate.
         if ask.held.is_none() && wanted.held.take().is_some() {
             wanted.identity = ask.identity;
         }
-        wanted.made_for.insert(ask.uid.into());
+        wanted.made_for.insert(ask.uid);
     }
     gathered.into_iter().map(|(name, gathered)| (name, gathered.kept())).collect()
 }
@@ -222,7 +223,7 @@ fn gather(
 /// An identity while asks for it come together.
 struct Gathered {
     identity: Identity,
-    made_for: BTreeSet<Text>,
+    made_for: BTreeSet<Uid>,
     held: Option<String>,
 }
 

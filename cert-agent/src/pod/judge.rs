@@ -20,6 +20,7 @@ use crate::{
         wanted::{Scene, WantedIdentity},
     },
     text::Text,
+    uid::Uid,
 };
 
 /// What becomes of a request.
@@ -54,9 +55,9 @@ pub fn judge(
     owners: &Owners<'_>,
     identities: &BTreeMap<Text, WantedIdentity>,
 ) -> Judgement {
-    let spec = &request.spec;
+    let (spec, uid) = (&request.spec, Uid::from(&request.spec.pod_uid));
     // By UID: a pod that is made again under the same name is another one. One that is not seen yet will be.
-    let Some(pod) = scene.pods.iter().find(|pod| pod.name == spec.pod_name && pod.uid == spec.pod_uid) else {
+    let Some(pod) = scene.pods.iter().find(|pod| pod.name == spec.pod_name && pod.uid == uid) else {
         return Judgement::Waiting;
     };
     if pod.template.service_account() != spec.service_account_name {

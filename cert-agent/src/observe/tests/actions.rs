@@ -90,7 +90,7 @@ fn an_old_pod_follows_its_template() {
     let plan = wanted(&scene(workloads, vec![pod(API, API, ask("allow"))], vec![]), &book(DEFAULT));
     let only = plan.identities.get(name_of(API).as_str()).unwrap();
     assert_eq!((only.content.action, plan.complaints.len()), (Action::Deny, 0));
-    assert!(only.made_for.iter().eq(["uid-web"]), "{:?}", only.made_for);
+    assert!(only.made_for.iter().map(ToString::to_string).eq(["uid-web"]), "{:?}", only.made_for);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn law_4_forged_owners_and_answers_give_nothing_that_the_policy_would_not() {
         let plan = beside_pay(metadata);
         assert_eq!(reasons(&plan), [("forged", Reason::Tampered)], "{what}");
         let pay = &plan.identities[name_of(PAY).as_str()];
-        assert!(pay.made_for.iter().eq(["uid-pay"]), "{what}: {:?}", pay.made_for);
+        assert!(pay.made_for.iter().map(ToString::to_string).eq(["uid-pay"]), "{what}: {:?}", pay.made_for);
     }
     let plain = beside_pay(pod_meta("web-5d-x", "web", WEB, json!({})));
     assert_eq!(plain.complaints.len(), 0, "a pod that carries its own is no forgery");

@@ -65,7 +65,11 @@ fn law_10_a_cron_job_keeps_its_identity_between_its_runs() {
     let running = wanted(&scene(workloads, vec![pod_from(meta)], vec![]), &book(DEFAULT));
     assert_eq!((names(&running), running.complaints.len()), (report.map(str::to_owned).to_vec(), 0));
     let only = running.identities.values().next().unwrap();
-    assert!(only.made_for.iter().eq(["uid-cron"]), "all runs are the CronJob's: {:?}", only.made_for);
+    assert!(
+        only.made_for.iter().map(ToString::to_string).eq(["uid-cron"]),
+        "all runs are the CronJob's: {:?}",
+        only.made_for
+    );
 }
 
 #[test]
@@ -113,7 +117,11 @@ fn blue_and_green_with_one_name_share_one_identity() {
     let plan = wanted(&scene(both, vec![], vec![]), &book(DEFAULT));
     let only = plan.identities.values().next().unwrap();
     assert_eq!((plan.identities.len(), plan.complaints.len()), (1, 0));
-    assert!(only.made_for.iter().eq(["uid-blue", "uid-green"]), "{:?}", only.made_for);
+    assert!(
+        only.made_for.iter().map(ToString::to_string).eq(["uid-blue", "uid-green"]),
+        "{:?}",
+        only.made_for
+    );
     let switched = vec![deployment("green", late, wish())];
     let after = wanted(&scene(switched, vec![], vec![]), &book(DEFAULT));
     let same = after.identities.values().next().unwrap();
