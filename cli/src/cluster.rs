@@ -2,12 +2,9 @@
 
 use std::{fmt::Debug, io::Write as _};
 
-use kube::{
-    Api, Client, Resource,
-    api::ListParams,
-    core::{DeserializeGuard, NamespaceResourceScope},
-};
+use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
 use sallyport_process::{
+    guarded::Guarded,
     kubernetes::{connect, in_time},
     report::chain,
 };
@@ -37,7 +34,7 @@ where
 }
 
 /// One list. An object that cannot be read is told and left out, as policy-sync does.
-async fn readable<K>(api: Api<DeserializeGuard<K>>) -> Result<Vec<K>, String>
+async fn readable<K>(api: Api<Guarded<K>>) -> Result<Vec<K>, String>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {

@@ -10,6 +10,7 @@ pub mod args;
 pub mod clock;
 pub mod copies;
 pub mod endpoint;
+pub mod guarded;
 pub mod kubernetes;
 pub mod lease;
 pub mod logs;

@@ -5,13 +5,13 @@ use std::{fmt::Debug, future::Future, pin::pin};
 use futures::{Stream, TryStreamExt as _};
 use kube::{
     Api, Resource, ResourceExt as _,
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event},
     },
 };
-use sallyport_process::{shutdown::Stop, tasks::TaskResult};
+use sallyport_process::{guarded::Guarded, shutdown::Stop, tasks::TaskResult};
 use serde::de::DeserializeOwned;
 
 use super::shelf::{Change, Place};
@@ -22,7 +22,7 @@ const PAGE: u32 = 100;
 /// Watches all objects of a kind until the stop is asked. `read` keeps of an object what matters, or
 /// nothing; `take` gets every change.
 pub fn objects<K, V>(
-    api: Api<DeserializeGuard<K>>,
+    api: Api<Guarded<K>>,
     config: watcher::Config,
     stop: Stop,
     read: fn(&K) -> Option<V>,
@@ -33,7 +33,7 @@ where
     V: Send + 'static,
 {
     let stream = watcher::watcher(api, config.page_size(PAGE)).default_backoff();
-    let read = move |guard: &DeserializeGuard<K>| match &guard.0 {
+    let read = move |guard: &Guarded<K>| match &guard.0 {
         Ok(object) => read(object),
         Err(invalid) => {
             let kind = K::kind(&()).to_string();

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{
     Api, Client, Resource,
-    core::{DeserializeGuard, ObjectMeta},
+    core::ObjectMeta,
     runtime::{WatchStreamExt as _, watcher},
 };
 use sallyport_contract::{
@@ -14,6 +14,7 @@ use sallyport_contract::{
     object::{Firewall, GateOverride, IdentityPolicy, NameClaim, PathReport, WorkloadIdentity},
 };
 use sallyport_process::{
+    guarded::Guarded,
     readiness::{Handle, Readiness},
     report,
     shutdown::Stop,
@@ -36,7 +37,7 @@ const PAGE: u32 = 100;
 /// How one kind is watched.
 struct Kind<K, Id, V> {
     what: &'static str,
-    api: Api<DeserializeGuard<K>>,
+    api: Api<Guarded<K>>,
     config: watcher::Config,
     id: fn(&ObjectMeta) -> Id,
     read: fn(K) -> Option<V>,
@@ -291,11 +292,11 @@ where
 
 fn change<K: Resource<DynamicType = ()>, Id: Debug, V>(
     what: &'static str,
-    event: watcher::Event<DeserializeGuard<K>>,
+    event: watcher::Event<Guarded<K>>,
     id: fn(&ObjectMeta) -> Id,
     read: fn(K) -> Option<V>,
 ) -> Option<Change<Id, V>> {
-    let take = |object: DeserializeGuard<K>, listed: bool| match object.0 {
+    let take = |object: Guarded<K>, listed: bool| match object.0 {
         Ok(object) => {
             let id = id(object.meta());
             Some(match (read(object), listed) {

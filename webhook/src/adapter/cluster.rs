@@ -13,7 +13,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client,
     api::ListParams,
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
@@ -21,7 +21,7 @@ use kube::{
 };
 use sallyport_contract::{keys, object::IdentityPolicy, policy::PolicyBook};
 use sallyport_process::{
-    clock::Clock, kubernetes, readiness::Handle, report, shutdown::Stop, tasks::TaskResult,
+    clock::Clock, guarded::Guarded, kubernetes, readiness::Handle, report, shutdown::Stop, tasks::TaskResult,
 };
 
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ impl Cluster {
     /// # Errors
     /// The watch ended, which it never does by itself.
     pub async fn watch_policies(self: Arc<Self>, ready: Handle, stop: Stop) -> TaskResult {
-        let api: Api<DeserializeGuard<IdentityPolicy>> = Api::all(self.client.clone());
+        let api: Api<Guarded<IdentityPolicy>> = Api::all(self.client.clone());
         let events = watcher(api, pages()).default_backoff();
         self.watch(Cache::Policies, events, ready, stop, |policies: &Policies| {
             self.metrics.unreadable_policies(policies.unreadable.len());
@@ -236,7 +236,7 @@ impl Facts for Cluster {
     }
 
     fn read_policies(&self) -> BoxFuture<'_, PoliciesRead> {
-        let api: Api<DeserializeGuard<IdentityPolicy>> = Api::all(self.client.clone());
+        let api: Api<Guarded<IdentityPolicy>> = Api::all(self.client.clone());
         let read = self.policies.read((), || async move {
             let list = api.list(&ListParams::default()).await;
             let list = list.map_err(|error| ReadError::Failed(report::chain(&error)))?;

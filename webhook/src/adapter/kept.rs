@@ -7,8 +7,9 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use sallyport_contract::{object::IdentityPolicy, policy::PolicyBook};
+use sallyport_process::guarded::Guarded;
 
 use super::mirror::Kept;
 use crate::facts::Labels;
@@ -43,7 +44,7 @@ pub(super) struct Policies {
 }
 
 impl Kept for Policies {
-    type Object = DeserializeGuard<IdentityPolicy>;
+    type Object = Guarded<IdentityPolicy>;
 
     fn put(&mut self, name: String, policy: Self::Object) {
         match policy.0 {
@@ -77,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn policy(spec: Value) -> DeserializeGuard<IdentityPolicy> {
+    fn policy(spec: Value) -> Guarded<IdentityPolicy> {
         serde_json::from_value(json!({"metadata": {"name": "shop"}, "spec": spec})).unwrap()
     }
 
