@@ -6,11 +6,17 @@
 //! authority's status, which remembers what deleted identities took; it is some seconds behind at most. What is
 //! counted and then not asked for, because the terms changed, makes the count too high, never too low.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    fmt,
+    hash::Hash,
+};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use sallyport_contract::object::{Caps, CertificateAuthorityStatus};
 use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
 
 /// What AWS lets one CA issue in its life: quota L-F99AB81B,
 /// <https://docs.aws.amazon.com/general/latest/gr/pca.html>.
@@ -95,10 +101,19 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Book {
     count: Count,
-    /// By namespace, and by namespace and identity: when those of the last hour were begun.
-    namespaces: HashMap<String, VecDeque<Timestamp>>,
-    identities: HashMap<(String, String), VecDeque<Timestamp>>,
+    /// What was begun in the last hour, the oldest first.
+    hour: VecDeque<Begun>,
+    /// How many of those are of a namespace, and how many of an identity there.
+    namespaces: HashMap<Text, usize>,
+    identities: HashMap<(Text, Text), usize>,
     told: HashMap<(&'static str, String), Timestamp>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Timestamp,
+    namespace: Text,
+    identity: Text,
 }
 
 impl Ledger {
@@ -116,15 +131,14 @@ impl Ledger {
                 book.count.today += spent.today;
             }
             for at in spent.hour.into_iter().filter(|at| now.duration_since(*at) < HOUR) {
-                book.of_namespace(namespace).push_back(at);
-                book.of_identity(namespace, identity).push_back(at);
+                book.begin(namespace, identity, at);
             }
         }
         for (authority, status) in statuses {
             ledger.book(authority, now).recall(status);
         }
         for book in ledger.books.values_mut() {
-            book.namespaces.values_mut().for_each(|times| times.make_contiguous().sort());
+            book.hour.make_contiguous().sort_by_key(|begun| begun.at);
         }
         ledger
     }
@@ -132,6 +146,7 @@ impl Ledger {
     fn book(&mut self, authority: &str, now: Timestamp) -> &mut Book {
         let book = self.books.entry(authority.to_owned()).or_insert_with(|| Book {
             count: Count { day: day_of(now), today: 0, total: 0 },
+            hour: VecDeque::new(),
             namespaces: HashMap::new(),
             identities: HashMap::new(),
             told: HashMap::new(),
@@ -155,8 +170,7 @@ impl Ledger {
         let book = self.book(authority, now);
         book.count.today += 1;
         book.count.total += 1;
-        book.of_namespace(namespace).push_back(now);
-        book.of_identity(namespace, identity).push_back(now);
+        book.begin(namespace, identity, now);
         Ok(())
     }
 
@@ -198,41 +212,30 @@ impl Book {
         if day_of(now) > self.count.day {
             self.count = Count { day: day_of(now), today: 0, ..self.count };
         }
-        let over = |times: &mut VecDeque<Timestamp>| {
-            while times.front().is_some_and(|at| now.duration_since(*at) >= HOUR) {
-                times.pop_front();
-            }
-            !times.is_empty()
-        };
-        self.namespaces.retain(|_, times| over(times));
-        self.identities.retain(|_, times| over(times));
-        self.told.retain(|_, until| now < *until);
+        while let Some(begun) = self.hour.pop_front_if(|begun| now.duration_since(begun.at) >= HOUR) {
+            one_less(&mut self.namespaces, begun.namespace.clone());
+            one_less(&mut self.identities, (begun.namespace, begun.identity));
+        }
     }
 
-    fn of_namespace(&mut self, namespace: &str) -> &mut VecDeque<Timestamp> {
-        self.namespaces.entry(namespace.to_owned()).or_default()
-    }
-
-    fn of_identity(&mut self, namespace: &str, identity: &str) -> &mut VecDeque<Timestamp> {
-        self.identities.entry((namespace.to_owned(), identity.to_owned())).or_default()
+    fn begin(&mut self, namespace: &str, identity: &str, at: Timestamp) {
+        let (namespace, identity) = (Text::from(namespace), Text::from(identity));
+        *self.namespaces.entry(namespace.clone()).or_default() += 1;
+        *self.identities.entry((namespace.clone(), identity.clone())).or_default() += 1;
+        self.hour.push_back(Begun { at, namespace, identity });
     }
 
     fn reached(&self, caps: Caps, namespace: &str, identity: &str) -> Option<Reached> {
-        let in_an_hour = |times: Option<&VecDeque<Timestamp>>, cap, limit: u32, whose: String| {
-            // When the oldest but `limit - 1` is an hour old there is room again.
-            let times = times?;
-            let full = times.len().checked_sub(usize::try_from(limit).unwrap_or(usize::MAX))?;
-            let free_at = times.get(full)?.saturating_add(HOUR).unwrap_or(Timestamp::MAX);
-            Some(Reached { cap, limit, whose, free_at, first: false })
-        };
-        let key = (namespace.to_owned(), identity.to_owned());
-        let whose = format!("identity {namespace}/{identity}");
-        let limit = caps.per_identity_per_hour;
-        in_an_hour(self.identities.get(&key), "perIdentityPerHour", limit, whose)
+        let key = (Text::from(namespace), Text::from(identity));
+        let of_namespace = |begun: &Begun| begun.namespace == key.0;
+        let of_identity = |begun: &Begun| of_namespace(begun) && begun.identity == key.1;
+        let (limit, begun) = (caps.per_identity_per_hour, self.identities.get(&key));
+        let whose = format_args!("identity {namespace}/{identity}");
+        self.in_an_hour(begun, of_identity, ("perIdentityPerHour", limit), whose)
             .or_else(|| {
-                let whose = format!("namespace {namespace}");
-                let limit = caps.per_namespace_per_hour;
-                in_an_hour(self.namespaces.get(namespace), "perNamespacePerHour", limit, whose)
+                let (limit, begun) = (caps.per_namespace_per_hour, self.namespaces.get(&key.0));
+                let whose = format_args!("namespace {namespace}");
+                self.in_an_hour(begun, of_namespace, ("perNamespacePerHour", limit), whose)
             })
             .or_else(|| {
                 let full = self.count.today >= u64::from(caps.per_day);
@@ -243,9 +246,33 @@ impl Book {
             })
     }
 
+    fn in_an_hour(
+        &self,
+        begun: Option<&usize>,
+        these: impl Fn(&Begun) -> bool,
+        (cap, limit): (&'static str, u32),
+        whose: fmt::Arguments<'_>,
+    ) -> Option<Reached> {
+        // When the oldest but `limit - 1` is an hour old there is room again.
+        let full = begun?.checked_sub(usize::try_from(limit).unwrap_or(usize::MAX))?;
+        let oldest = self.hour.iter().filter(|begun| these(begun)).nth(full)?;
+        let free_at = oldest.at.saturating_add(HOUR).unwrap_or(Timestamp::MAX);
+        Some(Reached { cap, limit, whose: whose.to_string(), free_at, first: false })
+    }
+
     fn tell(&mut self, reached: Reached, now: Timestamp) -> Reached {
+        self.told.retain(|_, until| now < *until);
         let told = self.told.insert((reached.cap, reached.whose.clone()), reached.free_at.max(now));
         Reached { first: told.is_none(), ..reached }
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
     }
 }
 
