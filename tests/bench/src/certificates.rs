@@ -31,6 +31,8 @@ const UNGOVERNED: [&str; 2] = ["--aws-rate", "issue=10000,get=10000,others=10000
 const AT_ONCE: usize = 16;
 /// How many are measured one by one.
 const SINGLE: usize = 50;
+/// Thousands of certificates are counted so often.
+const SELDOM: Duration = Duration::from_millis(500);
 /// Far more than any of it takes.
 const PATIENCE: Duration = Duration::from_secs(1800);
 const AGENT: &str = "system:serviceaccount:sallyport-system:sallyport-cert-agent";
@@ -235,9 +237,10 @@ async fn names(secrets: &Api<Secret>) -> Result<HashSet<String>> {
     Ok(list.items.into_iter().filter_map(|item| item.metadata.name).collect())
 }
 
-/// Waits until so many Secrets are there. The CA is asked first, for that costs the API server nothing.
+/// Waits until so many Secrets are there. The CA is asked first, for that costs the API server nothing; seldom, for its
+/// answer has a line for each certificate.
 async fn delivered(ground: &Ground, count: usize) -> Result<()> {
-    wait::until(&format!("{count} certificates"), PATIENCE, || async {
+    wait::every(SELDOM, &format!("{count} certificates"), PATIENCE, || async {
         let issued = Calls::of(ground).await?.issued;
         ensure!(issued > float(count) - 0.5, "{issued} so far");
         Ok(())

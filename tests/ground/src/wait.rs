@@ -30,7 +30,16 @@ where
     every(Duration::from_millis(2), what, deadline, ask).await
 }
 
-async fn every<T, F>(step: Duration, what: &str, deadline: Duration, mut ask: impl FnMut() -> F) -> Result<T>
+/// [`until`], asking once in `step`.
+///
+/// # Errors
+/// As [`until`].
+pub async fn every<T, F>(
+    step: Duration,
+    what: &str,
+    deadline: Duration,
+    mut ask: impl FnMut() -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
