@@ -13,7 +13,9 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// An object of the API server, or why it cannot be read. It takes serde_json's own reader.
+/// An object of the API server, or why it cannot be read. It takes serde_json's own reader, and in an event of a watch the
+/// `type` before the `object`, as the API server writes it
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>).
 #[derive(Clone, Debug)]
 pub struct Guarded<K>(pub Result<K, Unreadable>);
 
