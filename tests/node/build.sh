@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what makes this machine a node, once for each state of its sources, outside the tree: kubelet and kube-proxy,
-# containerd, its CNI plugins, Helm, and the program of the test pods with its image. Prints the folder that holds them all as the last line
+# containerd, its CNI plugins, what obeys NetworkPolicies, Helm, and the program of the test pods with its image. Prints the folder that holds them all as the last line
 # of standard output; progress goes to standard error.
 #
 #   SALLYPORT_CACHE   where built programs are kept (default: ~/.cache/sallyport)
@@ -22,6 +22,12 @@ for tool in "${tools[@]}"; do
 	program=$("$here/../tools/build.sh" "$tool" 9>&- | tail -n 1)
 	ln -sfn "$program" "$folder/$tool"
 done
+# Its modules are many; without it the node ring runs with a network that passes NetworkPolicies over.
+if program=$("$here/../tools/build.sh" kube-router 9>&- | tail -n 1) && [[ -n $program ]]; then
+	ln -sfn "$program" "$folder/kube-router"
+else
+	echo "node: without kube-router NetworkPolicies are not obeyed, and the test of them is left out" >&2
+fi
 numbers=${version#v} names=k8s.io/component-base/version
 flags="-s -w -X $names.gitVersion=$version -X $names.gitMajor=${numbers%%.*} -X $names.gitMinor=$(cut -d. -f2 <<<"$numbers")"
 for program in kubelet pod; do

@@ -21,7 +21,7 @@ cannot() {
 ((EUID == 0)) || cannot "containers, namespaces and packet filters need root: run it as root, or in a machine of its own"
 
 # Command → Debian package.
-declare -A packages=([runc]=runc [ip]=iproute2 [nft]=nftables [conntrack]=conntrack [mount]=mount [unshare]=util-linux)
+declare -A packages=([runc]=runc [ip]=iproute2 [nft]=nftables [iptables]=iptables [ipset]=ipset [conntrack]=conntrack [mount]=mount [unshare]=util-linux)
 missing=()
 for command in "${!packages[@]}"; do
 	command -v "$command" >/dev/null || missing+=("${packages[$command]}")

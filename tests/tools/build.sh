@@ -17,6 +17,7 @@ declare -A packages=(
 	[ctr]=github.com/containerd/containerd/v2/cmd/ctr@v2.4.2
 	[bridge]=github.com/containernetworking/plugins/plugins/main/bridge@v1.9.1
 	[host-local]=github.com/containernetworking/plugins/plugins/ipam/host-local@v1.9.1
+	[kube-router]=github.com/cloudnativelabs/kube-router/v2/cmd/kube-router@v2.1.0
 	[loopback]=github.com/containernetworking/plugins/plugins/main/loopback@v1.9.1
 )
 

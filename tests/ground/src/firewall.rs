@@ -1,10 +1,6 @@
 //! The PAN-OS simulator as a process, and what a test can ask of it that a firewall would not tell.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -44,8 +40,8 @@ pub struct FirewallSim {
 pub struct FirewallOptions {
     /// What it is called in file names.
     pub name: String,
-    /// Where it listens.
-    pub address: IpAddr,
+    /// Where its management interface listens. Its data plane takes a free port there.
+    pub listen: SocketAddr,
     /// How long a commit takes.
     pub commit_time: Duration,
     /// The server behind it.
@@ -70,13 +66,14 @@ impl FirewallSim {
     /// # Errors
     /// It does not start.
     pub async fn start(folder: &std::path::Path, options: &FirewallOptions) -> Result<Self> {
-        let FirewallOptions { name, address, commit_time, upstream, more } = options;
+        let FirewallOptions { name, listen, commit_time, upstream, more } = options;
         let users = folder.join(format!("{name}.users"));
         let lines = [ADMINISTRATOR, COLLEAGUE].map(|(user, password)| format!("{user}:{password}\n"));
         std::fs::write(&users, lines.concat())?;
-        let listen = SocketAddr::new(*address, 0).to_string();
+        let (address, listen) = (listen.ip(), listen.to_string());
         let plane = format!(
-            "listen={listen},upstream={upstream},from=trust,to=trust,source={SOURCE},destination={DESTINATION},port=443"
+            "listen={},upstream={upstream},from=trust,to=trust,source={SOURCE},destination={DESTINATION},port=443",
+            SocketAddr::new(address, 0)
         );
         let mut args: Vec<String> = [
             "--listen",

@@ -1,7 +1,7 @@
 //! What a team and its simulators stand on: the ground whose programs are processes, or a real node's.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
 
@@ -17,6 +17,10 @@ pub trait Site: Sync {
     fn folder(&self) -> &Path;
     /// The address at which the programs reach what runs on this machine.
     fn address(&self) -> IpAddr;
+    /// Where the next firewall's management interface is to be; port 0 is any that is free.
+    fn management_interface(&self) -> SocketAddr {
+        SocketAddr::new(self.address(), 0)
+    }
 }
 
 impl Site for Ground {

@@ -92,7 +92,7 @@ impl<'a> Team<'a> {
         let server = Server::start().await?;
         let firewall = FirewallOptions {
             name: format!("firewall-{name}"),
-            address: ground.address(),
+            listen: ground.management_interface(),
             commit_time: options.commit_time,
             upstream: server.address,
             more: options.firewall_args.clone(),

@@ -30,7 +30,7 @@ impl Stage {
         let server = Server::start().await.unwrap();
         let options = FirewallOptions {
             name: "fw".to_owned(),
-            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
             commit_time: Duration::from_millis(50),
             upstream: server.address,
             more: Vec::new(),

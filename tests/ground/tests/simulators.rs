@@ -34,7 +34,7 @@ async fn a_rule_made_by_hand_lets_a_name_through_and_without_it_nothing_passes()
     server.serve("web.example", &issued.cert.pem(), &issued.signing_key.serialize_pem()).unwrap();
     let options = FirewallOptions {
         name: "fw".to_owned(),
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        listen: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
         commit_time: Duration::from_millis(100),
         upstream: server.address,
         more: Vec::new(),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use ground::{control_plane::ControlPlane, manifests, pca::PcaSim, wait};
 use serde_json::{Value, json};
 
-use crate::{machine, service};
+use crate::{machine, service, settings};
 
 const PROGRAMS: [&str; 3] = ["sallyport-webhook", "sallyport-cert-agent", "sallyport-policy-sync"];
 
@@ -15,17 +15,26 @@ const AWS_CAS: &str = "aws-cas";
 
 /// Settings for a test's patience instead of a day's, and the way to AWS as docs/AWS.md has it for endpoints under a CA
 /// of one's own.
-fn values(pca: &PcaSim) -> Value {
+fn values(cluster: &ControlPlane, pca: &PcaSim) -> Result<Value> {
     let access = PcaSim::access(&pca.endpoint);
     let env: Vec<Value> = access.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-    json!({
+    let port = |of: &str| -> Result<u16> {
+        let after = of.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+        after.parse().with_context(|| format!("{of} has no port"))
+    };
+    Ok(json!({
+        "networkPolicy": {
+            "apiServer": {"ports": [port(&cluster.server)?]},
+            "aws": {"ports": [port(&pca.endpoint)?]},
+            "firewall": {"cidrs": [settings::FIREWALL_NETWORK]},
+        },
         "certAgent": {
             "extraArgs": ["--identity-grace=2s", "--restart-within=1s", "--resync=15s"],
             "extraEnv": env,
             "awsCaBundle": {"configMap": AWS_CAS},
         },
         "policySync": {"extraArgs": ["--job-poll=300ms", "--resync=15s"]},
-    })
+    }))
 }
 
 /// Helm, for the one release in the cluster.
@@ -43,7 +52,7 @@ impl Helm {
     /// They cannot be written.
     pub(crate) fn new(cluster: &ControlPlane, pca: &PcaSim, folder: &Path) -> Result<Self> {
         let file = folder.join("values.json");
-        std::fs::write(&file, values(pca).to_string())?;
+        std::fs::write(&file, values(cluster, pca)?.to_string())?;
         Ok(Self {
             program: machine::programs()?.join("helm"),
             kubeconfig: cluster.kubectl.kubeconfig.clone(),

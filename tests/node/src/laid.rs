@@ -1,8 +1,9 @@
 //! The node, and everything on it, in the order in which an operator would do it.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -23,6 +24,8 @@ pub struct NodeGround {
     pub pca: PcaSim,
     /// What installed Sallyport.
     pub helm: Helm,
+    /// How many firewalls there are.
+    firewalls: AtomicU8,
 }
 
 impl NodeGround {
@@ -46,7 +49,7 @@ impl NodeGround {
         tell("helm install: definitions, accounts, roles, guards, and the programs as pods");
         let helm = Helm::new(&cluster, &pca, &folder)?;
         helm.install(&cluster).await?;
-        Ok(Self { folder, cluster, node, pca, helm })
+        Ok(Self { folder, cluster, node, pca, helm, firewalls: AtomicU8::new(0) })
     }
 }
 
@@ -65,5 +68,10 @@ impl Site for NodeGround {
 
     fn address(&self) -> IpAddr {
         settings::ADDRESS
+    }
+
+    /// Each at an address of its own.
+    fn management_interface(&self) -> SocketAddr {
+        settings::firewall(self.firewalls.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -12,4 +12,4 @@ pub mod workload;
 
 pub use install::Helm;
 pub use laid::NodeGround;
-pub use machine::Node;
+pub use machine::{Node, obeys_policies};

@@ -11,6 +11,9 @@ use crate::{
     settings,
 };
 
+/// Of <https://www.kube-router.io>, what obeys NetworkPolicies.
+const KUBE_ROUTER: &str = "kube-router";
+
 /// A node that runs in the namespaces of `run.sh`.
 pub struct Node {
     folder: PathBuf,
@@ -20,6 +23,8 @@ pub struct Node {
     containerd: Mutex<Service>,
     kubelet: Mutex<Service>,
     kube_proxy: Mutex<Service>,
+    /// It asks for the node at its start, so it begins when that is there.
+    kube_router: Mutex<Option<Service>>,
 }
 
 /// What `run.sh` says.
@@ -44,6 +49,12 @@ pub(crate) fn programs() -> Result<PathBuf> {
     told("SALLYPORT_NODE_PROGRAMS").map(PathBuf::from)
 }
 
+/// Whether the node's network obeys NetworkPolicies: whether `build.sh` could build what does that.
+#[must_use]
+pub fn obeys_policies() -> bool {
+    programs().is_ok_and(|programs| programs.join(KUBE_ROUTER).exists())
+}
+
 /// Gives the machine the node's address. The route lets its own programs begin a connection to a Service, which
 /// kube-proxy then turns.
 ///
@@ -55,6 +66,8 @@ pub(crate) async fn network() -> Result<()> {
         format!("link add {bridge} type bridge"),
         format!("addr add {address}/32 dev {bridge}"),
         format!("link set {bridge} up"),
+        // So that any address of the network can be listened on.
+        format!("route add local {} dev lo", settings::FIREWALL_NETWORK),
         format!("route add {} dev {bridge} src {address}", settings::SERVICE_NETWORK),
     ] {
         service::run("ip", &line.split(' ').collect::<Vec<_>>()).await?;
@@ -98,9 +111,13 @@ impl Node {
             containerd: Mutex::new(containerd),
             kubelet: Mutex::new(kubelet),
             kube_proxy: Mutex::new(kube_proxy),
+            kube_router: Mutex::new(None),
             programs,
         };
         node.ready(cluster).await?;
+        if obeys_policies() {
+            *node.kube_router.lock().await = Some(node.place().kube_router(cluster)?);
+        }
         Ok(node)
     }
 
@@ -203,6 +220,22 @@ impl Place<'_> {
     fn kube_proxy(&self) -> Result<Service> {
         let config = format!("--config={}", self.folder.join("kube-proxy.yaml").display());
         self.start("kube-proxy", "kubelet", &["kube-proxy".to_owned(), config])
+    }
+
+    /// Nothing of it but what obeys NetworkPolicies.
+    fn kube_router(&self, cluster: &ControlPlane) -> Result<Service> {
+        let args = [
+            "--run-firewall=true".to_owned(),
+            "--run-router=false".to_owned(),
+            "--run-service-proxy=false".to_owned(),
+            "--run-loadbalancer=false".to_owned(),
+            format!("--kubeconfig={}", cluster.kubectl.kubeconfig.display()),
+            format!("--hostname-override={}", settings::NODE),
+            format!("--service-cluster-ip-range={}", settings::SERVICE_NETWORK),
+            "--health-port=0".to_owned(),
+            "--metrics-port=0".to_owned(),
+        ];
+        self.start(KUBE_ROUTER, KUBE_ROUTER, &args)
     }
 
     async fn ctr(&self, args: &[&str]) -> Result<String> {

@@ -1,7 +1,7 @@
 //! What the node's programs are told: addresses, and the text of each configuration file.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
 
@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 /// The node's address. It stands on a bridge, for the address of a kubelet may not be a loopback one.
 pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 88, 0, 1));
+/// Where the firewalls' management interfaces are.
+pub(crate) const FIREWALL_NETWORK: &str = "10.88.1.0/24";
 /// The bridge.
 pub(crate) const BRIDGE: &str = "sp0";
 /// Where pods live.
@@ -19,6 +21,11 @@ pub(crate) const SERVICE_NETWORK: &str = "10.0.0.0/24";
 pub const NODE: &str = "real-node";
 /// The image of pauses, test servers and test clients.
 pub const POD_IMAGE: &str = "sallyport.test/pod:1";
+
+/// The management interface of one firewall: HTTPS's own port, as devices have it.
+pub(crate) fn firewall(number: u8) -> SocketAddr {
+    (Ipv4Addr::new(10, 88, 1, number), 443).into()
+}
 
 /// containerd's configuration. `oom_score_adj` is left alone where the machine does not let root lower it.
 pub(crate) fn containerd(folder: &Path, programs: &Path) -> String {

@@ -5,6 +5,7 @@ mod chart;
 mod deliveries;
 mod journey;
 mod kinds;
+mod policies;
 mod restarts;
 mod rollouts;
 mod rotation;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         rollouts::tests(),
         kinds::tests(),
         restarts::tests(),
+        policies::tests(),
         chart::tests(),
     ];
     run::all(tests.into_iter().flatten().collect())

@@ -14,6 +14,8 @@ use tokio::{
 pub(crate) struct Test {
     name: &'static str,
     alone: bool,
+    /// Whether it needs a network that obeys NetworkPolicies.
+    policies: bool,
     body: Body,
 }
 
@@ -28,7 +30,17 @@ where
         + Send
         + 'static,
 {
-    Test { name, alone: false, body: Box::new(body) }
+    Test { name, alone: false, policies: false, body: Box::new(body) }
+}
+
+/// A test that needs a network that obeys NetworkPolicies; elsewhere it is left out.
+pub(crate) fn where_policies_are_obeyed<F>(name: &'static str, body: F) -> Test
+where
+    F: for<'g> Fn(&'g NodeGround) -> Pin<Box<dyn Future<Output = Result<String>> + Send + 'g>>
+        + Send
+        + 'static,
+{
+    Test { policies: true, ..test(name, body) }
 }
 
 /// A test that breaks what others use, and so runs alone.
@@ -38,7 +50,7 @@ where
         + Send
         + 'static,
 {
-    Test { name, alone: true, body: Box::new(body) }
+    Test { name, alone: true, policies: false, body: Box::new(body) }
 }
 
 struct Shared {
@@ -55,7 +67,8 @@ pub(crate) fn all(tests: Vec<Test>) -> ExitCode {
     let shared = Arc::new(Shared { runtime, ground: OnceCell::new(), turn: RwLock::new(()) });
     let trials = tests.into_iter().map(|test| {
         let shared = Arc::clone(&shared);
-        Trial::test(test.name, move || shared.run(&test))
+        let left_out = test.policies && !node::obeys_policies();
+        Trial::test(test.name, move || shared.run(&test)).with_ignored_flag(left_out)
     });
     if libtest_mimic::run(&arguments, trials.collect()).has_failed() {
         ExitCode::FAILURE
