@@ -15,7 +15,12 @@ use sallyport_contract::{
     object::{NameClaim, NameClaimSpec},
 };
 
-use crate::{cluster::Exactly, observe::shelf::Change, text::Text, uid::Uid};
+use crate::{
+    cluster::{Exactly, version_of},
+    observe::shelf::Change,
+    text::Text,
+    uid::Uid,
+};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +49,7 @@ impl Claim {
             dns_name,
             namespace: (&object.spec.namespace).into(),
             uid: object.metadata.uid.as_ref().map(Into::into),
-            version: object
-                .metadata
-                .resource_version
-                .as_ref()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0),
+            version: version_of(&object.metadata),
             created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
             on_a_firewall: object.status.as_ref().is_some_and(|status| !status.firewalls.is_empty()),
         })
@@ -58,8 +58,7 @@ impl Claim {
     /// Exactly this object, as far as it tells.
     #[must_use]
     pub fn exactly(&self) -> Option<Exactly> {
-        let uid = self.uid.as_ref()?.to_string();
-        (self.version > 0).then(|| Exactly { uid, resource_version: self.version.to_string() })
+        Exactly::of(self.uid.as_ref(), self.version)
     }
 
     /// Whether we only mean to make it.

@@ -13,7 +13,7 @@ use kube::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::observe::wanted::About;
+use crate::{observe::wanted::About, uid::Uid};
 
 /// A kind of object that is known when the program is compiled.
 pub trait Kind:
@@ -68,6 +68,22 @@ pub struct Exactly {
     pub uid: String,
     /// Its version.
     pub resource_version: String,
+}
+
+impl Exactly {
+    /// The object of this UID in this version; none if one of them is not known.
+    #[must_use]
+    pub fn of(uid: Option<&Uid>, version: u64) -> Option<Self> {
+        let uid = uid?.to_string();
+        (version > 0).then(|| Self { uid, resource_version: version.to_string() })
+    }
+}
+
+/// The version of an object, of which the later is the greater
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>); 0 if it is not told.
+#[must_use]
+pub fn version_of(meta: &ObjectMeta) -> u64 {
+    meta.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// The API server. Namespaces are empty for cluster-wide kinds. Every call has a deadline.

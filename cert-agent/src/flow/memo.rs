@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     chain::VerifiedLeaf,
+    cluster::version_of,
     forms::Further,
     observe::made::Made,
     pod::memory::Memory,
@@ -82,10 +83,8 @@ pub struct PodMemo {
 impl PodMemo {
     /// Takes the request as the watch has it, unless we wrote a newer one.
     pub fn catch_up(&mut self, seen: &PodCertificateRequest) {
-        let version = |request: &PodCertificateRequest| -> u64 {
-            request.metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0)
-        };
-        if self.request.as_ref().is_none_or(|ours| version(ours) < version(seen)) {
+        let older = |ours: &PodCertificateRequest| version_of(&ours.metadata) < version_of(&seen.metadata);
+        if self.request.as_ref().is_none_or(older) {
             self.request = Some(seen.clone());
         }
     }

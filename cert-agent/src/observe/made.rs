@@ -17,7 +17,12 @@ use sallyport_contract::{
 };
 
 use super::{shelf::Same, wanted::MADE_FOR};
-use crate::{cluster::Exactly, report::CERTIFICATE_ISSUED, text::Text, uid::Uid};
+use crate::{
+    cluster::{Exactly, version_of},
+    report::CERTIFICATE_ISSUED,
+    text::Text,
+    uid::Uid,
+};
 
 /// What all identities of a policy have in common.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,7 +161,7 @@ impl Made {
             namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
             name: name.into(),
             uid: metadata.uid.as_ref().map(Into::into),
-            version: metadata.resource_version.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0),
+            version: version_of(metadata),
             generation: metadata.generation,
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             ending: metadata.deletion_timestamp.is_some(),
@@ -193,8 +198,7 @@ impl Made {
     /// Exactly this object, as far as it tells.
     #[must_use]
     pub fn exactly(&self) -> Option<Exactly> {
-        let uid = self.uid.as_ref()?.to_string();
-        (self.version > 0).then(|| Exactly { uid, resource_version: self.version.to_string() })
+        Exactly::of(self.uid.as_ref(), self.version)
     }
 
     /// What it is to be; none if its names are not in their normal form.
