@@ -151,7 +151,8 @@ for name in unit service go system conformance mistakes node; do
 	[[ -v passed[$name] ]] || continue
 	printf '%-11s %4d passed, %d failed  (%d s)\n' "$name" "${passed[$name]}" "${failed[$name]}" "${seconds[$name]}"
 done
-sed -n 's/^no node can run here/node ring not run/p' target/test/node.log 2>/dev/null || true
+sed -n -e 's/^no node can run here/node ring not run/p' -e 's/^test \(.*[^ ]\) *\.\.\. ignored$/not run on this node: \1/p' \
+	target/test/node.log 2>/dev/null || true
 left_out
 echo "$total_passed passed, $total_failed failed"
 ((total_failed == 0 && total_passed > 0))
