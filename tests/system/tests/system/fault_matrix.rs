@@ -117,7 +117,7 @@ const fn watched(side: Side, call: &'static str, told: Told) -> Stage {
 const AWAY: Told = Told::Always("FirewallUnreachable");
 const WRITTEN: Told = Told::UnlessItTookEffect("FirewallUnreachable");
 const NO_CA: Told = Told::Always("AuthorityUnavailable");
-const NOT_STORED: Told = Told::Always("AwaitingFirewall");
+const NOT_STORED: Told = Told::UnlessItTookEffect("AwaitingFirewall");
 const NO_STATE: Told = Told::UnlessItTookEffect("AwaitingCertificate");
 
 const STAGES: &[Stage] = &[
