@@ -86,6 +86,25 @@ pub struct Seen {
     pub serial: String,
 }
 
+/// Calls once from a pod, by namespace and name, of our image: says `name`, trusts `roots` alone.
+///
+/// # Errors
+/// The pod itself cannot be asked.
+pub async fn call_from(
+    cluster: &ControlPlane,
+    (namespace, pod): (&str, &str),
+    address: SocketAddr,
+    name: &str,
+    roots: &str,
+) -> Result<Seen> {
+    let (address, name) = (format!("--address={address}"), format!("--name={name}"));
+    let exec = ["exec", "-i", "-n", namespace, pod, "--"];
+    let call = ["/pod", "call", "--ca=/dev/stdin", &address, &name, "--patience=5s"];
+    let done = cluster.kubectl.attempt(&[exec, call].concat(), Some(roots)).await?;
+    ensure!(done.ok, "the client failed: {}", done.stderr);
+    serde_json::from_str(&done.stdout).context("the client says something else")
+}
+
 /// A pod that calls, in a namespace of its own that Sallyport knows nothing of.
 pub struct Client<'a> {
     cluster: &'a ControlPlane,
@@ -116,24 +135,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// The client itself cannot be asked.
     pub async fn call(&self, address: SocketAddr, name: &str, roots: &str) -> Result<Seen> {
-        let (address, name) = (format!("--address={address}"), format!("--name={name}"));
-        let args = [
-            "exec",
-            "-i",
-            "-n",
-            &self.namespace,
-            "client",
-            "--",
-            "/pod",
-            "call",
-            "--ca=/dev/stdin",
-            &address,
-            &name,
-            "--patience=5s",
-        ];
-        let done = self.cluster.kubectl.attempt(&args, Some(roots)).await?;
-        ensure!(done.ok, "the client failed: {}", done.stderr);
-        serde_json::from_str(&done.stdout).context("the client says something else")
+        call_from(self.cluster, (&self.namespace, "client"), address, name, roots).await
     }
 
     /// Calls until the call verifies.

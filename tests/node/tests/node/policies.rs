@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use ground::{team::TeamOptions, wait};
-use node::{NodeGround, settings};
-use serde_json::{Value, json};
+use node::{NodeGround, settings, workload};
+use serde_json::json;
 
 use crate::{
     run::{Test, where_policies_are_obeyed},
@@ -89,24 +89,8 @@ impl<'g> Probe<'g> {
 
     /// How a TLS call ends. Nobody there has a certificate that it trusts; only whether packets come through is asked.
     async fn call(&self, address: SocketAddr) -> Result<String> {
-        let address = format!("--address={address}");
-        let args = [
-            "exec",
-            "-i",
-            "-n",
-            self.namespace,
-            self.name,
-            "--",
-            "/pod",
-            "call",
-            "--ca=/dev/stdin",
-            &address,
-        ];
-        let args = [&args[..], &["--name=probe.example", "--patience=3s"]].concat();
         let root = std::fs::read_to_string(&self.ground.pca.ca_file)?;
-        let done = self.ground.cluster.kubectl.attempt(&args, Some(&root)).await?;
-        ensure!(done.ok, "the probe failed: {}", done.stderr);
-        let seen: Value = serde_json::from_str(&done.stdout)?;
-        seen["outcome"].as_str().map(str::to_owned).context("the probe says no outcome")
+        let from = (self.namespace, self.name);
+        Ok(workload::call_from(&self.ground.cluster, from, address, "probe.example", &root).await?.outcome)
     }
 }

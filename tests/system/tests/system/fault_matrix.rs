@@ -117,7 +117,8 @@ const fn watched(side: Side, call: &'static str, told: Told) -> Stage {
 const AWAY: Told = Told::Always("FirewallUnreachable");
 const WRITTEN: Told = Told::UnlessItTookEffect("FirewallUnreachable");
 const NO_CA: Told = Told::Always("AuthorityUnavailable");
-const NOT_STORED: Told = Told::UnlessItTookEffect("AwaitingFirewall");
+const NOT_STORED: Told = Told::Always("AwaitingFirewall");
+const NO_ENTRY: Told = Told::UnlessItTookEffect("AwaitingFirewall");
 const NO_STATE: Told = Told::UnlessItTookEffect("AwaitingCertificate");
 
 const STAGES: &[Stage] = &[
@@ -154,7 +155,7 @@ const STAGES: &[Stage] = &[
     stage(Side::Agent, "apply certificateauthorities/status", Told::Nothing),
     stage(Side::Agent, "apply identitypolicies/status", Told::Nothing),
     stage(Side::Agent, "create events", Told::Nothing),
-    watched(Side::Syncer, "apply nameclaims/status", NOT_STORED),
+    watched(Side::Syncer, "apply nameclaims/status", NO_ENTRY),
     stage(Side::Syncer, "apply firewalls/status", NOT_STORED),
     stage(Side::Syncer, "apply workloadidentities/status", Told::Nothing),
     stage(Side::Syncer, "patch pods/status", Told::Nothing),
