@@ -1,7 +1,8 @@
 # make demo   the journey from kubectl apply to Ready, told step by step   (KEEP=1 leaves it running; NODE=1 on a real node, as root)
 # make ground everything but a firewall, left running: for docs/FIRST-FIREWALL.md
 # make test   every test: unit, service, system                            (RING=fast for unit and service, RING=full for whole sweeps)
-# make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so)
+# make test-node the node ring alone: Sallyport in pods of a real node     (needs root and Linux; elsewhere it says so; PROFILE=release: the
+#             image as it is released)
 # make test-oldest the system tests on the oldest Kubernetes supported: a nightly run (minutes more the first time)
 # make walk   docs/FIRST-FIREWALL.md command by command, as a reader does it
 # make lint   formatting, lints, layout, one TLS stack, links and commands of the pages, alerts, the chart
@@ -16,7 +17,6 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PROFILE := release
-PROGRAMS := -p sallyport -p panos-sim -p pca-sim
 
 .PHONY: help
 help:
@@ -63,14 +63,18 @@ lint:
 walk: control-plane
 	tests/walk.sh
 
+# The simulators, and the program as it is released, beside the bench that starts them.
+.PHONY: bench-build
+bench-build: control-plane
+	cargo build --release -p panos-sim -p pca-sim -p bench
+	install $$(packaging/program.sh) target/release/sallyport
+
 .PHONY: bench
-bench: control-plane
-	cargo build --release $(PROGRAMS) -p bench
+bench: bench-build
 	@target/release/bench
 
 .PHONY: bench-node
-bench-node: control-plane
-	cargo build --release $(PROGRAMS) -p bench
+bench-node: bench-build
 	@$(MAKE) --no-print-directory image BINARY=target/release/sallyport
 	@tests/node/run.sh target/release/bench node
 

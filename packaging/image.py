@@ -4,8 +4,9 @@
     packaging/image.py --binary target/release/sallyport --sbom sallyport.cdx.json --version 0.1.0 \
         --architecture amd64 --out target/image/sallyport-amd64.tar
 
-Nothing is in the image but the program, the shared libraries that it loads, and the few files that both read. Two runs
-over the same input give the same bytes: entries are sorted, belong to root, and bear the time SOURCE_DATE_EPOCH (0 if unset).
+Nothing is in the image but the program, which is linked statically, and the few files that it reads; of a development build
+also the shared libraries that it loads. Two runs over the same input give the same bytes: entries are sorted, belong to
+root, and bear the time SOURCE_DATE_EPOCH (0 if unset).
 The format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
@@ -16,8 +17,6 @@ import io
 import json
 import os
 import pathlib
-import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -30,22 +29,14 @@ EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 
 PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:{USER}:{USER}:nonroot:/home/nonroot:/sbin/nologin\n"
 GROUP = f"root:x:0:\nnonroot:x:{USER}:\n"
-# Names come from /etc/hosts, which the kubelet writes, and from DNS.
+# For glibc: names come from /etc/hosts, which the kubelet writes, and from DNS. musl does no other.
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 # The public CAs: AWS's endpoints are trusted by them.
 PUBLIC_CAS = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def libraries(binary, sysroot):
-    """The shared libraries that a program loads, the loader among them: where each is looked for → the file."""
-    found = libraries_below(binary, sysroot) if sysroot else libraries_here(binary)
-    if not found:
-        sys.exit(f"image: {binary} loads no library: not a program of this machine?")
-    return found
-
-
-def libraries_here(binary):
-    """The same for a program of this machine, whose loader knows them."""
+def libraries(binary):
+    """The shared libraries that a development build loads, the loader among them: where each is looked for → the file."""
     told = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True).stdout
     found = {}
     for line in told.splitlines():
@@ -59,55 +50,8 @@ def libraries_here(binary):
     return found
 
 
-def libraries_below(binary, sysroot):
-    """The same for a program of another machine, by the names in its own headers. The loader looks into /lib of itself."""
-    told = subprocess.run(["readelf", "--wide", "--program-headers", binary], check=True, capture_output=True, text=True).stdout
-    loader = re.search(r"interpreter: /(.+)]", told)
-    found, files = {loader.group(1): sysroot / loader.group(1)} if loader else {}, [binary]
-    while files:
-        told = subprocess.run(["readelf", "--dynamic", files.pop()], check=True, capture_output=True, text=True).stdout
-        for name in re.findall(r"\(NEEDED\).*\[(.+)]", told):
-            file = sysroot / "lib" / name
-            if not file.exists():
-                sys.exit(f"image: {binary} needs {name}, and {file} is not here")
-            if "lib/" + name not in found:
-                found["lib/" + name] = file
-                files.append(file)
-    return found
-
-
-def copyrights(files):
-    """The licences of the libraries, where the distribution tells them, and which packages they come from."""
-    texts, packages = {}, {}
-    if not shutil.which("dpkg-query"):
-        return texts, packages
-    for file in files:
-        for path in (str(file), str(file).removeprefix("/usr")):
-            asked = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True)
-            if asked.returncode == 0:
-                package = asked.stdout.split(":")[0]
-                told = ["dpkg-query", "-W", "-f", "${Version}\n", package]
-                packages[package] = subprocess.run(told, check=True, capture_output=True, text=True).stdout.splitlines()[0]
-                source = pathlib.Path(f"/usr/share/doc/{package}/copyright")
-                if source.exists():
-                    texts[f"usr/share/doc/{package}/copyright"] = source.read_bytes()
-                break
-    return texts, packages
-
-
-def with_packages(sbom, packages):
-    """The bill of materials, and in it the distribution's packages that the libraries come from."""
-    bill = json.loads(pathlib.Path(sbom).read_text())
-    for name, version in sorted(packages.items()):
-        purl = f"pkg:deb/debian/{name}@{version}"
-        bill["components"].append({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl})
-    return json.dumps(bill, indent=1, sort_keys=True).encode()
-
-
-def stripped(binary, sysroot):
-    """The program's bytes without its symbols. A release has none; of a development build they are most of it."""
-    if sysroot or not shutil.which("strip"):
-        return pathlib.Path(binary).read_bytes()
+def stripped(binary):
+    """A development build's bytes without its symbols, which are most of it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / "program"
         subprocess.run(["strip", "--strip-all", "-o", copy, binary], check=True)
@@ -174,28 +118,26 @@ class Layout:
         partial.rename(out)
 
 
-def layers(binary, sbom, version, sysroot):
+def layers(options):
     """What is in the image: what rarely changes below, the program above."""
-    found = libraries(binary, sysroot)
-    texts, packages = copyrights(found.values())
-    base = {path: (file.read_bytes(), 0o755) for path, file in found.items()}
-    base |= {path: (contents, 0o644) for path, contents in texts.items()}
     if not PUBLIC_CAS.exists():
         sys.exit(f"image: {PUBLIC_CAS} is not here (package ca-certificates); AWS could not be trusted without it")
-    base |= {
+    base = {
         "etc/passwd": (PASSWD.encode(), 0o644),
         "etc/group": (GROUP.encode(), 0o644),
-        "etc/nsswitch.conf": (NSSWITCH.encode(), 0o644),
         str(PUBLIC_CAS).lstrip("/"): (PUBLIC_CAS.read_bytes(), 0o644),
     }
-    release = f'ID=sallyport\nNAME=Sallyport\nVERSION_ID="{version}"\nPRETTY_NAME="Sallyport {version}"\n'
-    program = {
+    if options.development:
+        base |= {path: (file.read_bytes(), 0o755) for path, file in libraries(options.binary).items()}
+        base["etc/nsswitch.conf"] = (NSSWITCH.encode(), 0o644)
+    release = f'ID=sallyport\nNAME=Sallyport\nVERSION_ID="{options.version}"\nPRETTY_NAME="Sallyport {options.version}"\n'
+    program = stripped(options.binary) if options.development else options.binary.read_bytes()
+    return [base, {
         "etc/os-release": (release.encode(), 0o644),
-        "usr/local/bin/sallyport": (stripped(binary, sysroot), 0o755),
+        "usr/local/bin/sallyport": (program, 0o755),
         "usr/share/licenses/sallyport/LICENSE": ((REPOSITORY / "LICENSE").read_bytes(), 0o644),
-        "usr/share/sbom/sallyport.cdx.json": (with_packages(sbom, packages), 0o644),
-    }
-    return [base, program]
+        "usr/share/sbom/sallyport.cdx.json": (options.sbom.read_bytes(), 0o644),
+    }]
 
 
 def image(options):
@@ -209,7 +151,7 @@ def image(options):
     }
     if options.commit:
         labels["org.opencontainers.image.revision"] = options.commit
-    files = layers(options.binary, options.sbom, options.version, options.sysroot)
+    files = layers(options)
     if options.unpacked:
         for below in files:
             unpack(below, options.unpacked)
@@ -246,7 +188,8 @@ def image(options):
     layout.write(options.out, index, docker)
     pull = sum(blob["size"] for blob in [config, *descriptors]) / 2**20
     print(f"{options.out}: {reference}, linux/{options.architecture}, {manifest['digest']}, {pull:.1f} MiB to pull")
-    note("image.mib" if not options.sysroot else f"image.{options.architecture}_mib", pull)
+    if not options.development:
+        note("image.mib" if options.architecture == "amd64" else f"image.{options.architecture}_mib", pull)
 
 
 def note(name, mib):
@@ -260,12 +203,12 @@ def note(name, mib):
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--binary", required=True, help="the program")
-    arguments.add_argument("--sbom", required=True, help="the bill of materials, as packaging/sbom.py writes it")
+    arguments.add_argument("--binary", required=True, type=pathlib.Path, help="the program")
+    arguments.add_argument("--development", action="store_true", help="it is a development build: has symbols, and loads libraries")
+    arguments.add_argument("--sbom", required=True, type=pathlib.Path, help="the bill of materials, as packaging/sbom.py writes it")
     arguments.add_argument("--version", required=True, help="the version, which is also the image's tag")
     arguments.add_argument("--commit", default="", help="the commit it was built from")
     arguments.add_argument("--architecture", required=True, choices=["amd64", "arm64"], help="whose program it is")
-    arguments.add_argument("--sysroot", type=pathlib.Path, help="where the libraries of another machine's programs lie")
     arguments.add_argument("--out", required=True, type=pathlib.Path, help="the tar file to write")
     arguments.add_argument("--unpacked", type=pathlib.Path, help="a folder to write the image's files into as well, for the Dockerfile")
     image(arguments.parse_args())

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes all that a release consists of into target/release-VERSION: the image, the program with its manual pages and completions,
 # the chart, the plain manifests, the bill of materials, and the checksums of all. The same commit gives the same bytes on machines
-# with the same compiler, C library and public CAs.
+# with the same compilers and public CAs.
 #   BINARY   a program that is built already, to try the rest
 set -euo pipefail
 export LC_ALL=C
@@ -21,12 +21,7 @@ grep -q "^## $version" CHANGELOG.md || [[ -n ${UNRELEASED:-} ]] ||
 SALLYPORT_COMMIT=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SALLYPORT_COMMIT SOURCE_DATE_EPOCH
-# Paths of this machine stand nowhere in the program, so it has a folder of its own: other builds are not made anew for it.
-if [[ -z ${BINARY:-} ]]; then
-	RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/sallyport" \
-		cargo build --release --locked -p sallyport --target-dir target/reproducible
-	BINARY=target/reproducible/release/sallyport
-fi
+BINARY=${BINARY:-$(packaging/program.sh)}
 export BINARY
 
 # A tar file without anything of this machine: the archive, then the folder and what of it.

@@ -47,8 +47,19 @@ def component(package, checksums):
     return told
 
 
+def standard_library():
+    """What every program of Rust links beside its packages."""
+    version = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
+    purl = f"pkg:github/rust-lang/rust@{version}"
+    return {
+        "type": "library", "bom-ref": purl, "name": "rust-std", "version": version, "purl": purl,
+        "description": "Rust's standard library with the parts of others that it brings: LLVM's compiler-rt and libunwind, and, in a release, musl",
+        "licenses": [{"expression": "MIT OR Apache-2.0"}],
+    }
+
+
 def bill(version):
-    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"]
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-musl"]
     told = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
     packages, root, needs = linked(json.loads(told))
     lock = tomllib.loads((REPOSITORY / "Cargo.lock").read_text())
@@ -60,7 +71,7 @@ def bill(version):
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": program},
-        "components": [component(packages[id], checksums) for id in ids if id != root],
+        "components": [component(packages[id], checksums) for id in ids if id != root] + [standard_library()],
         "dependencies": [
             {"ref": reference(packages[id]), "dependsOn": [reference(packages[need]) for need in needs[id]]} for id in ids
         ],

@@ -4,7 +4,7 @@
 #   tests/run.sh all    those with half of the sweeps, the system tests on a real API server, clients that others wrote
 #                       against the firewall simulator (the first run fetches them from PyPI), and mistakes planted in
 #                       the simulators
-#   tests/run.sh full   the same with whole sweeps: for a night
+#   tests/run.sh full   the same with whole sweeps, and the node ring on the image as it is released: for a night
 #   tests/run.sh oldest the system tests and the chart's on the oldest Kubernetes that is supported, for a night. What that one does
 #                       not serve is told, and the tests that need it as not run
 #   tests/run.sh node   the node ring alone. It is part of `all` and `full`: Sallyport in pods of a real node, where root
@@ -19,7 +19,7 @@ case $ring in
 fast) export SALLYPORT_ONE_IN=10 ;;
 all) export SALLYPORT_ONE_IN=2 ;;
 oldest) export SALLYPORT_ONE_IN=${SALLYPORT_ONE_IN:-2} SALLYPORT_KUBERNETES=oldest ;;
-full) export SALLYPORT_ONE_IN=1 ;;
+full) export SALLYPORT_ONE_IN=1 PROFILE=${PROFILE:-release} ;;
 node) ;;
 *)
 	echo "there is no ring $ring: fast, all, full, oldest or node" >&2
@@ -91,7 +91,7 @@ packages() {
 node_ring() {
 	local folder binary ok=0
 	read -r folder binary < <(binaries node) || return 1
-	make --no-print-directory image PROFILE=dev || return 1
+	make --no-print-directory image PROFILE="${PROFILE:-dev}" || return 1
 	(cd "$folder" && ./run.sh "$binary" --test-threads=3 </dev/null) || ok=$?
 	((ok != 77)) || return 0
 	return "$ok"
