@@ -60,5 +60,6 @@ cargo=${CARGO_HOME:-$HOME/.cargo}
 RUSTFLAGS="--remap-path-prefix=$cargo=/cargo --remap-path-prefix=$PWD=/sallyport -C link-arg=-Wl,-z,pack-relative-relocs" \
 	cargo build --release --locked -p sallyport --target "$target" >&2
 program=target/$target/release/sallyport
-! readelf --wide --program-headers "$program" | grep -q INTERP || fail "$program is not linked statically"
+headers=$(readelf --wide --program-headers "$program")
+[[ $headers != *INTERP* ]] || fail "$program is not linked statically"
 echo "$program"
