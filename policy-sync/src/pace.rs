@@ -6,27 +6,42 @@ use sallyport_contract::object::Commit;
 /// What has been gathered since the last batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    waiting: Option<(Timestamp, Timestamp)>,
+    waiting: Option<Waiting>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    first: Timestamp,
+    last: Timestamp,
+    /// Its time had come, and nothing may be written for now.
+    held: bool,
 }
 
 impl Pace {
     /// Something new is wanted.
     pub fn changed(&mut self, now: Timestamp) {
-        let first = self.waiting.map_or(now, |(first, _)| first);
-        self.waiting = Some((first, now));
+        let first = self.waiting.map_or(now, |waiting| waiting.first);
+        self.waiting = Some(Waiting { first, last: now, held: false });
     }
 
-    /// When the batch goes out; `None` if nothing waits.
+    /// When the batch goes out; `None` if nothing waits, or what waits is held.
     #[must_use]
     pub fn due(&self, commit: &Commit) -> Option<Timestamp> {
-        let (first, last) = self.waiting?;
+        let Waiting { first, last, .. } = self.waiting.filter(|waiting| !waiting.held)?;
         let quiet = later(last, commit.coalesce.as_signed());
         Some(quiet.min(later(first, commit.longest_wait.as_signed())))
     }
 
+    /// The batch was looked at and may not go out: until something changes, it is no reason to look again.
+    pub fn hold(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.held = true;
+        }
+    }
+
     /// The batch is going out; tells since when its first change waited.
     pub fn sent(&mut self) -> Option<Timestamp> {
-        self.waiting.take().map(|(first, _)| first)
+        self.waiting.take().map(|waiting| waiting.first)
     }
 }
 
@@ -77,6 +92,21 @@ mod tests {
         assert_eq!(pace.due(&commit), Some(at(15)));
         pace.sent();
         assert_eq!(pace.due(&commit), None);
+    }
+
+    #[test]
+    fn law_9_what_is_held_is_due_only_once_something_changes() {
+        let commit = Commit::default();
+        let mut pace = Pace::default();
+        pace.hold();
+        assert_eq!(pace.due(&commit), None, "nothing waits");
+        pace.changed(at(0));
+        pace.hold();
+        assert_eq!(pace.due(&commit), None);
+        pace.changed(at(100));
+        assert_eq!(pace.due(&commit), Some(at(15)), "the longest wait counts from the first change");
+        pace.hold();
+        assert_eq!(pace.sent(), Some(at(0)), "and so does the time that it waited");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let spec = moment.spec();
         self.memory.still = None;
         if spec.suspend {
-            self.memory.still = Some((Reason::Suspended, brakes::SUSPENDED.to_owned()));
+            self.memory.hold((Reason::Suspended, brakes::SUSPENDED.to_owned()));
             return true;
         }
         let blocks = self.memory.desired.iter().any(|desired| self.blocks_are_due(desired));
@@ -30,7 +30,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             Window::Open => {}
             Window::Closed { .. } if blocks => {}
             Window::Closed { words, until } => {
-                self.memory.still = Some((Reason::OutsideWindow, words));
+                self.memory.hold((Reason::OutsideWindow, words));
                 if let Some(until) = until {
                     self.memory.next_pass = self.memory.next_pass.min(until);
                 }

@@ -11,7 +11,9 @@ use sallyport_contract::{
     object::{Action, FirewallJob, FirewallStatus, JobKind, LastCommit},
 };
 
-use super::{Moment, pass::After, path::Canary, snapshot::Snapshot, surroundings::Surroundings};
+use super::{
+    Moment, pass::After, path::Canary, proof::Tested, snapshot::Snapshot, surroundings::Surroundings,
+};
 use crate::{
     capacity::Capacity,
     desired::Desired,
@@ -82,8 +84,8 @@ pub(super) struct Memory<F> {
     pub(super) unproven: BTreeMap<DnsName, Held>,
     /// Names that were proven to be allowed and are to be denied.
     pub(super) turning: BTreeSet<DnsName>,
-    /// Under which running policy each name was last tested.
-    pub(super) tested: BTreeMap<DnsName, u64>,
+    /// What the devices' policy tests said last of each name.
+    pub(super) tested: BTreeMap<DnsName, Tested>,
     pub(super) overlaps: Overlaps,
     /// What each device's pattern engine said about a pattern of ours.
     pub(super) engines: BTreeMap<String, PatternVerdict>,
@@ -282,6 +284,12 @@ impl<F> Memory<F> {
     /// What was read is to be read anew.
     fn unsettle(&mut self) {
         (self.settled, self.unfinished) = (None, None);
+    }
+
+    /// Nothing may be written for now, and why.
+    pub(super) fn hold(&mut self, why: Held) {
+        self.still = Some(why);
+        self.pace.hold();
     }
 
     /// How everything stood when it was settled, unless it is time to prove it anew.

@@ -282,7 +282,8 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             // The API server is near, and everybody's: it is back soon.
             Fate::Retry(Reason::AwaitingFirewall) => pause(failures.min(3), draw),
             Fate::Retry(_) | Fate::RefuseEntry(_) => pause(failures, draw),
-            Fate::Wait(_) => pause(failures.min(3), draw),
+            // What others do takes minutes, or the time that a colleague holds a lock: half a minute at most.
+            Fate::Wait(_) => pause(failures.min(6), draw),
             Fate::Stop(_) => STOPPED_PAUSE,
         };
         tracing::warn!(

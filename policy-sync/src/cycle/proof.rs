@@ -28,6 +28,28 @@ use crate::{
 /// Names whose policy is tested in one pass; the others follow in the next one, which comes at once.
 const TESTS_A_PASS: usize = 500;
 const TESTS_AT_ONCE: usize = 2;
+/// A device that said otherwise is asked again after so long, or once its policy is another one.
+const TEST_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the policy test of some device said last of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tested {
+    /// The policy in force then.
+    policy: u64,
+    /// When it named another rule than ours, if it did.
+    refuted: Option<Timestamp>,
+}
+
+impl Tested {
+    /// Whether asking now would bring nothing new: it said otherwise a moment ago.
+    fn stays_refuted(self, policy: u64, now: Timestamp) -> bool {
+        self.policy == policy && self.refuted.is_some_and(|at| now < later(at, TEST_AGAIN_AFTER))
+    }
+
+    fn holds(self, policy: u64) -> bool {
+        self.policy == policy && self.refuted.is_none()
+    }
+}
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Judges every wanted name that the candidate holds, on every device that counts, and stores what changed. Tells
@@ -69,11 +91,15 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     verdicts.insert(dns.clone(), Err(held));
                 }
                 Ok(shown) => {
+                    let tested = self.memory.tested.get(dns);
+                    if tested.is_some_and(|tested| tested.stays_refuted(policy, moment.now)) {
+                        continue;
+                    }
                     let evidence = self.evidence(dns);
                     let proven = proves(evidence, &name.rule, name.action)
                         && evidence.is_some_and(|evidence| covers(evidence, snapshot));
                     let repeat = evidence.is_some_and(|evidence| grows_old(evidence, spec, moment.now));
-                    if proven && !repeat && self.memory.tested.get(dns) == Some(&policy) {
+                    if proven && !repeat && tested.is_some_and(|tested| tested.holds(policy)) {
                         verdicts.insert(dns.clone(), Ok(None));
                     } else {
                         questions.push(Question { proven, dns: dns.clone(), shown });
@@ -87,10 +113,10 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if !all {
             self.memory.next_pass = moment.now;
         }
+        self.memory.tested.retain(|dns, _| !matches!(verdicts.get(dns), Some(Err(_))));
         for (dns, verdict) in ask(device, questions, snapshot).await? {
-            if verdict.is_ok() {
-                self.memory.tested.insert(dns.clone(), policy);
-            }
+            let refuted = verdict.is_err().then_some(moment.now);
+            self.memory.tested.insert(dns.clone(), Tested { policy, refuted });
             verdicts.insert(dns, verdict.map(Some));
         }
         self.keep(device, moment, wanted, verdicts, snapshot, after).await?;
@@ -139,7 +165,6 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
                     Some(proof.into_evidence(devices.clone(), now, job))
                 }
                 Err(held) => {
-                    self.memory.tested.remove(&dns);
                     self.memory.unproven.insert(dns.clone(), held);
                     if holding.entry.evidence.is_none() {
                         continue;
