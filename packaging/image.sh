@@ -26,7 +26,7 @@ dev)
 	told=(--binary "${BINARY:-target/debug/sallyport}" --development)
 	;;
 release)
-	SALLYPORT_COMMIT=${SALLYPORT_COMMIT:-$(git rev-parse --verify --quiet HEAD || true)}
+	SALLYPORT_COMMIT=${SALLYPORT_COMMIT:-$(git rev-parse --verify --quiet HEAD 2>/dev/null || true)}
 	export SALLYPORT_COMMIT
 	told=(--binary "${BINARY:-$(packaging/program.sh "$architecture")}" --commit "$SALLYPORT_COMMIT")
 	;;

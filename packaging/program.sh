@@ -54,6 +54,8 @@ fi
 # C is compiled by the same compiler as ever, with musl's headers; rustc brings the library itself. Relocations are packed
 # (RELR), since each process reads all of them when it starts.
 export "CC_${target//-/_}=$compiler" "CFLAGS_${target//-/_}=-specs=$specs"
+# C that tells when it was compiled, as mimalloc does, tells the same time everywhere.
+export SOURCE_DATE_EPOCH=0
 upper=${target^^}
 export "CARGO_TARGET_${upper//-/_}_LINKER=$compiler"
 cargo=${CARGO_HOME:-$HOME/.cargo}
