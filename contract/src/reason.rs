@@ -22,6 +22,15 @@ pub enum Turn {
 }
 
 impl Turn {
+    /// Whether a person has to act before it goes on.
+    #[must_use]
+    pub const fn is_a_persons(self) -> bool {
+        match self {
+            Self::Nobody | Self::Sallyport | Self::CertificateAuthority | Self::Firewall => false,
+            Self::NetworkSecurity | Self::Platform | Self::Application => true,
+        }
+    }
+
     /// The turn as a person reads it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -64,7 +73,7 @@ impl Place {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Admission => "the answer to `kubectl apply`",
-            Self::Gate => "the pod's condition `sallyport.dev/identity-ready` (`kubectl describe pod`)",
+            Self::Gate => "the pod's condition `sallyport.dev/identity-ready` (`sallyport explain pod/NAME`)",
             Self::Event => "an event on the pod or the workload (`kubectl get events`)",
             Self::Identity => "the identity (`kubectl describe wid`)",
             Self::Firewall => "the firewall (`kubectl describe fw`)",
@@ -147,7 +156,8 @@ reasons! {
          Region for certificates, or have the quota of `IssueCertificate` raised.";
     AuthorityUnavailable => CertificateAuthority, [Gate Identity Authority], "The certificate authority cannot be reached or is not able to sign.",
         "Run `kubectl describe ca` and read the words of the CA: it may be disabled, expired or gone, its ARN wrong, or \
-         cert-agent's role without the right. Correct that; cert-agent tries again by itself, after five minutes at most.";
+         cert-agent's role without the right. Correct that; cert-agent tries again by itself, after five minutes at most. If there \
+         is none of that name, the platform team creates it or has the policy name another.";
     AwaitingTrust => Sallyport, [Gate Identity], "The certificate would be the first one under a new root, which is published before it is used.",
         "Nothing to do: the message says until when. The certificate in place stays, and one that is about to expire does not \
          wait. If everybody trusts the new root already, shorten `spec.trust.overlap` of the CertificateAuthority; `sallyport \
@@ -270,8 +280,8 @@ reasons! {
         "The message names the rule that decides before ours. Move it below ours, or narrow it; or move ours by `spec.rules`. It is \
          looked at again after your commit.";
     OutsideFirewallBounds => NetworkSecurity, [Gate Identity], "The policy asks for what Firewall.spec.bounds does not allow.",
-        "The message says what was asked and what the bound allows. Change the IdentityPolicy, or ask the network security team to \
-         widen `spec.bounds`.";
+        "The message says what was asked and what the bound allows. Either the network security team widens `spec.bounds`, or the \
+         platform team has the IdentityPolicy ask for less. A name that stood before goes after `spec.removal.quarantine`.";
     AnchorMissing => NetworkSecurity, [Gate Identity Firewall], "The rule that ours are to be placed at does not exist.",
         "Make the rule that the message names again, or have `spec.rules` name another one. Nothing new is placed until then; rules \
          of ours that stand stay.";

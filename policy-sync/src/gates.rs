@@ -201,7 +201,8 @@ impl<C: Cluster> Gates<C> {
                     let opening = Opening { identity, pod: name, before: pod, gate: &gate };
                     self.arrivals.opened(opening, || journey(pod));
                     let by = glass(pod).filter(|_| gate.is_by_person());
-                    self.tell_of_override(key, pod, &gate, by.map(|glass| glass.name().clone())).await;
+                    self.tell_of_override(&key, pod, &gate, by.map(|glass| glass.name().clone())).await;
+                    self.tell_whose_turn(key, pod, &gate).await;
                     written.gates.insert(pod.uid.clone(), (gate, version));
                 }
                 Err(error) => failed |= self.failed(identity, &error),
@@ -211,14 +212,28 @@ impl<C: Cluster> Gates<C> {
     }
 
     /// Tells people when an override lets a pod in, and what became of it.
-    async fn tell_of_override(&self, key: Key, pod: &Carrier, gate: &Gate, related: Option<Key>) {
+    async fn tell_of_override(&self, key: &Key, pod: &Carrier, gate: &Gate, related: Option<Key>) {
         let was = pod.gate.as_ref().is_some_and(Gate::is_by_person);
         let Some(reason) = Reason::from_code(&gate.reason).filter(|_| was || gate.is_by_person()) else {
             return;
         };
         let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message).to_owned();
-        let about = About::Pod(key, pod.uid.clone());
+        let about = About::Pod(key.clone(), pod.uid.clone());
         self.cluster.tell(&Note { about, related, reason, words, warning: gate.is_by_person() }).await;
+    }
+
+    /// Tells people on the pod when it begins to wait for one of them: `kubectl describe pod` shows events, and of a
+    /// condition neither reason nor message.
+    async fn tell_whose_turn(&self, key: Key, pod: &Carrier, gate: &Gate) {
+        let news = pod.gate.as_ref().is_none_or(|before| before.reason != gate.reason);
+        let Some(reason) = Reason::from_code(&gate.reason).filter(|_| news && !gate.open) else { return };
+        if !reason.turn().is_a_persons() {
+            return;
+        }
+        let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message);
+        let words = format!("{words} (whose turn: {})", reason.turn().as_str());
+        let about = About::Pod(key, pod.uid.clone());
+        self.cluster.tell(&Note { about, related: None, reason, words, warning: true }).await;
     }
 
     /// How an identity's firewall stands; `None` if there is no such firewall. Before its worker has posted

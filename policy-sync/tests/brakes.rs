@@ -113,6 +113,29 @@ async fn law_10_more_removals_than_allowed_wait_for_a_person() {
 }
 
 #[tokio::test]
+async fn a_bound_that_is_narrowed_says_whose_names_it_takes_away() {
+    let mut ground = Ground::with(options(), |spec| spec["removal"]["quarantine"] = "1h".into()).await;
+    ground.twin.want("web-1", &[WEB], "Allow");
+    ground.until_enforced(&[WEB]).await;
+    ground.twin.change_firewall(|spec| spec["bounds"]["nameSuffixes"] = json!(["other.example"]));
+    ground.step().await;
+    let (reason, words) = ground.condition("InSync");
+    assert_eq!(reason, "InSync");
+    assert!(
+        words.starts_with("all 0 names are enforced; 1 identities are refused, the first, shop/web-1: "),
+        "{words}"
+    );
+    let notes = ground.twin.notes.lock().unwrap();
+    let note = notes.iter().find(|note| note.reason == Reason::OutsideFirewallBounds).unwrap();
+    assert!(
+        note.warning && note.words.starts_with("web.shop.corp.example: wanted, and refused now ("),
+        "{note:?}"
+    );
+    assert!(notes.iter().all(|note| note.reason != Reason::Quarantined), "nobody says that nobody wants it");
+    assert_eq!(counts(&ground.sim.running_xml(), WEB), (1, 1), "it stands for the time of the quarantine");
+}
+
+#[tokio::test]
 async fn each_name_may_have_a_rule_of_its_own() {
     let mut ground = Ground::with(options(), |spec| spec["rules"]["style"] = "PerIdentity".into()).await;
     ground.twin.want("web-1", &[WEB], "Allow");

@@ -5,11 +5,11 @@ mod support;
 use std::time::Duration;
 
 use panos_sim::{Action, Where};
-use sallyport_contract::object::ConditionStatus;
-use sallyport_policy_sync::{gate::Carrier, worker};
+use sallyport_contract::{Reason, object::ConditionStatus};
+use sallyport_policy_sync::{cluster::About, gate::Carrier, worker};
 use sallyport_process::shutdown::Stop;
 use support::{
-    Ground, always,
+    Ground, always, options,
     pods::{WEB, gates, pod},
 };
 
@@ -44,6 +44,29 @@ async fn law_2_a_gate_needs_certificate_and_firewall() {
     let writes = ground.twin.writes();
     ground.judge(&mut gates).await;
     assert_eq!(ground.twin.writes(), writes, "nothing new, nothing written");
+}
+
+#[tokio::test]
+async fn a_pod_that_waits_for_a_person_says_so_once_in_an_event() {
+    let mut ground = Ground::with(options(), |spec| spec["suspend"] = true.into()).await;
+    let mut gates = gates(&ground);
+    ground.twin.want("web-1", &[WEB], "Allow");
+    ground.twin.put_pod("web-1", "web-a", pod("a"));
+    ground.until("posted", |ground| ground.board.standing("edge").is_some()).await;
+    ground.judge(&mut gates).await;
+    let told = |ground: &Ground| -> Vec<_> {
+        let notes = ground.twin.notes.lock().unwrap();
+        let pods = notes.iter().filter(|note| matches!(note.about, About::Pod(..)));
+        pods.map(|note| (note.reason, note.warning, note.words.clone())).collect()
+    };
+    assert_eq!(told(&ground), [], "a certificate that is on its way is nobody's turn");
+    ground.twin.issue("web-1");
+    ground.step().await;
+    ground.judge(&mut gates).await;
+    ground.judge(&mut gates).await;
+    let told = told(&ground);
+    let [(Reason::Suspended, true, words)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(words.ends_with("(whose turn: the network security team)"), "{words}");
 }
 
 #[tokio::test]

@@ -143,11 +143,12 @@ async fn law_9_what_a_colleague_holds_up_is_asked_about_now_and_then() {
     let colleague = Colleague::new(&stage.ground.sim).await;
     let rule = format!("{VSYS}/rulebase/security/rules/entry[@name='allow-legacy']");
     colleague.config("set", &rule, "<description>not finished</description>").await;
-    colleague
-        .send(&[("type", "op"), ("cmd", "<request><commit-lock><add></add></commit-lock></request>")])
-        .await;
+    let lock = "<request><commit-lock><add><comment>change 77</comment></add></commit-lock></request>";
+    colleague.send(&[("type", "op"), ("cmd", lock)]).await;
     stage.want("web-1", WEB);
     stage.until(WEB, Reason::LockedByOther).await;
+    let (_, words) = stage.ground.state(&support::dns(WEB)).unwrap();
+    assert!(words.contains("admin holds a commit lock on shared (change 77)"), "{words}");
     stage.rests("a colleague's lock").await;
 }
 

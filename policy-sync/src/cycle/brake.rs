@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sallyport_contract::{DnsName, Reason};
 
-use super::{Cycle, Moment, snapshot::Snapshot};
+use super::{Cycle, Hitch, Moment, snapshot::Snapshot};
 use crate::{
     actual::{Configuration, Inventory},
     brakes::{self, Window},
@@ -15,6 +15,9 @@ use crate::{
     firewall::Firewall,
     limits,
 };
+
+/// So many locks are told with their owners.
+const MOST_LOCKS_TOLD: usize = 3;
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Whether nothing may be written now: suspended, outside the change windows, or more may come in a moment.
@@ -39,6 +42,27 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         }
         let waits = self.memory.pace.due(&spec.commit).is_some_and(|due| due > moment.now);
         waits && !blocks
+    }
+
+    /// Adds who holds the locks to what the device said of them, if it tells.
+    pub(super) async fn name_who_locks(
+        &self,
+        moment: Moment<'_>,
+        result: Result<bool, Hitch>,
+    ) -> Result<bool, Hitch> {
+        let Err(Hitch::Firewall(mut fault)) = result else { return result };
+        let locked = fault.fate.reason() == Reason::LockedByOther;
+        if let Some(connection) = self.memory.connection.as_ref().filter(|_| locked)
+            && let Ok(locks) = connection.firewall.locks().await
+        {
+            let user = self.user(moment);
+            let others = locks.iter().filter(|lock| lock.owner != user);
+            let told: Vec<String> = others.take(MOST_LOCKS_TOLD).map(ToString::to_string).collect();
+            if !told.is_empty() {
+                fault.message = format!("{}; {}", fault.message, told.join("; "));
+            }
+        }
+        Err(Hitch::Firewall(fault))
     }
 
     /// Whether a name is blocked and not shown to be denied yet: that waits for nothing.

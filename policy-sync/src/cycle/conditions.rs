@@ -6,7 +6,11 @@ use sallyport_contract::{
 };
 
 use super::{Cycle, Moment};
-use crate::{cluster::Cluster, firewall::Firewall, standing::NameState};
+use crate::{
+    cluster::Cluster,
+    firewall::Firewall,
+    standing::{NameState, Standing},
+};
 
 impl<F: Firewall, C: Cluster> Cycle<F, C> {
     /// Every condition; one that says nothing now stays as it was.
@@ -119,6 +123,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
             (None, None) => self.enforced(total),
         };
+        words.push_str(&refused(&standing));
         if let Some(job) = &self.memory.job {
             words.push_str(job.running());
         }
@@ -158,7 +163,7 @@ pub(super) fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, 
     let unknown = |words: String| (ConditionStatus::Unknown, Reason::NotShown, words);
     let Some(attested) = &spec.attested else {
         return unknown(
-            "nobody has checked patterns on this device (spec.attested); the user guide says how".to_owned(),
+            "nobody has checked patterns on this device (spec.attested); docs/FIREWALL.md says how, under The device check".to_owned(),
         );
     };
     let holds = [
@@ -178,6 +183,18 @@ pub(super) fn attested(spec: &FirewallSpec, version: &str) -> (ConditionStatus, 
         ));
     }
     (ConditionStatus::True, Reason::Accepted, format!("patterns hold on {version}, by spec.attested"))
+}
+
+/// What is added of identities that this firewall does not serve; they are not counted among those that wait.
+fn refused(standing: &Standing) -> String {
+    let mut refused = standing.refused.iter();
+    match refused.next() {
+        None => String::new(),
+        Some((key, (_, words))) => {
+            let rest = refused.count() + 1;
+            format!("; {rest} identities are refused, the first, {key}: {words}")
+        }
+    }
 }
 
 /// Reasons that say that we cannot talk with the device.

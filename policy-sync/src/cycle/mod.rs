@@ -171,6 +171,7 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         let moment = Moment { firewall, access: &access, world, now: self.ports.clock.now() };
         self.memory.meet(moment, &self.member);
         let result = self.advance(moment).await;
+        let result = self.name_who_locks(moment, result).await;
         self.remember(result);
         self.look_at_the_path(moment);
         if let Err(error) = self.report(moment).await

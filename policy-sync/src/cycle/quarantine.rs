@@ -1,6 +1,6 @@
 //! When a name was last wanted. Written only when that ends, so that idle means no writes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_contract::{DnsName, Reason, object::ClaimedFirewall};
@@ -9,6 +9,7 @@ use super::{Cycle, Hitch, Moment};
 use crate::{
     cluster::Cluster,
     desired::Desired,
+    diff::Held,
     firewall::Firewall,
     ledger::{Holding, proves},
     pace::later,
@@ -34,28 +35,61 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             }
         }
         let begun = !ended.is_empty();
-        let words = begun.then(|| told(ended.iter().map(|(name, _)| name), later(now, quarantine)));
+        let notes =
+            told(ended.iter().map(|(name, _)| name), &refused_names(moment, wanted), later(now, quarantine));
         let changed = ended.into_iter().map(|(name, mut holding): (DnsName, Holding)| {
             Arc::make_mut(&mut holding.entry).last_wanted = now;
             (name, holding)
         });
         self.store(changed.collect()).await?;
-        if let Some(words) = words {
-            self.tell_people(moment, Reason::Quarantined, words, false).await;
+        for (reason, words) in notes {
+            self.tell_people(moment, reason, words, reason != Reason::Quarantined).await;
         }
         Ok(begun)
     }
 }
 
-/// What people are told of names that are in quarantine until `end`.
-fn told<'a>(names: impl ExactSizeIterator<Item = &'a DnsName>, end: Timestamp) -> String {
+/// The names that somebody wants and this firewall refuses, each with the reason.
+fn refused_names<'a>(moment: Moment<'a>, wanted: &'a Desired) -> BTreeMap<&'a DnsName, &'a Held> {
+    let refused =
+        wanted.refused().iter().filter_map(|(key, why)| Some((moment.world.identities.get(key)?, why)));
+    refused.flat_map(|(identity, why)| identity.names.iter().flatten().map(move |name| (name, why))).collect()
+}
+
+/// What people are told of names whose quarantine begins now and ends at `end`: those that nobody wants, and those that
+/// are refused although somebody wants them.
+fn told<'a>(
+    names: impl Iterator<Item = &'a DnsName>,
+    refused: &BTreeMap<&DnsName, &Held>,
+    end: Timestamp,
+) -> Vec<Held> {
+    let (kept_out, unwanted): (Vec<&DnsName>, Vec<&DnsName>) =
+        names.partition(|name| refused.contains_key(name));
+    let why = kept_out.first().and_then(|name| refused.get(name));
+    let kept_out = why.map(|(reason, why)| {
+        let names = listed(&kept_out);
+        (
+            *reason,
+            format!(
+                "{names}: wanted, and refused now ({why}); what stands here for that goes after {end:.0}"
+            ),
+        )
+    });
+    let unwanted = (!unwanted.is_empty()).then(|| {
+        let names = listed(&unwanted);
+        let words = format!(
+            "nobody wants {names} any more: what stands here for that goes after {end:.0}, unless somebody wants it again"
+        );
+        (Reason::Quarantined, words)
+    });
+    kept_out.into_iter().chain(unwanted).collect()
+}
+
+fn listed(names: &[&DnsName]) -> String {
     let more = names.len().saturating_sub(MOST_TOLD);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let first: Vec<&str> = names.take(MOST_TOLD).map(DnsName::as_str).collect();
-    format!(
-        "nobody wants {}{more} any more: what stands here for that goes after {end:.0}, unless somebody wants it again",
-        first.join(", ")
-    )
+    let first: Vec<&str> = names.iter().take(MOST_TOLD).map(|name| name.as_str()).collect();
+    format!("{}{more}", first.join(", "))
 }
 
 /// Whether the quarantine begins now. After a restart nobody knows since when a name has been unwanted: a
@@ -79,9 +113,23 @@ mod tests {
     #[test]
     fn of_many_names_the_first_are_told() {
         let names: Vec<DnsName> = (1..=7).map(|n| format!("w{n}.corp.example").parse().unwrap()).collect();
-        let words = |count: usize| told(names[..count].iter(), Timestamp::UNIX_EPOCH);
-        assert!(words(1).starts_with("nobody wants w1.corp.example any more: "));
-        assert!(words(7).contains("w5.corp.example and 2 more any more"), "{}", words(7));
+        let told = |count: usize, refused: &BTreeMap<&DnsName, &Held>| {
+            told(names[..count].iter(), refused, Timestamp::UNIX_EPOCH)
+        };
+        let none = BTreeMap::new();
+        assert!(told(0, &none).is_empty());
+        let [(Reason::Quarantined, words)] = &told(7, &none)[..] else { panic!("one note") };
+        assert!(
+            words.starts_with("nobody wants w1.corp.example, ")
+                && words.contains("w5.corp.example and 2 more any")
+        );
+        let why = (Reason::OutsideFirewallBounds, "its port is none of the bound's".to_owned());
+        let [(Reason::OutsideFirewallBounds, refused), (Reason::Quarantined, _)] =
+            &told(2, &BTreeMap::from([(&names[1], &why)]))[..]
+        else {
+            panic!("two notes")
+        };
+        assert!(refused.starts_with("w2.corp.example: wanted, and refused now (its port"), "{refused}");
     }
 
     #[test]

@@ -128,7 +128,12 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         if was == Some(condition.reason.as_str()) || quiet {
             return;
         }
-        let (words, warning) = (condition.message.clone(), condition.status == ConditionStatus::False);
+        // A series of events keeps its first one's words, so that a number in them would soon be wrong.
+        let words = match reason {
+            Some(Reason::InSync) => "everything that is wanted is enforced".to_owned(),
+            _ => condition.message.clone(),
+        };
+        let warning = condition.status == ConditionStatus::False;
         self.tell_people(moment, reason.unwrap_or(Reason::AwaitingFirewall), words, warning).await;
     }
 

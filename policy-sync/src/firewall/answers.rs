@@ -1,5 +1,7 @@
 //! What the device says about its jobs and about itself.
 
+use std::fmt;
+
 use sallyport_contract::refusal::quoted;
 
 /// Who a device is.
@@ -78,6 +80,14 @@ pub struct Lock {
     pub scope: String,
     /// What the administrator says about it; empty if nothing.
     pub comment: String,
+}
+
+impl fmt::Display for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, owner, scope, comment } = self;
+        write!(f, "{owner} holds a {kind} lock on {scope}")?;
+        if comment.is_empty() { Ok(()) } else { write!(f, " ({comment})") }
+    }
 }
 
 /// What a pattern engine says about a pattern.

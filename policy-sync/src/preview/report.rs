@@ -349,11 +349,7 @@ fn lock_mark(lock: &Lock, preview: &Preview) -> Mark {
 }
 
 fn lock_words(lock: &Lock) -> String {
-    let comment = if lock.comment.is_empty() { String::new() } else { format!(" ({})", lock.comment) };
-    format!(
-        "{} holds a {} lock on {}{comment}; it must be released before we can write and commit",
-        lock.owner, lock.kind, lock.scope
-    )
+    format!("{lock}; it must be released before we can write and commit")
 }
 
 fn brakes(preview: &Preview) -> Check {

@@ -206,7 +206,7 @@ async fn held_back(shop: &Team<'_>) -> Result<((), String)> {
     let ready =
         pods.iter().filter(|pod| condition(pod, "Ready").is_some_and(|c| c["status"] == "True")).count();
     ensure!(ready == 0, "{ready} pods are Ready before the commit");
-    Ok(((), format!("kubectl describe pod: {}", gate["message"].as_str().unwrap_or_default())))
+    Ok(((), format!("the pod's condition: {}", gate["message"].as_str().unwrap_or_default())))
 }
 
 async fn enforced(shop: &Team<'_>) -> Result<((), String)> {
