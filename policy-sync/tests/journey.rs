@@ -106,10 +106,19 @@ async fn everything_is_proven_anew_now_and_then() {
     let clock = Clock::manual(Clock::system().now());
     let mut ground = ground.restart_with(clock.clone());
     ground.step().await;
-    let reads = ground.count("config", "show");
+    let releases = |ground: &Ground| {
+        ground
+            .sim
+            .log_lines()
+            .iter()
+            .filter(|line| line.cmd == "<show><system><info/></system></show>")
+            .count()
+    };
+    let (reads, asked) = (ground.count("config", "show"), releases(&ground));
     clock.advance(SignedDuration::from_hours(6));
     ground.step().await;
     assert!(ground.count("config", "show") > reads, "a quarter of spec.proofMaxAge has passed");
+    assert_eq!(releases(&ground), asked + 1, "it may run another release by now");
 }
 
 #[tokio::test]

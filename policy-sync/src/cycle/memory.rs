@@ -35,6 +35,8 @@ use crate::{
 pub(super) struct Memory<F> {
     pub(super) connection: Option<Connection<F>>,
     pub(super) facts: Option<Facts>,
+    /// When it told them.
+    pub(super) facts_asked: Timestamp,
     pub(super) ledger: Ledger,
     /// Whether each name of the ledger was wanted when we last looked.
     pub(super) was_wanted: BTreeMap<DnsName, bool>,
@@ -169,6 +171,7 @@ impl<F> Default for Memory<F> {
         Self {
             connection: None,
             facts: None,
+            facts_asked: Timestamp::MIN,
             ledger: Ledger::default(),
             was_wanted: BTreeMap::new(),
             desired: None,

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::SignedDuration;
 use sallyport_contract::DnsName;
 
 use super::{Cycle, Hitch, Moment};
@@ -15,10 +16,14 @@ use crate::{
     desired::Desired,
     devices::{Counted, counted},
     diff::Sides,
-    firewall::{BadSignatures, Enforcers, Firewall, JobLine, View},
+    firewall::{BadSignatures, Enforcers, Facts, Firewall, JobLine, View},
     lending::Loan,
+    pace::later,
     xml::Element,
 };
+
+/// Model and release of a firewall count for so long.
+const FACTS_LAST: SignedDuration = SignedDuration::from_hours(1);
 
 /// What one pass reads.
 pub(super) struct Snapshot {
@@ -157,15 +162,26 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
         Ok(Signs { jobs, enforcers, checksum: hasher.finish() })
     }
 
+    /// Asks what the firewall is, unless it told a moment ago; hands back its serial number. Of a pair another one may be
+    /// active now, and any may run another release since.
+    async fn facts(&mut self, device: &F, moment: Moment<'_>) -> Result<String, Hitch> {
+        let known = self.memory.facts.as_ref().filter(|facts| facts.active.is_none());
+        if let Some(facts) = known.filter(|_| moment.now < later(self.memory.facts_asked, FACTS_LAST)) {
+            return Ok(facts.serial.clone());
+        }
+        let facts = device.facts().await?;
+        let (serial, before) = (facts.serial.clone(), self.memory.facts.replace(facts));
+        self.memory.facts_asked = moment.now;
+        let release = |facts: &Option<Facts>| facts.as_ref().map(|facts| facts.version.clone());
+        if before.is_some() && release(&before) != release(&self.memory.facts) {
+            self.memory.engines.clear();
+        }
+        Ok(serial)
+    }
+
     /// Reads what the firewall holds now.
     pub(super) async fn read(&mut self, device: &F, moment: Moment<'_>) -> Result<Snapshot, Hitch> {
-        // Of a pair another one may be active now.
-        let facts = match self.memory.facts.clone().filter(|facts| facts.active.is_none()) {
-            Some(facts) => facts,
-            None => device.facts().await?,
-        };
-        let serial = facts.serial.clone();
-        self.memory.facts = Some(facts);
+        let serial = self.facts(device, moment).await?;
         let signs = self.signs(device).await?;
         let candidate = device.configuration(View::Candidate).await?;
         let running = Arc::new(device.configuration(View::Running).await?);
