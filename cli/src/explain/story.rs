@@ -79,13 +79,10 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
     for stage in stages.into_iter().chain(containers(scene)) {
         line(&mut text, &stage, now);
     }
-    if let Some(reason) = lapsed.or(reason.filter(|reason| !open || *reason == Reason::BreakGlass)) {
-        text.push_str(&format!(
-            "whose turn: {}. {}{}\n",
-            reason.turn().as_str(),
-            reason.action(),
-            pace(scene)
-        ));
+    let due = lapsed.or(reason.filter(|reason| !open || *reason == Reason::BreakGlass));
+    if let Some(reason) = due {
+        let (turn, action) = turn(identity, reason);
+        text.push_str(&format!("whose turn: {}. {}{}\n", turn.as_str(), action, pace(scene)));
     }
     text.push_str(&unproven(scene));
     Story { text: printable(&text), waits: !open }
@@ -99,6 +96,20 @@ fn lapsed(identity: &WorkloadIdentity, open: bool, gate: Option<Reason>) -> Opti
     let condition = identity.condition("FirewallEnforced")?;
     let reason = Reason::from_code(&condition.reason)?;
     (condition.status != ConditionStatus::True && reason.turn() != Turn::Nobody).then_some(reason)
+}
+
+/// Whose turn it is, and what to do. No certificate authority can act that does not exist.
+fn turn(identity: &WorkloadIdentity, reason: Reason) -> (Turn, String) {
+    let authority = &identity.spec.certificate.authority;
+    let missing = format!("CertificateAuthority {authority} does not exist");
+    let told = identity.condition("CertificateIssued");
+    if reason == Reason::AuthorityUnavailable && told.is_some_and(|told| told.message.contains(&missing)) {
+        let policy = &identity.spec.policy;
+        let action =
+            format!("Create CertificateAuthority {authority}, or have IdentityPolicy {policy} name another.");
+        return (Turn::Platform, action);
+    }
+    (reason.turn(), reason.action().to_owned())
 }
 
 /// A pod without an identity: left out, or missed.

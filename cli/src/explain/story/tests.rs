@@ -170,6 +170,20 @@ fn a_pod_let_in_whose_name_is_no_longer_enforced_tells_whose_turn_it_is() {
 }
 
 #[test]
+fn a_certificate_authority_that_does_not_exist_is_the_platform_teams_turn() {
+    let told = |words: &str| {
+        let waiting = condition("CertificateIssued", "False", "AuthorityUnavailable", words);
+        let gate = Some(("False", "AuthorityUnavailable", words));
+        of(&scene(pod(ours(), gate), vec![waiting]), at("2026-11-21T12:01:21Z")).text
+    };
+    let missing =
+        told("CertificateAuthority corp-pca does not exist. Whose rule: IdentityPolicy shop names it");
+    let turn = "\nwhose turn: the platform team. Create CertificateAuthority corp-pca, or have IdentityPolicy shop name another.";
+    assert!(missing.contains(turn), "{missing}");
+    assert!(told("no answer").contains("\nwhose turn: the certificate authority. "));
+}
+
+#[test]
 fn a_held_pod_tells_whether_its_containers_may_start() {
     let told = |proven: Option<&str>| {
         let mut held = pod(ours(), None);
