@@ -77,5 +77,24 @@ pub(crate) fn refused(what: &str, error: &kube::Error) -> String {
         404 => "; is Sallyport installed in this cluster?",
         _ => "",
     };
-    format!("cannot {what}: {}{what_to_do}", chain(error))
+    let why = match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => chain(error),
+    };
+    format!("cannot {what}: {why}{what_to_do}")
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_right_is_one_sentence_with_the_api_servers_words() {
+        let status = Status::failure("secrets \"fw\" is forbidden", "Forbidden").with_code(403);
+        let told = refused("read Secret fw", &kube::Error::Api(Box::new(status)));
+        let expected = "cannot read Secret fw: secrets \"fw\" is forbidden; ask the platform team for this right, or for somebody who has it";
+        assert_eq!(told, expected);
+    }
 }

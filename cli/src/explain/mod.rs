@@ -13,6 +13,8 @@ use crate::people::{self, print};
 
 /// Why a pod is not Ready, on one screen: each stage, whose turn it is, and what to do. Reads only.
 ///
+/// Each line is a stage: ✓ done, … under way and passes by itself, · not begun, ✗ takes a person.
+///
 /// Exit codes: 0 the gate is open or the pod has none to wait for, 1 it waits, 2 it could not be found out.
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -15,6 +15,8 @@ pub(super) struct Scene {
     pub(super) pod: Pod,
     /// Whether the namespace carries our label.
     pub(super) enabled: bool,
+    /// What the namespace's label says, whatever it is.
+    pub(super) label: Option<String>,
     /// Which policy holds the namespace, and how.
     pub(super) binding: Option<NamespaceBinding>,
     /// The identity that the pod's label names.
@@ -32,8 +34,12 @@ pub(super) async fn read(namespace: &str, pod: &str) -> Result<Scene, String> {
     let labels = found.metadata.labels.clone().unwrap_or_default();
     let home = timely("read the namespace", Api::<Namespace>::all(client.clone()).get_opt(namespace)).await?;
     let labelled = home.and_then(|home| home.metadata.labels).unwrap_or_default();
-    let mut scene =
-        Scene { pod: found, enabled: sallyport_contract::derive::enabled(&labelled), ..Scene::default() };
+    let mut scene = Scene {
+        pod: found,
+        enabled: sallyport_contract::derive::enabled(&labelled),
+        label: labelled.get(keys::INJECT).cloned(),
+        ..Scene::default()
+    };
     let bindings = Api::<NamespaceBinding>::namespaced(client.clone(), namespace);
     scene.binding = timely("read the NamespaceBinding", bindings.get_opt(keys::BINDING)).await?;
     if let Some(name) = labels.get(keys::IDENTITY) {

@@ -66,8 +66,10 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
         );
         return Story { text: printable(&words), waits: !open };
     };
+    let lapsed = lapsed(identity, open, reason);
     let head = match reason {
         Some(Reason::BreakGlass) if open => "is let in without proof, by a GateOverride".to_owned(),
+        _ if lapsed.is_some() => "was let in; the firewall is not shown to enforce its name now".to_owned(),
         _ if open => "is let in by Sallyport".to_owned(),
         Some(reason) => format!("waits for {}", reason.turn().as_str()),
         None => "waits for Sallyport's first word".to_owned(),
@@ -77,16 +79,37 @@ pub(super) fn of(scene: &Scene, now: Timestamp) -> Story {
     for stage in stages.into_iter().chain(containers(scene)) {
         line(&mut text, &stage, now);
     }
-    if let Some(reason) = reason.filter(|reason| !open || *reason == Reason::BreakGlass) {
-        text.push_str(&format!(
-            "whose turn: {}. {}{}\n",
-            reason.turn().as_str(),
-            reason.action(),
-            pace(scene)
-        ));
+    let due = lapsed.or(reason.filter(|reason| !open || *reason == Reason::BreakGlass));
+    if let Some(reason) = due {
+        let (turn, action) = turn(identity, reason);
+        text.push_str(&format!("whose turn: {}. {}{}\n", turn.as_str(), action, pace(scene)));
     }
     text.push_str(&unproven(scene));
     Story { text: printable(&text), waits: !open }
+}
+
+/// Why the firewall is not shown to enforce the name of a pod whose gate opened on proof; nothing if it is, or if nobody is to act.
+fn lapsed(identity: &WorkloadIdentity, open: bool, gate: Option<Reason>) -> Option<Reason> {
+    if !open || gate == Some(Reason::BreakGlass) {
+        return None;
+    }
+    let condition = identity.condition("FirewallEnforced")?;
+    let reason = Reason::from_code(&condition.reason)?;
+    (condition.status != ConditionStatus::True && reason.turn() != Turn::Nobody).then_some(reason)
+}
+
+/// Whose turn it is, and what to do. No certificate authority can act that does not exist.
+fn turn(identity: &WorkloadIdentity, reason: Reason) -> (Turn, String) {
+    let authority = &identity.spec.certificate.authority;
+    let missing = format!("CertificateAuthority {authority} does not exist");
+    let told = identity.condition("CertificateIssued");
+    if reason == Reason::AuthorityUnavailable && told.is_some_and(|told| told.message.contains(&missing)) {
+        let policy = &identity.spec.policy;
+        let action =
+            format!("Create CertificateAuthority {authority}, or have IdentityPolicy {policy} name another.");
+        return (Turn::Platform, action);
+    }
+    (reason.turn(), reason.action().to_owned())
 }
 
 /// A pod without an identity: left out, or missed.
@@ -94,7 +117,13 @@ fn outside(scene: &Scene, pod: &str) -> Story {
     let told = |text: String, waits| Story { text: format!("{pod} {text}\n"), waits };
     if !scene.enabled {
         let label = format!("{}: {}", keys::INJECT, keys::INJECT_ENABLED);
-        return told(format!("is not Sallyport's: its namespace does not carry the label {label}"), false);
+        let why = match &scene.label {
+            Some(value) => {
+                format!("carries {}: {value}; only {} turns it on", keys::INJECT, keys::INJECT_ENABLED)
+            }
+            None => format!("does not carry the label {label}"),
+        };
+        return told(printable(&format!("is not Sallyport's: its namespace {why}")), false);
     }
     let labels = scene.pod.metadata.labels.as_ref();
     if labels.and_then(|labels| labels.get(keys::INJECT)).is_some_and(|value| value == keys::INJECT_DISABLED)

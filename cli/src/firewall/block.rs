@@ -30,7 +30,8 @@ pub(crate) fn words(firewall: &Firewall, name: &DnsName, wish: Wish, changed: bo
     let done = match (wish, changed) {
         (Wish::Block, true) => format!(
             "{name} is blocked on firewall {firewall}: its App-ID goes into a deny rule with the next commit, also outside the \
-             change windows, and its pods' gates stay shut"
+             change windows; gates that are shut stay shut, and pods that are Ready stay Ready. The firewall denies the name once \
+             that is committed, which a lock or others' pending changes hold up"
         ),
         (Wish::Block, false) => {
             format!("{name} was blocked on firewall {firewall} already; nothing was changed")
@@ -85,6 +86,8 @@ mod tests {
         for expected in [
             "is blocked on firewall edge",
             "no identity has this name",
+            "pods that are Ready stay Ready",
+            "once that is committed",
             "sallyport firewall status edge",
             "application sp-web-",
         ] {

@@ -49,7 +49,7 @@ pub(super) struct Way {
     name: String,
     from: End,
     to: End,
-    ports: &'static [(&'static str, u16)],
+    ports: Vec<(&'static str, u16)>,
     without: &'static str,
 }
 
@@ -61,29 +61,35 @@ pub(super) fn ways(firewalls: &[Firewall], authorities: &[CertificateAuthority])
             "webhook",
             End::ControlPlane,
             End::Pods,
-            &[("tcp", 8443)],
+            vec![("tcp", 8443)],
             "no pod of an enabled namespace is made any more",
         ),
         way(
             "api-server",
             End::Pods,
             End::ControlPlane,
-            &[("tcp", 443)],
+            vec![("tcp", 443)],
             "nothing is seen or written any more, proofs included",
         ),
-        way("dns", End::Pods, End::Dns, &[("tcp", 53), ("udp", 53)], "neither AWS nor the firewall is found"),
+        way(
+            "dns",
+            End::Pods,
+            End::Dns,
+            vec![("tcp", 53), ("udp", 53)],
+            "neither AWS nor the firewall is found",
+        ),
     ];
     let hosts: BTreeSet<String> = authorities.iter().flat_map(aws).collect();
     ways.extend(hosts.into_iter().enumerate().map(|(n, host)| {
         let name = format!("aws-{}", n + 1);
         let without = "certificates are neither issued nor renewed";
-        way(&name, End::Pods, End::Host(host), &[("tcp", 443)], without)
+        way(&name, End::Pods, End::Host(host), vec![("tcp", 443)], without)
     }));
-    let hosts: BTreeSet<String> = firewalls.iter().flat_map(management).collect();
-    ways.extend(hosts.into_iter().enumerate().map(|(n, host)| {
+    let hosts: BTreeSet<(String, u16)> = firewalls.iter().flat_map(management).collect();
+    ways.extend(hosts.into_iter().enumerate().map(|(n, (host, port))| {
         let name = format!("management-{}", n + 1);
         let without = "policy-sync cannot take back what denies it";
-        way(&name, End::Pods, End::Host(host), &[("tcp", 443)], without)
+        way(&name, End::Pods, End::Host(host), vec![("tcp", port)], without)
     }));
     ways
 }
@@ -97,17 +103,25 @@ fn aws(authority: &CertificateAuthority) -> Vec<String> {
     ["acm-pca", "sts"].map(|service| format!("{service}.{region}.{suffix}")).to_vec()
 }
 
-/// Management interfaces, without a port.
-fn management(firewall: &Firewall) -> Vec<String> {
+/// Management interfaces, each with its port.
+fn management(firewall: &Firewall) -> Vec<(String, u16)> {
     let name = firewall.metadata.name.as_deref().unwrap_or_default();
     let members = Member::of(name, &firewall.spec);
     let hosts =
         members.iter().filter_map(|member| member.access(&firewall.spec)).flat_map(|access| access.hosts);
-    let bare = |host: String| match host.rsplit_once(':') {
-        Some((name, _)) if host.parse::<IpAddr>().is_err() => name.trim_matches(['[', ']']).to_owned(),
-        Some(_) | None => host,
-    };
-    hosts.map(bare).collect()
+    hosts.map(split).collect()
+}
+
+/// Host and port of a management interface; 443 if it names none. An IPv6 address has its port behind brackets.
+fn split(host: String) -> (String, u16) {
+    let bare = |name: &str| name.trim_matches(['[', ']']).to_owned();
+    if host.parse::<IpAddr>().is_ok() {
+        return (host, 443);
+    }
+    match host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?))) {
+        Some((name, port)) => (bare(name), port),
+        None => (bare(&host), 443),
+    }
 }
 
 /// The hosts that DNS must know.
@@ -133,7 +147,7 @@ pub(super) fn told(places: &Places, ways: &[Way]) -> String {
         text.push_str(&format!("  {name:<14} {from} → {to}, {ports}; denied, {}\n", way.without));
     }
     text.push_str("\nthe rules to create first, above all others, for those that cross it:\n");
-    let services: BTreeSet<&(&str, u16)> = ways.iter().flat_map(|way| way.ports).collect();
+    let services: BTreeSet<&(&str, u16)> = ways.iter().flat_map(|way| &way.ports).collect();
     for (protocol, port) in services {
         text.push_str(&format!("set service way-in-{protocol}-{port} protocol {protocol} port {port}\n"));
     }
@@ -225,6 +239,38 @@ mod tests {
             ["acm-pca.eu-central-1.amazonaws.com", "fw-1.corp.example", "sts.eu-central-1.amazonaws.com"];
         assert_eq!(hosts(&ways), found.map(str::to_owned).into());
         assert_eq!(told(&places, &ways), include_str!("ways.txt"));
+    }
+
+    #[test]
+    fn a_management_interface_is_reached_on_its_own_port() {
+        for (text, host, port) in [
+            ("127.0.0.1:8443", "127.0.0.1", 8443),
+            ("fw-1.corp.example", "fw-1.corp.example", 443),
+            ("[2001:db8::1]:8443", "2001:db8::1", 8443),
+            ("[2001:db8::1]", "2001:db8::1", 443),
+            ("2001:db8::1", "2001:db8::1", 443),
+        ] {
+            assert_eq!(split(text.to_owned()), (host.to_owned(), port), "{text}");
+        }
+        let text = include_str!("../../../manifests/examples/firewall.yaml");
+        let hosts = json!(["10.9.0.4:8443", "10.9.0.5:8443"]);
+        let standalone = json!({"host": "10.9.0.4:8443"});
+        let group = json!({"hosts": hosts, "deviceGroup": "edge"});
+        for (kind, target) in [
+            ("standalone", standalone),
+            ("haPair", json!({"hosts": hosts})),
+            ("independent", json!({"hosts": hosts})),
+            ("panorama", group),
+        ] {
+            let firewall: Firewall = example(text, |value| {
+                value["spec"].as_object_mut().unwrap().remove("standalone");
+                value["spec"][kind] = target;
+            });
+            let told = told(&Places::default(), &ways(&[firewall], &[]));
+            assert!(told.contains("→ 10.9.0.4, tcp/8443; denied, policy-sync"), "{kind}: {told}");
+            let rule = "destination 10.9.0.4 application any service way-in-tcp-8443 action allow";
+            assert!(told.contains(rule), "{kind}: {told}");
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn scene(pod: Value, conditions: Vec<Value>) -> Scene {
     Scene {
         pod: serde_json::from_value(pod).unwrap(),
         enabled: true,
+        label: Some(keys::INJECT_ENABLED.to_owned()),
         binding: None,
         identity: Some(serde_json::from_value(identity).unwrap()),
         firewall: Some(serde_json::from_value(firewall).unwrap()),
@@ -133,13 +134,53 @@ fn law_2_break_glass_says_who_why_and_until_when() {
 #[test]
 fn a_pod_without_an_identity_is_explained_too() {
     let told = |labels: Value, enabled: bool| {
-        let scene = Scene { enabled, identity: None, ..scene(pod(labels, None), Vec::new()) };
+        let label = enabled.then(|| keys::INJECT_ENABLED.to_owned());
+        let scene = Scene { enabled, label, identity: None, ..scene(pod(labels, None), Vec::new()) };
         of(&scene, at("2026-11-21T12:01:21Z")).text
     };
     assert!(told(json!({}), false).contains("does not carry the label sallyport.dev/inject: enabled"));
     assert!(told(json!({keys::INJECT: "disabled"}), true).contains("asked to be left out"));
     assert!(told(json!({}), true).contains("kubectl rollout restart"));
     assert!(told(ours(), true).contains("names WorkloadIdentity pay-4c9d8e10, and there is none"));
+}
+
+#[test]
+fn a_namespace_with_another_value_of_the_label_is_told_so() {
+    let scene = Scene {
+        enabled: false,
+        label: Some("true".to_owned()),
+        identity: None,
+        ..scene(pod(json!({}), None), Vec::new())
+    };
+    let text = of(&scene, at("2026-11-21T12:01:21Z")).text;
+    assert!(text.contains("carries sallyport.dev/inject: true; only enabled turns it on"), "{text}");
+    assert!(!text.contains("does not carry"), "{text}");
+}
+
+#[test]
+fn a_pod_let_in_whose_name_is_no_longer_enforced_tells_whose_turn_it_is() {
+    let refused = condition("FirewallEnforced", "False", "OutsideFirewallBounds", "zone dmz");
+    let open = scene(pod(ours(), Some(("True", "Enforced", "edge, 1 of 1 devices"))), vec![refused]);
+    let story = of(&open, at("2026-11-21T12:01:21Z"));
+    let head = "pod shop/pay-1 was let in; the firewall is not shown to enforce its name now\n";
+    assert!(!story.waits && story.text.starts_with(head), "{}", story.text);
+    let reason = Reason::OutsideFirewallBounds;
+    let turn = format!("\nwhose turn: {}. {}", reason.turn().as_str(), reason.action());
+    assert!(story.text.contains(&turn), "{}", story.text);
+}
+
+#[test]
+fn a_certificate_authority_that_does_not_exist_is_the_platform_teams_turn() {
+    let told = |words: &str| {
+        let waiting = condition("CertificateIssued", "False", "AuthorityUnavailable", words);
+        let gate = Some(("False", "AuthorityUnavailable", words));
+        of(&scene(pod(ours(), gate), vec![waiting]), at("2026-11-21T12:01:21Z")).text
+    };
+    let missing =
+        told("CertificateAuthority corp-pca does not exist. Whose rule: IdentityPolicy shop names it");
+    let turn = "\nwhose turn: the platform team. Create CertificateAuthority corp-pca, or have IdentityPolicy shop name another.";
+    assert!(missing.contains(turn), "{missing}");
+    assert!(told("no answer").contains("\nwhose turn: the certificate authority. "));
 }
 
 #[test]
