@@ -77,6 +77,25 @@ async fn preflight_and_diff_look_at_the_cluster_and_the_device_and_write_to_neit
 }
 
 #[tokio::test]
+async fn a_login_that_is_given_stands_in_for_the_secret() {
+    let ground = Ground::new().await;
+    ground.want(WEB);
+    ground.api.forbid("/api/v1/namespaces/sallyport-firewall/secrets/edge");
+    let output = ground.run(&["diff", "edge"]).await;
+    assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+    let words = err(&output);
+    assert!(words.starts_with("sallyport: cannot read Secret sallyport-firewall/edge: "), "{words}");
+    assert!(words.contains("--user NAME --password-file FILE") && words.lines().count() == 1, "{words}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "correct horse").unwrap();
+    let login = ["--user", "sallyport", "--password-file", password.to_str().unwrap()];
+    let output = ground.run(&[&["diff", "edge"], &login[..]].concat()).await;
+    assert!(out(&output).contains("set application sp-web-"), "{}{}", out(&output), err(&output));
+}
+
+#[tokio::test]
 async fn block_adds_one_entry_and_unblock_takes_it_out_whoever_writes_meanwhile() {
     let ground = Ground::new().await;
     ground.want(WEB);

@@ -15,7 +15,7 @@ use sallyport_contract::{
 };
 use sallyport_policy_sync::{
     observe::login,
-    world::{Key, World},
+    world::{Key, Login, World},
 };
 use sallyport_process::kubernetes::{in_time, is_conflict};
 use serde_json::{Value, json};
@@ -32,10 +32,18 @@ const TRIES: usize = 3;
 
 /// Everything that decides what the firewall called `name` is to hold.
 pub(crate) async fn world(name: &str) -> Result<World, String> {
+    world_as(name, None).await
+}
+
+/// The same; a login that is given stands in for the Secret, which is not read then.
+pub(crate) async fn world_as(name: &str, given: Option<Login>) -> Result<World, String> {
     let client = client().await?;
     let firewall = get_firewall(&client, name).await?;
     let secret = firewall.spec.credentials.secret_name.clone();
-    let logins = login_of(&client, &secret).await?;
+    let logins = match given {
+        Some(login) => [(secret, Arc::new(login))].into(),
+        None => login_of(&client, &secret).await?,
+    };
     let identities = list::<WorkloadIdentity>(&client).await?.into_iter();
     let claims = list::<NameClaim>(&client).await?.into_iter();
     let policies = list::<IdentityPolicy>(&client).await?.into_iter();
@@ -140,13 +148,22 @@ async fn get_firewall(client: &Client, name: &str) -> Result<Firewall, String> {
     }
 }
 
-async fn login_of(
-    client: &Client,
-    name: &str,
-) -> Result<BTreeMap<String, Arc<sallyport_policy_sync::world::Login>>, String> {
+async fn login_of(client: &Client, name: &str) -> Result<BTreeMap<String, Arc<Login>>, String> {
     let api: Api<Secret> = Api::namespaced(client.clone(), keys::FIREWALL_NAMESPACE);
     let what = format!("read Secret {}/{name}", keys::FIREWALL_NAMESPACE);
-    let login = timely(&what, api.get_opt(name)).await?.and_then(login);
+    let call = async {
+        match api.get_opt(name).await {
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(Err(status.message)),
+            answer => answer.map(Ok),
+        }
+    };
+    let found = timely(&what, call).await?.map_err(|why| {
+        format!(
+            "cannot {what}: {why}; policy-sync reads it, and whom the platform team gave the right: as somebody else, use \
+             sallyport firewall diff or preflight with --user NAME --password-file FILE, which do not read it"
+        )
+    })?;
+    let login = found.and_then(login);
     Ok(login.into_iter().map(|login| (name.to_owned(), Arc::new(login))).collect())
 }
 

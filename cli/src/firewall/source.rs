@@ -10,7 +10,8 @@ use super::{cluster, files};
 #[derive(clap::Args)]
 pub(crate) struct Source {
     /// The `Firewall` object. The cluster is found by KUBECONFIG; it takes the right to list the objects of
-    /// sallyport.dev and namespaces, and to read the firewall's Secret in namespace sallyport-firewall.
+    /// sallyport.dev and namespaces, and to read the firewall's Secret in namespace sallyport-firewall; with --user and
+    /// --password-file the Secret is not read.
     #[arg(required_unless_present = "firewall", conflicts_with = "firewall")]
     object: Option<String>,
     /// Without a cluster: a file with the `Firewall` object.
@@ -23,11 +24,11 @@ pub(crate) struct Source {
     /// is the namespace; without it, the first namespace whose policy gives the name. May be given more than once.
     #[arg(long = "name", value_name = "[NAMESPACE/]NAME[=ACTION]", requires = "policy")]
     names: Vec<files::Trial>,
-    /// Without a cluster: the administrator. Nothing is written by it.
-    #[arg(long, requires = "firewall")]
+    /// The administrator, in place of the Secret. Nothing is written by it.
+    #[arg(long, requires = "password_file")]
     user: Option<String>,
-    /// Without a cluster: a file with the administrator's password.
-    #[arg(long, value_name = "FILE", requires = "firewall")]
+    /// A file with the administrator's password.
+    #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
 }
 
@@ -35,8 +36,9 @@ impl Source {
     /// Everything that decides what the firewall is to hold, and the firewalls behind the object.
     pub(crate) async fn read(self) -> Result<(World, Vec<Member>), String> {
         let (name, world) = match self {
-            Self { object: Some(name), .. } => {
-                let world = cluster::world(&name).await?;
+            Self { object: Some(name), user, password_file, .. } => {
+                let given = user.is_some().then(|| files::login(user, password_file)).transpose()?;
+                let world = cluster::world_as(&name, given).await?;
                 (name, world)
             }
             Self { firewall: Some(firewall), policy, names, user, password_file, .. } => {

@@ -23,6 +23,8 @@ struct Held {
     asked: Vec<String>,
     /// Patches that somebody else's write outruns.
     outrun: usize,
+    /// Paths that the caller has no right to.
+    forbidden: Vec<String>,
 }
 
 /// The server; it ends with this value.
@@ -78,6 +80,11 @@ impl Api {
         self.held.lock().unwrap().outrun += 1;
     }
 
+    /// Takes the caller's right to a path.
+    pub(crate) fn forbid(&self, path: &str) {
+        self.held.lock().unwrap().forbidden.push(path.to_owned());
+    }
+
     /// The requests that were no reads.
     pub(crate) fn writes(&self) -> Vec<String> {
         let held = self.held.lock().unwrap();
@@ -94,6 +101,9 @@ async fn answer(
     let mut held = held.lock().unwrap();
     held.asked.push(format!("{method} {}", uri.path()));
     let path = uri.path().to_owned();
+    if held.forbidden.contains(&path) {
+        return status(403, "Forbidden");
+    }
     if method == Method::PATCH {
         if held.outrun > 0 {
             held.outrun -= 1;
