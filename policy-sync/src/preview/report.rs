@@ -71,7 +71,7 @@ impl Report {
             ),
             capacity(preview),
             names(preview),
-            shadows(&preview.rounds),
+            shadows(&preview.rounds, preview.asked),
             default(preview),
             filters(&preview.rounds),
             overlaps(preview),
@@ -247,7 +247,7 @@ fn names(preview: &Preview) -> Check {
     worst("names", found, &format!("{} asked for", counted(preview.asked, "name")))
 }
 
-fn shadows(rounds: &[Round]) -> Check {
+fn shadows(rounds: &[Round], asked: usize) -> Check {
     let mut found = Vec::new();
     for Round { device, findings } in rounds {
         for shadow in findings.shadows.iter().filter(|shadow| shadow.contrary) {
@@ -258,6 +258,10 @@ fn shadows(rounds: &[Round]) -> Check {
             };
             found.push((mark, format!("{device}{}", shadow.why)));
         }
+    }
+    if found.is_empty() && asked == 0 {
+        let words = "no name is wanted, so there is no rule of ours to judge: try one by --name NAME=allow, with --firewall and --policy";
+        found.push((Mark::Unknown, words.to_owned()));
     }
     worst("shadows", found, "no foreign rule decides before ours and otherwise")
 }
@@ -320,10 +324,11 @@ fn others(company: &Company, preview: &Preview) -> Check {
         Verdict::Clear => {}
         Verdict::Others(words) | Verdict::Stranger(words) => found.push((Mark::Blocks, words.clone())),
     }
+    let alone = if company.verdict == Verdict::Clear { "; our commit leaves it alone" } else { "" };
     let pending = company.pending.iter().filter(|change| change.owner != company.user);
     found.extend(pending.map(|change| {
         let words = format!(
-            "{} changed {} ({}) and did not commit; our commit leaves it alone",
+            "{} changed {} ({}) and did not commit{alone}",
             change.owner, change.xpath, change.action
         );
         (Mark::Look, words)

@@ -102,7 +102,7 @@ impl fmt::Display for Tally {
             parts.push(format!("{} would be removed", self.removed));
         }
         if parts.is_empty() {
-            parts.push("all is written".to_owned());
+            parts.push("all is written to the candidate configuration and waits for its commit".to_owned());
         }
         for (n, what) in [(self.commits, "commit"), (self.pushes, "push")] {
             match n {

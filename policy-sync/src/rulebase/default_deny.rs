@@ -171,7 +171,7 @@ impl Answer {
         };
         let begins = match question {
             Question::OtherName | Question::NoName => {
-                "; an allow rule of ours above lets the handshake begin, and this rule decides once the session has turned out to be none of ours"
+                "; where an allow rule of ours lets the handshake begin, this rule decides once the session has turned out to be none of ours"
             }
             Question::OtherTcp | Question::Udp443 => "",
         };

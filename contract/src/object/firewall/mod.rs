@@ -92,7 +92,7 @@ pub struct FirewallSpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// DNS names that are denied now, whatever the workloads say: their App-IDs stand in a deny rule, also
-    /// outside the change windows. Their pods' gates stay shut.
+    /// outside the change windows. Gates that are shut stay shut; pods that are Ready stay Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(min = 1, max = 253)))]
     pub blocked: Vec<String>,
@@ -115,7 +115,7 @@ pub struct FirewallSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4))]
     pub memory_tier: Option<u8>,
-    /// What a person found with the device check of the user guide.
+    /// What a person found with the device check (docs/FIREWALL.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested: Option<Attested>,
     /// How long a stored proof opens gates while it cannot be repeated, for example because the firewall is
