@@ -77,9 +77,12 @@ pub(crate) fn refused(what: &str, error: &kube::Error) -> String {
         404 => "; is Sallyport installed in this cluster?",
         _ => "",
     };
-    let why = match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        error => chain(error),
+    let why = if let kube::Error::Api(status) = error
+        && !status.message.is_empty()
+    {
+        status.message.clone()
+    } else {
+        chain(error)
     };
     format!("cannot {what}: {why}{what_to_do}")
 }

@@ -109,18 +109,18 @@ fn management(firewall: &Firewall) -> Vec<(String, u16)> {
     let members = Member::of(name, &firewall.spec);
     let hosts =
         members.iter().filter_map(|member| member.access(&firewall.spec)).flat_map(|access| access.hosts);
-    hosts.map(split).collect()
+    hosts.map(|host| split(&host)).collect()
 }
 
 /// Host and port of a management interface; 443 if it names none. An IPv6 address has its port behind brackets.
-fn split(host: String) -> (String, u16) {
+fn split(host: &str) -> (String, u16) {
     let bare = |name: &str| name.trim_matches(['[', ']']).to_owned();
     if host.parse::<IpAddr>().is_ok() {
-        return (host, 443);
+        return (host.to_owned(), 443);
     }
     match host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?))) {
         Some((name, port)) => (bare(name), port),
-        None => (bare(&host), 443),
+        None => (bare(host), 443),
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
             ("[2001:db8::1]", "2001:db8::1", 443),
             ("2001:db8::1", "2001:db8::1", 443),
         ] {
-            assert_eq!(split(text.to_owned()), (host.to_owned(), port), "{text}");
+            assert_eq!(split(text), (host.to_owned(), port), "{text}");
         }
         let text = include_str!("../../../manifests/examples/firewall.yaml");
         let hosts = json!(["10.9.0.4:8443", "10.9.0.5:8443"]);

@@ -118,17 +118,7 @@ async fn answer(
         return (StatusCode::OK, Json(object.clone()));
     }
     if method == Method::POST {
-        let mut object: Value = serde_json::from_slice(&body).unwrap();
-        let generated = object["metadata"]["generateName"].as_str().map(|prefix| format!("{prefix}x1"));
-        let name = generated.unwrap_or_else(|| object["metadata"]["name"].as_str().unwrap().to_owned());
-        if held.objects.contains_key(&format!("{path}/{name}")) {
-            return status(409, "AlreadyExists");
-        }
-        object["metadata"]["name"] = name.clone().into();
-        object["metadata"]["uid"] = format!("uid-{}", held.asked.len()).into();
-        object["metadata"]["resourceVersion"] = held.asked.len().to_string().into();
-        held.objects.insert(format!("{path}/{name}"), object.clone());
-        return (StatusCode::CREATED, Json(object));
+        return create(&mut held, &path, &body);
     }
     if method == Method::PUT {
         let mut object: Value = serde_json::from_slice(&body).unwrap();
@@ -170,6 +160,21 @@ async fn answer(
     let list =
         json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "9"}, "items": items});
     (StatusCode::OK, Json(list))
+}
+
+/// Makes an object, with a name if it asks for one.
+fn create(held: &mut Held, path: &str, body: &[u8]) -> (StatusCode, Json<Value>) {
+    let mut object: Value = serde_json::from_slice(body).unwrap();
+    let generated = object["metadata"]["generateName"].as_str().map(|prefix| format!("{prefix}x1"));
+    let name = generated.unwrap_or_else(|| object["metadata"]["name"].as_str().unwrap().to_owned());
+    if held.objects.contains_key(&format!("{path}/{name}")) {
+        return status(409, "AlreadyExists");
+    }
+    object["metadata"]["name"] = name.clone().into();
+    object["metadata"]["uid"] = format!("uid-{}", held.asked.len()).into();
+    object["metadata"]["resourceVersion"] = held.asked.len().to_string().into();
+    held.objects.insert(format!("{path}/{name}"), object.clone());
+    (StatusCode::CREATED, Json(object))
 }
 
 fn status(code: u16, reason: &str) -> (StatusCode, Json<Value>) {
