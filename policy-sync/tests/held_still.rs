@@ -49,7 +49,7 @@ impl Stage {
 
     /// Lets time pass until a name stands so.
     async fn until(&mut self, name: &str, reason: Reason) {
-        for _ in 0..5000 {
+        for _ in 0..50_000 {
             if self.ground.reason(&support::dns(name)) == Some(reason) {
                 return;
             }
