@@ -217,7 +217,7 @@ impl<C: Cluster> Gates<C> {
         let Some(reason) = Reason::from_code(&gate.reason).filter(|_| was || gate.is_by_person()) else {
             return;
         };
-        let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message).to_owned();
+        let words = words_of(gate, reason).to_owned();
         let about = About::Pod(key.clone(), pod.uid.clone());
         self.cluster.tell(&Note { about, related, reason, words, warning: gate.is_by_person() }).await;
     }
@@ -230,8 +230,7 @@ impl<C: Cluster> Gates<C> {
         if !reason.turn().is_a_persons() {
             return;
         }
-        let words = gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message);
-        let words = format!("{words} (whose turn: {})", reason.turn().as_str());
+        let words = format!("{} (whose turn: {})", words_of(gate, reason), reason.turn().as_str());
         let about = About::Pod(key, pod.uid.clone());
         self.cluster.tell(&Note { about, related: None, reason, words, warning: true }).await;
     }
@@ -328,6 +327,11 @@ impl Written {
             pods.iter().map(|(_, pod)| (pod.uid.as_str(), pod.version)).collect();
         self.gates.retain(|uid, (_, version)| seen.get(uid.as_str()).is_some_and(|seen| *seen < *version));
     }
+}
+
+/// A gate's message without the reason before it, which an event has in a field of its own.
+fn words_of(gate: &Gate, reason: Reason) -> &str {
+    gate.message.strip_prefix(&format!("{reason}: ")).unwrap_or(&gate.message)
 }
 
 /// Keeps what there is, and forgets what there is no more.

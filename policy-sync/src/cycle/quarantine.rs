@@ -118,11 +118,12 @@ mod tests {
         };
         let none = BTreeMap::new();
         assert!(told(0, &none).is_empty());
-        let [(Reason::Quarantined, words)] = &told(7, &none)[..] else { panic!("one note") };
-        assert!(
-            words.starts_with("nobody wants w1.corp.example, ")
-                && words.contains("w5.corp.example and 2 more any")
-        );
+        let words = |count: usize| match &told(count, &none)[..] {
+            [(Reason::Quarantined, words)] => words.clone(),
+            notes => panic!("one note: {notes:?}"),
+        };
+        assert!(words(1).starts_with("nobody wants w1.corp.example any more: "));
+        assert!(words(7).contains("w5.corp.example and 2 more any more"), "{}", words(7));
         let why = (Reason::OutsideFirewallBounds, "its port is none of the bound's".to_owned());
         let [(Reason::OutsideFirewallBounds, refused), (Reason::Quarantined, _)] =
             &told(2, &BTreeMap::from([(&names[1], &why)]))[..]

@@ -16,7 +16,7 @@ use crate::{
     desired::Desired,
     devices::{Counted, counted},
     diff::Sides,
-    firewall::{BadSignatures, Enforcers, Facts, Firewall, JobLine, View},
+    firewall::{BadSignatures, Enforcers, Firewall, JobLine, View},
     lending::Loan,
     pace::later,
     xml::Element,
@@ -170,12 +170,11 @@ impl<F: Firewall, C: Cluster> Cycle<F, C> {
             return Ok(facts.serial.clone());
         }
         let facts = device.facts().await?;
-        let (serial, before) = (facts.serial.clone(), self.memory.facts.replace(facts));
-        self.memory.facts_asked = moment.now;
-        let release = |facts: &Option<Facts>| facts.as_ref().map(|facts| facts.version.clone());
-        if before.is_some() && release(&before) != release(&self.memory.facts) {
+        if self.memory.facts.as_ref().is_some_and(|before| before.version != facts.version) {
             self.memory.engines.clear();
         }
+        let serial = facts.serial.clone();
+        (self.memory.facts, self.memory.facts_asked) = (Some(facts), moment.now);
         Ok(serial)
     }
 
